@@ -1,0 +1,36 @@
+//! Waiting, without naming a runtime.
+//!
+//! The crate needs time in two places: a keep-alive that waits for silence, and a client that waits before it
+//! reestablishes a connection. Both take a [`Timer`], so that they run on any runtime and, in tests, on none.
+
+#[cfg(feature = "tokio")]
+mod tokio;
+
+use std::{
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use self::tokio::TokioTimer;
+
+/// A resettable timer with its own clock.
+///
+/// One value is one timer: at most one wait is set at a time. A timer that has not been armed, or that has
+/// elapsed and was not armed again, stays pending.
+///
+/// Implementations must not fire early by their own clock: when [`poll_elapsed`](Self::poll_elapsed) is ready,
+/// [`now`](Self::now) has moved by at least the delay since [`arm`](Self::arm).
+pub trait Timer {
+    /// Returns the present instant by this timer's clock, which never goes backwards.
+    fn now(&self) -> Instant;
+
+    /// Sets the timer to elapse `delay` from now, replacing what was set before.
+    fn arm(&mut self, delay: Duration);
+
+    /// Polls for the end of the wait that was set last, and registers the waker if it is still to come.
+    ///
+    /// It is ready once for each [`arm`](Self::arm).
+    fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
