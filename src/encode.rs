@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::event::{Data, Event};
+use crate::{
+    event::{Data, Event},
+    replay::log::Prepared,
+};
 
 impl Event {
     /// Encodes the event, ended by its blank line.
@@ -40,6 +43,15 @@ impl Event {
         plan.write(self, buffer);
     }
 
+    /// Encodes all but the `id` line, and leaves `room` bytes in front for it.
+    pub(crate) fn encode_after_id(&self, room: usize) -> Prepared {
+        let plan = Plan::new(self);
+        let mut buffer = BytesMut::with_capacity(room + plan.len - plan.id_len);
+        buffer.put_bytes(0, room);
+        plan.write_after_id(self, &mut buffer);
+        Prepared::new(buffer, room)
+    }
+
     /// Returns how many bytes the encoded event has. Takes one look at the text.
     pub fn encoded_len(&self) -> usize {
         Plan::new(self).len
@@ -48,17 +60,17 @@ impl Event {
 
 /// What one look at an event's text tells: its length on the wire, and where it must be split.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+struct Plan {
     /// Bytes of the encoded event, its own `id` line and blank line included.
-    pub(crate) len: usize,
+    len: usize,
     /// Bytes of the `id` line, of an ID that the event has.
-    pub(crate) id_len: usize,
+    id_len: usize,
     retry: Option<Digits>,
     first_break: Option<usize>,
 }
 
 impl Plan {
-    pub(crate) fn new(event: &Event) -> Self {
+    fn new(event: &Event) -> Self {
         let id_len = event.id().map_or(0, |id| ID.len() + id.as_str().len() + 1);
         let retry = event.retry().map(|time| Digits::new(whole_millis(time)));
         let mut len = id_len + 1;
@@ -92,7 +104,7 @@ impl Plan {
     }
 
     /// Writes all that follows the `id` line, the blank line included.
-    pub(crate) fn write_after_id(&self, event: &Event, buffer: &mut BytesMut) {
+    fn write_after_id(&self, event: &Event, buffer: &mut BytesMut) {
         if let Some(event_type) = written_type(event) {
             write_line(EVENT, event_type.as_bytes(), buffer);
         }
@@ -145,7 +157,7 @@ fn written_type(event: &Event) -> Option<&str> {
     event.event_type().map(|event_type| event_type.as_str()).filter(|event_type| !event_type.is_empty())
 }
 
-pub(crate) fn whole_millis(time: Duration) -> u64 {
+fn whole_millis(time: Duration) -> u64 {
     let millis = time.as_nanos().div_ceil(1_000_000);
     u64::try_from(millis).unwrap_or(u64::MAX)
 }
@@ -194,7 +206,7 @@ fn is_break(byte: u8) -> bool {
 }
 
 pub(crate) const ID: &[u8] = b"id: ";
-pub(crate) const EVENT: &[u8] = b"event: ";
-pub(crate) const RETRY: &[u8] = b"retry: ";
+const EVENT: &[u8] = b"event: ";
+const RETRY: &[u8] = b"retry: ";
 pub(crate) const DATA: &[u8] = b"data: ";
 const COMMENT: &[u8] = b": ";
