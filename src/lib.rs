@@ -3,17 +3,27 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod body;
 mod clock;
 mod encode;
 mod event;
+mod frame;
 mod hub;
+mod keep_alive;
 mod replay;
+mod request;
+mod response;
 mod slab;
 mod sync;
 pub mod timer;
 
+pub use body::Body;
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use event::JsonError;
 pub use event::{Event, EventId, EventType, InvalidEventId, InvalidEventType, Text};
+pub use frame::IntoFrame;
+pub use keep_alive::KeepAlive;
 pub use replay::{Bounds, Events, IdError, IdOrder, Ids, PushError, Replay, ReplayBuffer};
+pub use request::{LAST_EVENT_ID, LastEventId, accepts_event_stream, last_event_id, last_event_id_from};
+pub use response::{RESPONSE_HEADERS, reconnect_after, response, stop_reconnecting};
