@@ -24,6 +24,7 @@
 mod builder;
 mod close;
 mod event_info;
+mod fill;
 pub(crate) mod handle;
 mod notice;
 mod publish;
@@ -39,6 +40,7 @@ pub use self::{
     builder::HubBuilder,
     close::{Close, Drained},
     event_info::EventInfo,
+    fill::Moved,
     handle::Stats,
     notice::{Gap, GapReason, PositionForm},
     publish::PublishError,
