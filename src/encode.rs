@@ -206,7 +206,7 @@ fn is_break(byte: u8) -> bool {
 }
 
 pub(crate) const ID: &[u8] = b"id: ";
-const EVENT: &[u8] = b"event: ";
+pub(crate) const EVENT: &[u8] = b"event: ";
 const RETRY: &[u8] = b"retry: ";
 pub(crate) const DATA: &[u8] = b"data: ";
 const COMMENT: &[u8] = b": ";

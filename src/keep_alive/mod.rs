@@ -117,7 +117,7 @@ impl<S, T> KeepAlive<S, T> {
     /// # fn main() {}
     /// ```
     pub fn with_event(self, event: Event) -> KeepAlive<S, T, Bytes> {
-        KeepAlive { stream: self.stream, silence: self.silence, fill: event.encode() }
+        self.map_fill(|()| event.encode())
     }
 }
 
@@ -129,6 +129,10 @@ impl<S, T: Timer, F> KeepAlive<S, T, F> {
 }
 
 impl<S, T, F> KeepAlive<S, T, F> {
+    pub(crate) fn map_fill<G>(self, map: impl FnOnce(F) -> G) -> KeepAlive<S, T, G> {
+        KeepAlive { stream: self.stream, silence: self.silence, fill: map(self.fill) }
+    }
+
     /// Returns the inner stream.
     pub fn get_ref(&self) -> &S {
         &self.stream

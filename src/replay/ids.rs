@@ -38,7 +38,7 @@ enum Kind {
 /// # Examples
 ///
 /// ```
-/// use ssekit::{EventId, IdOrder};
+/// use ssekit::{EventId, replay::IdOrder};
 ///
 /// /// Keys of a table, counted from 1.
 /// #[derive(Debug)]
@@ -162,6 +162,13 @@ impl IdSpace {
         self.head
     }
 
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        match self.scheme {
+            Scheme::Own { epoch } => Some(epoch),
+            _ => None,
+        }
+    }
+
     /// Returns the room that an event's `id` line may take.
     pub(crate) fn room(event: &Event) -> usize {
         match event.id() {
@@ -267,7 +274,7 @@ impl Epoch {
         Self(epoch)
     }
 
-    fn id(&self, position: Position) -> EventId {
+    pub(crate) fn id(&self, position: Position) -> EventId {
         let mut id = String::with_capacity(Self::MAX_ID);
         id.extend(self.0.iter().map(|byte| char::from(*byte)));
         id.extend(Digits::new(position as u64).as_bytes().iter().map(|byte| char::from(*byte)));

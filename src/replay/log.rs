@@ -8,7 +8,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::Bounds;
+use super::bounds::Bounds;
 
 /// Where an event stands in the order of its hub or buffer.
 pub(crate) type Position = u128;
