@@ -212,3 +212,40 @@ impl<S> Fill<S> for Bytes {
         self.clone()
     }
 }
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Never has an item, and says which of its silences it is asked about.
+    struct Silent(u32);
+
+    impl Stream for Silent {
+        type Item = Bytes;
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+            Poll::Pending
+        }
+    }
+
+    struct Numbered;
+
+    impl Fill<Silent> for Numbered {
+        fn fill(&mut self, mut stream: Pin<&mut Silent>) -> Bytes {
+            stream.0 += 1;
+            format!(": {}\n\n", stream.0).into()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stream_has_a_say_in_what_is_sent() {
+        let interval = Duration::from_secs(15);
+        let mut stream = KeepAlive::with_fill(Silent(0), interval, TokioTimer::new(), Numbered);
+        for frame in [": 1\n\n", ": 2\n\n"] {
+            let sent = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await;
+            assert_eq!(sent, Some(Ok(Bytes::from(frame))));
+        }
+    }
+}

@@ -109,3 +109,24 @@ fn wrapping_millis(instant: Instant) -> u32 {
     let before = origin.saturating_duration_since(instant).as_nanos().div_ceil(1_000_000) as u32;
     AT_ORIGIN.wrapping_add(after).wrapping_sub(before)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_that_begins_in_a_millisecond_with_another_meaning_is_still_a_silence() {
+        let base = Instant::now();
+        let all_reserved = [State::UNARMED, State::INTERRUPTED, State::ENDED];
+        for reserved in all_reserved {
+            let until = reserved.0.wrapping_sub(wrapping_millis(base));
+            let start = base + Duration::from_millis(until.into());
+            assert_eq!(wrapping_millis(start), reserved.0);
+
+            let state = State::since(start);
+            assert!(!all_reserved.contains(&state));
+            let silent_for = state.millis_until(start + Duration::from_secs(1));
+            assert!((1_000..=1_003).contains(&silent_for), "{silent_for}");
+        }
+    }
+}
