@@ -96,7 +96,7 @@ where
             while let Some(chunk) = this.chunk.as_mut().filter(|chunk| chunk.has_remaining()) {
                 let mut rest = chunk.chunk();
                 let before = rest.len();
-                let found = match this.decoder.decode(&mut rest) {
+                let found = match this.decoder.decode(&mut rest).next() {
                     Some(Item::Event(event)) => Some(Ok(event.to_owned())),
                     Some(Item::LimitExceeded(over)) => Some(Err(over.into())),
                     _ => None,

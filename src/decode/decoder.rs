@@ -1,8 +1,19 @@
-use std::time::Duration;
+use std::{mem, time::Duration};
 
-use super::{EventRef, Item, LimitExceeded, LimitKind, Limits, received_event::DEFAULT_EVENT_TYPE};
+use super::{
+    Items, Limits,
+    open::{OpenEvent, OpenLine},
+};
 
-/// An incremental decoder of one event stream after another.
+/// An incremental decoder of event streams.
+///
+/// Give it the bytes of a stream as they come, cut anywhere, and take the [`Items`] that they complete: an event is
+/// there as soon as the first byte of the line end of its blank line is. The end of a stream needs no call; an event
+/// that is unfinished then is discarded (9.2.6). Call [`reset`](Self::reset) before the bytes of the next connection.
+///
+/// Decoding takes time linear in the bytes however they are cut. It allocates only for what a chunk leaves open, for
+/// data of several lines and for bad UTF-8, reuses what it allocated, never holds more than its [`Limits`] allow,
+/// and gives memory back after a huge event.
 ///
 /// # Examples
 ///
@@ -10,40 +21,42 @@ use super::{EventRef, Item, LimitExceeded, LimitKind, Limits, received_event::DE
 /// use ssekit::decode::{Decoder, Item};
 ///
 /// let mut decoder = Decoder::new();
-/// let mut seen = Vec::new();
-/// for mut chunk in [&b"id: 7\nda"[..], b"ta: hel", b"lo\n\n"] {
-///     while let Some(item) = decoder.decode(&mut chunk) {
-///         if let Item::Event(event) = item {
-///             seen.push(event.to_owned());
+/// let mut events = Vec::new();
+/// for mut chunk in [&b"id: 7\nda"[..], b"ta: hel", b"lo\n\n: still here\n\n"] {
+///     let mut items = decoder.decode(&mut chunk);
+///     while let Some(item) = items.next() {
+///         match item {
+///             Item::Event(event) => events.push(event.to_owned()),
+///             Item::Comment(text) => assert_eq!(text, " still here"),
+///             other => panic!("unexpected {other:?}"),
 ///         }
 ///     }
 /// }
-/// assert_eq!(seen[0].data(), "hello");
+/// assert_eq!(events[0].data(), "hello");
 /// assert_eq!(decoder.last_event_id(), "7");
 /// ```
 #[derive(Debug, Default)]
 pub struct Decoder {
-    limits: Limits,
-    reconnection_time: Option<Duration>,
-    last_event_id: String,
-    bom: usize,
-    skip_lf: bool,
-    line: Vec<u8>,
-    line_over: bool,
-    event_bytes: usize,
-    data_lines: usize,
-    over: bool,
-    data: String,
-    event_type: String,
-    id: Option<String>,
-    out: (String, String),
+    pub(super) limits: Limits,
+    pub(super) reconnection_time: Option<Duration>,
+    pub(super) last_event_id: String,
+    /// How many bytes of a byte order mark the stream began with; all of them once that is settled.
+    mark_bytes: usize,
+    /// The last chunk ended with a CR, so an LF at the start of the next one belongs to it.
+    pub(super) skip_lf: bool,
+    pub(super) event: OpenEvent,
+    pub(super) line: OpenLine,
+    pub(super) lossy: Lossy,
+    /// An item that was returned may be in a buffer, which is emptied when decoding goes on.
+    pub(super) is_lent: bool,
 }
 
-enum Found {
-    Event,
-    Retry(Duration),
-    Comment,
-    LimitExceeded(LimitExceeded),
+/// The texts of an item that were not UTF-8, decoded.
+#[derive(Debug, Default)]
+pub(super) struct Lossy {
+    pub(super) data: String,
+    pub(super) event_type: String,
+    pub(super) id: String,
 }
 
 impl Decoder {
@@ -57,55 +70,52 @@ impl Decoder {
         Self { limits, ..Self::default() }
     }
 
-    /// Sets the last event ID to start from, as a client that was restarted has kept it.
+    /// Sets the last event ID to begin with, such as one that a program stored before it was restarted.
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
         self.last_event_id = last_event_id.into();
         self
     }
 
-    /// Decodes up to the next item, and moves `chunk` past the bytes that it took.
+    /// Decodes `chunk` as the items in it are taken.
     ///
-    /// Returns `None` when `chunk` is used up; until then call it again with the same `chunk`. What it has not
-    /// taken is still in `chunk`, so a caller may stop after any item and go on later.
-    pub fn decode<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Item<'a>> {
-        let mut found = None;
-        while found.is_none() {
-            let (&byte, rest) = chunk.split_first()?;
-            *chunk = rest;
-            found = self.byte(byte);
-        }
-        Some(match found? {
-            Found::Event => Item::Event(EventRef::new(
-                if self.out.0.is_empty() { DEFAULT_EVENT_TYPE } else { &self.out.0 },
-                &self.out.1,
-                &self.last_event_id,
-            )),
-            Found::Retry(time) => Item::Retry(time),
-            Found::Comment => Item::Comment(&self.out.0),
-            Found::LimitExceeded(over) => Item::LimitExceeded(over),
-        })
+    /// Taking an item moves `chunk` past it. What is left in `chunk` has not been decoded, so a caller may stop after
+    /// any item and go on later from there; once there are no more items, `chunk` is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"data: 1\n\ndata: 2\n\n"[..];
+    /// assert!(decoder.decode(&mut chunk).next().is_some());
+    /// assert_eq!(chunk, b"data: 2\n\n");
+    /// ```
+    pub fn decode<'a, 'c>(&'a mut self, chunk: &'a mut &'c [u8]) -> Items<'a, 'c> {
+        Items::new(self, chunk)
     }
 
-    /// Prepares for a new connection: discards an unfinished event and expects a byte order mark again.
+    /// Prepares for a new connection: discards what is unfinished, and expects a byte order mark again.
     ///
-    /// The last event ID and the reconnection time stay, as they outlive a connection. A stream's end needs no
-    /// other call: what was not dispatched by then is discarded.
+    /// The last event ID and the reconnection time outlive a connection, so they stay.
     pub fn reset(&mut self) {
         *self = Self {
             limits: self.limits,
             reconnection_time: self.reconnection_time,
-            last_event_id: std::mem::take(&mut self.last_event_id),
+            last_event_id: mem::take(&mut self.last_event_id),
             ..Self::default()
         };
     }
 
     /// Returns the last event ID, as of the last blank line; empty if there is none.
+    ///
+    /// This is what a client sends as `Last-Event-ID` when it comes back.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
-    /// Returns the reconnection time that the stream has set last, if any has.
+    /// Returns the reconnection time that the last `retry` field set, if there was one.
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.reconnection_time
     }
@@ -115,107 +125,51 @@ impl Decoder {
         &self.limits
     }
 
-    fn byte(&mut self, byte: u8) -> Option<Found> {
-        if std::mem::take(&mut self.skip_lf) && byte == b'\n' {
-            if self.event_bytes > 0 {
-                return self.count();
-            }
-            return None;
+    /// Takes from the front of `chunk` what belongs to no line: a byte order mark, and the LF of a CR LF.
+    pub(super) fn skip_start(&mut self, chunk: &mut &[u8]) {
+        if self.mark_bytes < BYTE_ORDER_MARK.len() {
+            self.skip_byte_order_mark(chunk);
         }
-        if byte == b'\n' || byte == b'\r' {
-            self.skip_lf = byte == b'\r';
-            if self.bom < 3 {
-                self.bom = 3;
-            }
-            return self.end_line();
-        }
-        self.line.push(byte);
-        if self.bom < 3 {
-            if byte == b"\xEF\xBB\xBF"[self.bom] {
-                self.bom += 1;
-                if self.bom == 3 {
-                    self.line.clear();
-                    self.event_bytes = 0;
-                    return None;
-                }
-            } else {
-                self.bom = 3;
+        if self.skip_lf && !chunk.is_empty() {
+            self.skip_lf = false;
+            if let Some(rest) = chunk.strip_prefix(b"\n") {
+                self.event.count_lf();
+                *chunk = rest;
             }
         }
-        if self.line.len() > self.limits.max_line_bytes() {
-            self.line.pop();
-            self.line_over = true;
-            if !self.over {
-                return self.exceed(LimitKind::LineBytes, self.limits.max_line_bytes());
-            }
-        }
-        self.count()
     }
 
-    fn count(&mut self) -> Option<Found> {
-        self.event_bytes = self.event_bytes.saturating_add(1);
-        if !self.over && self.event_bytes > self.limits.max_event_bytes() {
-            return self.exceed(LimitKind::EventBytes, self.limits.max_event_bytes());
-        }
-        None
-    }
-
-    fn exceed(&mut self, kind: LimitKind, limit: usize) -> Option<Found> {
-        self.over = true;
-        self.data = String::new();
-        Some(Found::LimitExceeded(LimitExceeded::new(kind, limit)))
-    }
-
-    fn end_line(&mut self) -> Option<Found> {
-        let line = std::mem::take(&mut self.line);
-        if line.is_empty() {
-            return self.dispatch();
-        }
-        if std::mem::take(&mut self.line_over) {
-            return self.count();
-        }
-        let line = String::from_utf8_lossy(&line);
-        if let Some(comment) = line.strip_prefix(':') {
-            self.out.0 = comment.to_owned();
-            return self.count().or(Some(Found::Comment));
-        }
-        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        let mut found = None;
-        match name {
-            "data" if !self.over => {
-                self.data_lines += 1;
-                self.data.push_str(value);
-                self.data.push('\n');
-                if self.data_lines > self.limits.max_data_lines() {
-                    found = self.exceed(LimitKind::DataLines, self.limits.max_data_lines());
-                }
+    #[cold]
+    fn skip_byte_order_mark(&mut self, chunk: &mut &[u8]) {
+        while let Some((byte, rest)) = chunk.split_first() {
+            if BYTE_ORDER_MARK.get(self.mark_bytes) != Some(byte) {
+                // It is none, but the beginning of a line whose field name is unknown.
+                self.line.begin_ignored(self.mark_bytes);
+                self.mark_bytes = BYTE_ORDER_MARK.len();
+                break;
             }
-            "event" => self.event_type = value.to_owned(),
-            "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
-            "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
-                let time = Duration::from_millis(value.parse().unwrap_or(u64::MAX));
-                self.reconnection_time = Some(time);
-                found = Some(Found::Retry(time));
+            *chunk = rest;
+            self.mark_bytes += 1;
+            if self.mark_bytes == BYTE_ORDER_MARK.len() {
+                break;
             }
-            _ => {}
         }
-        found.or_else(|| self.count())
     }
 
-    fn dispatch(&mut self) -> Option<Found> {
-        if let Some(id) = self.id.take() {
-            self.last_event_id = id;
+    /// Empties the buffers that the item returned last may be in, before decoding goes on.
+    #[inline]
+    pub(super) fn forget_lent(&mut self) {
+        if mem::take(&mut self.is_lent) {
+            self.lossy = Lossy::default();
+            if !self.line.is_open() {
+                self.line.clear();
+            }
+            if !self.event.is_open() {
+                self.event.clear();
+            }
         }
-        let event_type = std::mem::take(&mut self.event_type);
-        let mut data = std::mem::take(&mut self.data);
-        let over = std::mem::take(&mut self.over);
-        self.data_lines = 0;
-        self.event_bytes = 0;
-        if data.pop().is_none() || over {
-            return None;
-        }
-        self.out = (event_type, data);
-        Some(Found::Event)
     }
 }
+
+/// U+FEFF in UTF-8 (9.2.5).
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
