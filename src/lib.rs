@@ -5,8 +5,10 @@
 
 mod body;
 mod clock;
+pub mod decode;
 mod encode;
 mod event;
+mod event_stream;
 mod frame;
 pub mod hub;
 mod keep_alive;
@@ -18,10 +20,12 @@ mod sync;
 pub mod timer;
 
 pub use body::Body;
+pub use decode::{Decoder, ReceivedEvent};
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use event::JsonError;
 pub use event::{Event, EventId, EventType, InvalidEventId, InvalidEventType, Text};
+pub use event_stream::{EventStream, EventStreamError};
 pub use frame::IntoFrame;
 pub use hub::{handle::Hub, subscription::Subscription};
 pub use keep_alive::KeepAlive;

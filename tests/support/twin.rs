@@ -1,0 +1,231 @@
+//! A slow twin of the decoder: the standard's sentences one after the other, over the whole stream at once.
+
+use std::time::Duration;
+
+use ssekit::decode::{LimitKind, Limits};
+
+/// What a decoder says of a stream, in order, and the state that it is in at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) items: Vec<Seen>,
+    pub(crate) last_event_id: String,
+    pub(crate) reconnection_time: Option<Duration>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Event { event_type: String, data: String, last_event_id: String },
+    Retry(Duration),
+    Comment(String),
+    Limit(LimitKind),
+}
+
+/// Interprets a stream without limits (9.2.6). It knows nothing of bytes, only of the decoded text.
+pub(crate) fn interpret(stream: &[u8]) -> Outcome {
+    // "Streams must be decoded using the UTF-8 decode algorithm", which "strips one leading UTF-8 Byte Order Mark".
+    let text = String::from_utf8_lossy(stream);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+
+    let mut outcome = Outcome::default();
+    let (mut data, mut event_type, mut id) = (String::new(), String::new(), String::new());
+    for line in lines(text) {
+        // "If the line is empty (a blank line): Dispatch the event".
+        if line.is_empty() {
+            // "Set the last event ID string of the event source to the value of the last event ID buffer."
+            outcome.last_event_id = id.clone();
+            // "If the data buffer is an empty string, set the data buffer and the event type buffer to the empty
+            // string and return."
+            if !data.is_empty() {
+                // "If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last
+                // character from the data buffer."
+                if data.ends_with('\n') {
+                    data.pop();
+                }
+                // "Initialize event's type attribute to "message"", and "if the event type buffer has a value other
+                // than the empty string, change the type".
+                let event_type =
+                    if event_type.is_empty() { "message".to_owned() } else { event_type.clone() };
+                outcome.items.push(Seen::Event { event_type, data: data.clone(), last_event_id: id.clone() });
+            }
+            data.clear();
+            event_type.clear();
+            continue;
+        }
+        // "If the line starts with a U+003A COLON character (:): Ignore the line."
+        if let Some(comment) = line.strip_prefix(':') {
+            outcome.items.push(Seen::Comment(comment.to_owned()));
+            continue;
+        }
+        // "If the line contains a U+003A COLON character (:)": the field name is before it, the value after it, and
+        // "if value starts with a U+0020 SPACE character, remove it from value". Otherwise the whole line is the
+        // name, and the value is empty.
+        let (name, value) = match line.split_once(':') {
+            Some((name, value)) => (name, value.strip_prefix(' ').unwrap_or(value)),
+            None => (line.as_str(), ""),
+        };
+        match name {
+            // "Set the event type buffer to the field value."
+            "event" => event_type = value.to_owned(),
+            // "Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character".
+            "data" => {
+                data.push_str(value);
+                data.push('\n');
+            }
+            // "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field
+            // value. Otherwise, ignore the field."
+            "id" if !value.contains('\0') => id = value.to_owned(),
+            // "If the field value consists of only ASCII digits, then interpret the field value as an integer in
+            // base ten, and set the event stream's reconnection time to that integer."
+            "retry" => {
+                if let Some(time) = reconnection_time(value) {
+                    outcome.reconnection_time = Some(time);
+                    outcome.items.push(Seen::Retry(time));
+                }
+            }
+            // "The field is ignored."
+            _ => {}
+        }
+    }
+    // "Once the end of the file is reached, any pending data must be discarded."
+    outcome
+}
+
+/// Interprets a stream under limits, which count bytes on the wire.
+pub(crate) fn interpret_within(stream: &[u8], limits: &Limits) -> Outcome {
+    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+    let mut outcome = Outcome::default();
+    if BYTE_ORDER_MARK.starts_with(stream) {
+        return outcome;
+    }
+    let mut rest = stream.strip_prefix(BYTE_ORDER_MARK).unwrap_or(stream);
+    let mut event = OpenEvent::default();
+    loop {
+        let length = rest.iter().take_while(|&&byte| byte != b'\r' && byte != b'\n').count();
+        let (line, behind) = rest.split_at(length);
+        let line_end = match behind {
+            [b'\r', b'\n', ..] => 2,
+            [_, ..] => 1,
+            [] => 0,
+        };
+        rest = &behind[line_end..];
+        if line_end == 0 {
+            if let Some(kind) = event.excess(line.len(), line.len(), limits).filter(|_| !event.lost) {
+                outcome.items.push(Seen::Limit(kind));
+            }
+            return outcome;
+        }
+        if line.is_empty() {
+            event.end(&mut outcome, limits);
+            event = OpenEvent::default();
+            continue;
+        }
+        if event.lost {
+            if line.len() <= limits.max_line_bytes().min(limits.max_event_bytes()) {
+                event.line(line, &mut outcome);
+            }
+        } else if let Some(kind) = event.excess(line.len(), line.len() + 1, limits) {
+            // The line that goes over a limit counts for nothing.
+            event.lost = true;
+            outcome.items.push(Seen::Limit(kind));
+        } else {
+            event.line(line, &mut outcome);
+            if event.data.len() > limits.max_data_lines() {
+                event.lost = true;
+                outcome.items.push(Seen::Limit(LimitKind::DataLines));
+            }
+        }
+        event.bytes += line.len() + line_end;
+    }
+}
+
+#[derive(Default)]
+struct OpenEvent {
+    bytes: usize,
+    lost: bool,
+    data: Vec<String>,
+    event_type: String,
+    id: Option<String>,
+}
+
+impl OpenEvent {
+    /// Which limit a line breaks; of two, the one that comes first in the stream.
+    fn excess(&self, line: usize, wire: usize, limits: &Limits) -> Option<LimitKind> {
+        (1..=wire).find_map(|bytes| {
+            if bytes <= line && bytes > limits.max_line_bytes() {
+                Some(LimitKind::LineBytes)
+            } else if self.bytes + bytes > limits.max_event_bytes() {
+                Some(LimitKind::EventBytes)
+            } else {
+                None
+            }
+        })
+    }
+
+    fn line(&mut self, line: &[u8], outcome: &mut Outcome) {
+        let line = String::from_utf8_lossy(line);
+        if let Some(comment) = line.strip_prefix(':') {
+            outcome.items.push(Seen::Comment(comment.to_owned()));
+            return;
+        }
+        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match name {
+            "event" => self.event_type = value.to_owned(),
+            "data" if !self.lost => self.data.push(value.to_owned()),
+            "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
+            "retry" => {
+                if let Some(time) = reconnection_time(value) {
+                    outcome.reconnection_time = Some(time);
+                    outcome.items.push(Seen::Retry(time));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Dispatches it, if nothing is against that. The ID counts even if it is lost.
+    fn end(&mut self, outcome: &mut Outcome, limits: &Limits) {
+        if let Some(id) = self.id.take() {
+            outcome.last_event_id = id;
+        }
+        if self.lost {
+            return;
+        }
+        let data = self.data.join("\n");
+        let dispatched = !self.data.is_empty();
+        // What was not UTF-8 is longer as text than it was on the wire.
+        let decoded = if dispatched { data.len() + self.event_type.len() } else { 0 };
+        if self.bytes.max(decoded) > limits.max_event_bytes() {
+            outcome.items.push(Seen::Limit(LimitKind::EventBytes));
+        } else if dispatched {
+            let event_type =
+                if self.event_type.is_empty() { "message".to_owned() } else { self.event_type.clone() };
+            let last_event_id = outcome.last_event_id.clone();
+            outcome.items.push(Seen::Event { event_type, data, last_event_id });
+        }
+    }
+}
+
+/// Splits off the lines that have ended: by CR LF, by LF, or by a CR that no LF follows.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\r' => {
+                characters.next_if_eq(&'\n');
+                lines.push(std::mem::take(&mut line));
+            }
+            '\n' => lines.push(std::mem::take(&mut line)),
+            _ => line.push(character),
+        }
+    }
+    lines
+}
+
+/// Reads milliseconds; `u64::MAX` of them if there are more.
+fn reconnection_time(value: &str) -> Option<Duration> {
+    let is_number = !value.is_empty() && value.chars().all(|c| c.is_ascii_digit());
+    is_number.then(|| Duration::from_millis(value.parse().unwrap_or(u64::MAX)))
+}
