@@ -8,8 +8,7 @@ use http_body::Body;
 /// It is implemented for closures, so that a client needs no adaptor of its own:
 ///
 /// - hyper-util's legacy client: `move |request| client.request(request)`
-/// - reqwest: `move |request: http::Request<reqwest::Body>| { let client = client.clone(); async move {
-///   client.execute(request.try_into()?).await.map(http::Response::from) } }`
+/// - reqwest: an `async fn` around `client.execute(request.try_into()?).await.map(http::Response::from)`
 ///
 /// The future may do more than one request: follow redirects as far as the application trusts them, and fetch a
 /// token first. Credentials are in its hands: [`EventSource`](crate::EventSource) sends to where the
