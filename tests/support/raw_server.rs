@@ -1,6 +1,6 @@
 //! A TCP server whose test says byte for byte what it answers, and when it misbehaves.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -45,12 +45,13 @@ impl Connection {
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) {
-        self.stream.write_all(text.as_ref()).await.unwrap();
+    /// Sends bytes, unless the client has closed the connection.
+    pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(text.as_ref()).await
     }
 
     /// Waits until the client has closed the connection.
-    pub(crate) async fn closed(mut self) {
+    pub(crate) async fn closed(&mut self) {
         // An end or a reset: either is a closed socket.
         while matches!(self.stream.read(&mut [0; 64]).await, Ok(1..)) {}
     }
