@@ -4,6 +4,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+pub mod client;
 mod clock;
 pub mod decode;
 mod encode;
@@ -20,6 +21,9 @@ mod sync;
 pub mod timer;
 
 pub use body::Body;
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
+pub use client::event_source::EventSource;
 pub use decode::{Decoder, ReceivedEvent};
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
