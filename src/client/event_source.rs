@@ -15,11 +15,10 @@ use http_body::Body;
 
 use super::{
     Change, Command, Connect, EventSourceError, Machine, MakeRequest, Policy, ReadyState, TransportError,
-    machine::LAST_EVENT_ID, random::random_seed,
 };
 #[cfg(feature = "tokio")]
 use crate::timer::TokioTimer;
-use crate::{decode::Limits, timer::Timer};
+use crate::{LAST_EVENT_ID, decode::Limits, random::seed, timer::Timer};
 
 /// A client that reads an event stream and comes back to it: a `Stream` of [`Change`]s.
 ///
@@ -115,7 +114,7 @@ where
     ///
     /// `request` is a [`Request`](http::Request), or a closure that makes one for each attempt.
     pub fn with_timer(connect: C, request: R, timer: T) -> Self {
-        let machine = Machine::new(random_seed());
+        let machine = Machine::new(seed());
         Self { connect, request, timer, armed: None, machine, connection: Connection::None }
     }
 
