@@ -115,9 +115,7 @@ impl Reader {
         if over || cut.is_some_and(|end| shared.clock.now() >= end) {
             return Step::End(self.last_block(shared, &mut state, closing.as_deref()));
         }
-        if !self.take_ready(&mut state) {
-            return self.lagged(shared, &mut state);
-        }
+        self.take_ready(&mut state);
         match self.read(shared, &mut state) {
             Ok(Some(runs)) => return Step::Runs(runs),
             Ok(None) => self.seen = state.ids.head(),
@@ -183,26 +181,27 @@ impl Reader {
         subscriber.waker
     }
 
-    /// Queues the topics that have changed. Returns whether each still holds what comes next.
-    fn take_ready(&mut self, state: &mut State) -> bool {
+    /// Queues the topics that have changed.
+    fn take_ready(&mut self, state: &mut State) {
         let mut ready = mem::take(&mut state.subscriptions[self.key].ready);
-        let mut held = true;
         for ordinal in ready.drain(..) {
-            held &= self.enqueue(ordinal, state);
+            self.enqueue(ordinal, state);
         }
         state.subscriptions[self.key].ready = ready;
-        held
     }
 
     /// Queues a topic if it has more events, else waits for some, unless it is finished.
     ///
-    /// Returns whether what comes next is still held.
-    fn enqueue(&mut self, ordinal: u32, state: &mut State) -> bool {
+    /// If what comes next is gone, it is queued ahead of all others: it is not known where the lost events stood,
+    /// and nothing later may be delivered before they are told.
+    fn enqueue(&mut self, ordinal: u32, state: &mut State) {
         let cursor = &mut self.cursors[ordinal as usize];
         let topic = state.topics.get_mut(cursor.topic);
-        let first = topic.log.first();
-        if cursor.next < topic.log.next() {
-            self.queue.push(Reverse((topic.log.position(cursor.next.max(first)), ordinal)));
+        if cursor.next < topic.log.first() {
+            self.queue.push(Reverse((0, ordinal)));
+            cursor.state = CursorState::Queued;
+        } else if cursor.next < topic.log.next() {
+            self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
             cursor.state = CursorState::Queued;
         } else if topic.finished {
             self.unfinished -= 1;
@@ -211,7 +210,6 @@ impl Reader {
             topic.wait(Waiting { subscription: self.key, ordinal });
             cursor.state = CursorState::Waiting;
         }
-        cursor.next >= first
     }
 
     /// Reads what comes next: as much as lies in one piece, or a bounded number of pieces.
@@ -223,8 +221,7 @@ impl Reader {
             let cursor = &mut self.cursors[ordinal as usize];
             let log = &mut state.topics.get_mut(cursor.topic).log;
             if cursor.next < log.first() {
-                // Nothing later may be delivered before this is told, so it stays ahead of all.
-                self.queue.push(Reverse((0, ordinal)));
+                self.enqueue(ordinal, state);
                 if pieces.is_empty() && events.is_empty() {
                     return Err(Lagged);
                 }
