@@ -4,7 +4,7 @@
 //! without a copy, and every reader gets slices of the same sealed segment. When a chunk is full, the pieces it
 //! was sealed in are joined, so that history is read in long runs however it came about.
 
-use std::{collections::VecDeque, ops::Range};
+use std::{collections::VecDeque, mem, ops::Range};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -53,6 +53,8 @@ struct Segment {
 pub(crate) struct Prepared {
     buffer: BytesMut,
     room: usize,
+    /// Where its own ID puts it.
+    position: Option<Position>,
 }
 
 /// Consecutive events of one log, as one piece of text.
@@ -82,12 +84,12 @@ impl Log {
         }
     }
 
-    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: Prepared) {
+    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared) {
         let len = id_line.len() + event.len();
         if len > self.open.capacity() - self.open.len() {
             self.close_chunk();
             if len >= MAX_CHUNK / 4 {
-                self.push_segment(event.into_bytes(id_line));
+                self.push_segment(event.take(id_line));
                 self.push_entry(position, at, len);
                 self.open_index = self.next();
                 self.open_start += len as u64;
@@ -281,7 +283,15 @@ impl Segment {
 impl Prepared {
     /// Takes a buffer whose first `room` bytes are free for the `id` line.
     pub(crate) fn new(buffer: BytesMut, room: usize) -> Self {
-        Self { buffer, room }
+        Self { buffer, room, position: None }
+    }
+
+    pub(super) fn with_position(self, position: Option<Position>) -> Self {
+        Self { position, ..self }
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.position
     }
 
     /// Returns the length without the `id` line.
@@ -293,12 +303,13 @@ impl Prepared {
         &self.buffer[self.room..]
     }
 
-    /// Completes the event where it stands.
-    fn into_bytes(mut self, id_line: &[u8]) -> Bytes {
+    /// Completes the event where it stands, and takes it.
+    fn take(&mut self, id_line: &[u8]) -> Bytes {
         let start = self.room - id_line.len();
-        self.buffer[start..self.room].copy_from_slice(id_line);
-        self.buffer.advance(start);
-        self.buffer.freeze()
+        let mut buffer = mem::take(&mut self.buffer);
+        buffer[start..self.room].copy_from_slice(id_line);
+        buffer.advance(start);
+        buffer.freeze()
     }
 }
 
