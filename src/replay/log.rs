@@ -26,7 +26,8 @@ pub(crate) struct Log {
     open: BytesMut,
     open_index: u64,
     open_start: u64,
-    next_chunk: usize,
+    /// How many bytes of the last chunk were used.
+    last_chunk: usize,
     cost: usize,
     evicted: Position,
 }
@@ -78,7 +79,7 @@ impl Log {
             open: BytesMut::new(),
             open_index: 0,
             open_start: 0,
-            next_chunk: MIN_CHUNK,
+            last_chunk: 0,
             cost: 0,
             evicted,
         }
@@ -86,7 +87,7 @@ impl Log {
 
     pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared) {
         let len = id_line.len() + event.len();
-        if len > self.open.capacity() - self.open.len() {
+        if len > self.open.capacity() - self.open.len() || self.in_chunk >= MAX_PIECES {
             self.close_chunk();
             if len >= MAX_CHUNK / 4 {
                 self.push_segment(event.take(id_line));
@@ -95,11 +96,17 @@ impl Log {
                 self.open_start += len as u64;
                 return;
             }
-            self.open = BytesMut::with_capacity(self.next_chunk.max(len));
+            self.open = BytesMut::with_capacity(self.next_chunk().max(len));
         }
         self.open.extend_from_slice(id_line);
         self.open.extend_from_slice(event.after_id());
         self.push_entry(position, at, len);
+    }
+
+    /// Returns the size of the next chunk: no more than is held, so that room to spare at most doubles the whole.
+    fn next_chunk(&self) -> usize {
+        let held = self.cost - self.entries.len() * Bounds::EVENT_OVERHEAD;
+        (self.last_chunk * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
     }
 
     fn push_entry(&mut self, position: Position, at: u64, len: usize) {
@@ -123,6 +130,8 @@ impl Log {
                 self.segments.pop_front();
             }
             self.in_chunk = self.in_chunk.min(self.segments.len());
+            give_back(&mut self.entries);
+            give_back(&mut self.segments);
         }
         Some(cost)
     }
@@ -135,7 +144,7 @@ impl Log {
         self.open = BytesMut::new();
         self.open_index = self.first;
         self.open_start = self.first_start;
-        self.next_chunk = MIN_CHUNK;
+        self.last_chunk = 0;
     }
 
     /// Reads the events from `index` on that lie in one piece, up to the one at the position `before`.
@@ -258,7 +267,7 @@ impl Log {
         if pieces.len() > 1 || self.open.capacity() > used {
             self.join(pieces, used);
         }
-        self.next_chunk = (used * 2).clamp(MIN_CHUNK, MAX_CHUNK);
+        self.last_chunk = used;
         self.in_chunk = 0;
         self.open = BytesMut::new();
     }
@@ -313,6 +322,13 @@ impl Prepared {
     }
 }
 
+/// Gives memory back once three quarters of it are unused.
+fn give_back<T>(queue: &mut VecDeque<T>) {
+    if queue.capacity() > 32 && queue.capacity() / 4 > queue.len() {
+        queue.shrink_to(queue.len() * 2);
+    }
+}
+
 /// Returns how many of `0..len` satisfy a predicate that holds for the first ones only.
 fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, len);
@@ -326,3 +342,5 @@ fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
 /// A log of one small event should take little more than the event.
 const MIN_CHUNK: usize = 256;
 const MAX_CHUNK: usize = 64 * 1024;
+/// A chunk that was sealed in so many pieces is closed, since each piece costs beside its text.
+const MAX_PIECES: usize = 128;
