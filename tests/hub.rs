@@ -2,10 +2,13 @@
 
 #[path = "support/blocks.rs"]
 mod blocks;
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/counting_waker.rs"]
 mod counting_waker;
 #[path = "support/hub_client.rs"]
 mod hub_client;
+#[allow(dead_code, reason = "its counts are not needed here")]
 #[path = "support/manual_timer.rs"]
 mod manual_timer;
 
@@ -18,9 +21,10 @@ use std::{
 
 use blocks::{Block, blocks};
 use bytes::Bytes;
+use clock::Clock;
 use counting_waker::CountingWaker;
 use futures_core::Stream;
-use hub_client::{Clock, last_event_id, poll, read};
+use hub_client::{last_event_id, poll, read};
 use manual_timer::ManualTimer;
 use ssekit::{
     Bounds, Event, EventId, EventType, Hub, LastEventId,

@@ -2,6 +2,8 @@
 
 #[path = "support/blocks.rs"]
 mod blocks;
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/counting_waker.rs"]
 mod counting_waker;
 #[path = "support/hub_client.rs"]
@@ -16,9 +18,10 @@ use std::{
 };
 
 use blocks::Block;
+use clock::Clock;
 use counting_waker::CountingWaker;
 use futures_core::Stream;
-use hub_client::{Clock, last_event_id, poll, read};
+use hub_client::{last_event_id, poll, read};
 use ssekit::{
     Bounds, Event, EventId, Hub, LastEventId,
     hub::{Close, PublishError, Refusal, RefusalReason, Start},

@@ -2,6 +2,8 @@
 
 #[path = "support/blocks.rs"]
 mod blocks;
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/hub_client.rs"]
 mod hub_client;
 
@@ -12,8 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clock::Clock;
 use futures_core::Stream;
-use hub_client::{Clock, last_event_id, read};
+use hub_client::{last_event_id, read};
 use ssekit::{
     Bounds, Event, EventId, Hub,
     hub::{Close, GapReason, PublishError, Start},

@@ -3,12 +3,15 @@
 
 #[path = "support/blocks.rs"]
 mod blocks;
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/hub_client.rs"]
 mod hub_client;
 
 use std::time::Duration;
 
-use hub_client::{Clock, is_notice, poll, read};
+use clock::Clock;
+use hub_client::{is_notice, poll, read};
 use ssekit::{
     Bounds, Event, EventId, Hub,
     hub::{GapReason, Lag, PublishError, RefusalReason, Start},

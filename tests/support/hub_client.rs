@@ -4,11 +4,10 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -87,25 +86,5 @@ struct Woken(AtomicBool);
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A clock that is moved by hand, and by its clones a handle on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Clock(Arc<Mutex<Instant>>);
-
-impl Clock {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
-    }
-
-    pub(crate) fn advance(&self, time: Duration) {
-        *self.0.lock().unwrap() += time;
-    }
-
-    /// Returns what tells its time.
-    pub(crate) fn now(&self) -> impl Fn() -> Instant + Send + Sync + 'static {
-        let clock = self.clone();
-        move || *clock.0.lock().unwrap()
     }
 }
