@@ -13,6 +13,7 @@ mod keep_alive;
 pub mod replay;
 mod request;
 mod response;
+mod shrink;
 mod slab;
 mod sync;
 pub mod timer;
