@@ -105,6 +105,7 @@ mod random;
 pub mod replay;
 mod request;
 mod response;
+mod shrink;
 mod slab;
 mod sync;
 pub mod timer;
