@@ -24,12 +24,16 @@ impl Buffer {
     }
 
     /// Empties it, and keeps its memory for the next event unless that is much more than this one needed.
-    #[inline]
-    pub(super) fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_CAPACITY && self.bytes.len() < self.bytes.capacity() / 4 {
+    ///
+    /// Returns whether it has kept much.
+    pub(super) fn clear(&mut self) -> bool {
+        let is_large = self.bytes.capacity() > KEPT_CAPACITY;
+        if is_large && self.bytes.len() < self.bytes.capacity() / 4 {
             self.bytes = Vec::new();
+            return false;
         }
         self.bytes.clear();
+        is_large
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {

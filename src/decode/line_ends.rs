@@ -4,7 +4,7 @@
 ///
 /// A block of 64 bytes becomes a mask with a bit for each byte, so that short lines cost one scan of a block and
 /// not one each. Each byte is looked at once.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LineEnds {
     /// The line ends that are still to come in the block at `block`.
     mask: u64,
