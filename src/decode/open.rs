@@ -97,6 +97,16 @@ impl OpenEvent {
         }
     }
 
+    /// Counts a `data` field that has ended if it is the first one.
+    #[inline(always)]
+    pub(super) fn count_first_data_line(&mut self, limits: &Limits) -> bool {
+        let is_first = self.data_lines == 0 && limits.max_data_lines() > 0;
+        if is_first {
+            self.data_lines = 1;
+        }
+        is_first
+    }
+
     /// Counts a `data` field that has ended.
     #[inline(always)]
     pub(super) fn count_data_line(&mut self, limits: &Limits) -> Option<LimitExceeded> {
