@@ -7,7 +7,8 @@ pub mod decode;
 mod event_stream;
 pub mod timer;
 
-pub use self::{
-    decode::{Decoder, ReceivedEvent},
-    event_stream::{EventStream, EventStreamError},
-};
+pub use decode::{Decoder, ReceivedEvent};
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
+pub use event_stream::BodyChunks;
+pub use event_stream::{EventStream, EventStreamError};
