@@ -2,7 +2,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -12,22 +12,40 @@ use super::Timer;
 
 /// A [`Timer`] on tokio's clock.
 ///
-/// It takes one entry in the runtime's timer, made when it is first armed. It follows a paused clock, so tests
+/// It is one pointer. While it is armed it has one entry in the runtime's timer, in one allocation of the size
+/// of tokio's `Sleep`; arming it again while it waits moves that entry. It follows a paused clock, so tests
 /// under `tokio::time::pause` need no real time.
 ///
 /// # Panics
 ///
-/// Arming or polling it outside a tokio runtime with time enabled panics, as every tokio timer does.
+/// Arming it outside a tokio runtime with time enabled panics, as every tokio timer does. Creating it does not.
+///
+/// # Examples
+///
+/// ```
+/// use std::{future::poll_fn, time::Duration};
+///
+/// use ssekit::timer::{Timer, TokioTimer};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let mut timer = TokioTimer::new();
+/// let start = timer.now();
+/// timer.arm(Duration::from_secs(15));
+/// poll_fn(|cx| timer.poll_elapsed(cx)).await;
+/// assert_eq!((timer.now() - start).as_secs(), 15);
+/// # }
+/// ```
 #[derive(Default)]
 pub struct TokioTimer {
+    /// `None` while it is not armed.
     sleep: Option<Pin<Box<Sleep>>>,
-    armed: bool,
 }
 
 impl TokioTimer {
     /// Creates a timer that is not armed. Costs nothing until it is.
     pub const fn new() -> Self {
-        Self { sleep: None, armed: false }
+        Self { sleep: None }
     }
 }
 
@@ -40,28 +58,29 @@ impl Timer for TokioTimer {
         match &mut self.sleep {
             Some(sleep) => {
                 let now = time::Instant::now();
-                let far = now + Duration::from_secs(86_400 * 365 * 30);
-                sleep.as_mut().reset(now.checked_add(delay).unwrap_or(far));
+                sleep.as_mut().reset(now.checked_add(delay).unwrap_or_else(|| now + FAR));
             }
             None => self.sleep = Some(Box::pin(time::sleep(delay))),
         }
-        self.armed = true;
     }
 
     fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.sleep {
-            Some(sleep) if self.armed => {
-                std::task::ready!(sleep.as_mut().poll(cx));
-                self.armed = false;
+            Some(sleep) => {
+                ready!(sleep.as_mut().poll(cx));
+                self.sleep = None;
                 Poll::Ready(())
             }
-            _ => Poll::Pending,
+            None => Poll::Pending,
         }
     }
 }
 
 impl fmt::Debug for TokioTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokioTimer").field("armed", &self.armed).finish_non_exhaustive()
+        f.debug_struct("TokioTimer").field("armed", &self.sleep.is_some()).finish()
     }
 }
+
+/// Thirty years: what tokio itself takes for a delay that its clock cannot express.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);

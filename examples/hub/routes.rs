@@ -1,0 +1,116 @@
+//! What the hub answers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, RawQuery, State},
+    http::{HeaderMap, Response, StatusCode},
+    response::{Html, IntoResponse},
+    routing::get,
+};
+use serde_json::json;
+use ssekit::{
+    Event, EventType, Hub, Text,
+    hub::{PublishError, Start},
+};
+
+use crate::query::Query;
+
+/// What all requests share.
+#[derive(Debug)]
+struct Service {
+    hub: Hub,
+    heartbeat: Duration,
+    started: Instant,
+}
+
+pub(crate) fn router(hub: Hub, heartbeat: Duration) -> Router {
+    let service = Arc::new(Service { hub, heartbeat, started: Instant::now() });
+    Router::new()
+        .route("/", get(Html(include_str!("page.html"))))
+        .route("/events", get(subscribe).post(publish).delete(finish))
+        .route("/stats", get(stats))
+        .layer(DefaultBodyLimit::max(MAX_EVENT))
+        .with_state(service)
+}
+
+async fn subscribe(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response<ssekit::Body>, Refused> {
+    let query = query.unwrap_or_default();
+    let last_event_id = ssekit::last_event_id(&headers, Some(&query));
+    let query = Query::parse(&query).map_err(bad_request)?;
+    if !ssekit::accepts_event_stream(&headers) {
+        return Err((StatusCode::NOT_ACCEPTABLE, "only text/event-stream is to be had here".into()));
+    }
+    let start = if query.from_oldest { Start::Oldest } else { Start::Now };
+    let subscription = service.hub.subscription(&query.topics).with_start(start).resume(last_event_id);
+    Ok(match subscription {
+        Ok(events) => ssekit::response(events.keep_alive(service.heartbeat)),
+        Err(refusal) => refusal.response(),
+    })
+}
+
+async fn publish(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Result<impl IntoResponse, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    let mut event = Event::new(Text::try_from(body).map_err(bad_request)?);
+    if let Some(event_type) = &query.event_type {
+        event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
+    }
+    let topic = query.topic().map_err(bad_request)?;
+    let id = service.hub.publish(topic, event).map_err(|error| {
+        let status = match error {
+            PublishError::Finished => StatusCode::CONFLICT,
+            PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            PublishError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        (status, error.to_string())
+    })?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id.as_str() }))))
+}
+
+async fn finish(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    service.hub.finish(query.topic().map_err(bad_request)?);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn stats(State(service): State<Arc<Service>>) -> impl IntoResponse {
+    let stats = service.hub.stats();
+    Json(json!({
+        "subscribers": stats.subscribers,
+        "topics": stats.topics,
+        "published": stats.published,
+        "delivered": stats.delivered,
+        "lagged": stats.lagged,
+        "resumed": stats.resumed,
+        "gaps": stats.gaps,
+        "ring_events": stats.events,
+        "ring_bytes": stats.bytes,
+        "uptime_s": service.started.elapsed().as_secs(),
+    }))
+}
+
+/// A status and a line that says why.
+type Refused = (StatusCode, String);
+
+fn bad_request(error: impl ToString) -> Refused {
+    (StatusCode::BAD_REQUEST, error.to_string())
+}
+
+const MAX_EVENT: usize = 1 << 20;

@@ -1,0 +1,187 @@
+use std::{
+    error::Error,
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use crate::frame::{COMMENT, IntoFrame};
+
+/// The body of a response: a stream of events, some bytes, or nothing.
+///
+/// It is one type whatever the stream, so a handler may return `http::Response<Body>` in all cases.
+/// [`response`](crate::response) makes one from a stream of events. It is itself a `Stream` of bytes, for
+/// stacks that want that, and with the `http-body` feature an `http_body::Body`, which hyper and axum take as
+/// it is.
+///
+/// - Each chunk and frame holds whole events.
+/// - If a stream has nothing to send at first, the body begins with an empty comment, so that the stack sends
+///   the headers at once and a browser fires `open`.
+/// - The stream is dropped as soon as it ends or fails, and when the body is dropped, which is how a stack
+///   tells that the client has gone.
+///
+/// A stream costs one allocation.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::{FutureExt, StreamExt, stream};
+/// use ssekit::{Body, Event};
+///
+/// let mut body = Body::new(stream::once(async { Event::new("a") }));
+/// assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap(), "data: a\n\n");
+/// assert!(body.next().now_or_never().unwrap().is_none());
+///
+/// let _not_found: http::Response<Body> = http::Response::new("no such stream".into());
+/// ```
+#[derive(Default)]
+#[must_use = "streams do nothing unless polled"]
+pub struct Body {
+    content: Content,
+}
+
+#[derive(Default)]
+enum Content {
+    /// There is nothing, or nothing any more.
+    #[default]
+    Done,
+    /// At least one byte.
+    Full(Bytes),
+    Stream {
+        stream: Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>,
+        polled: bool,
+    },
+}
+
+impl Body {
+    /// Creates a body that sends a stream of events.
+    ///
+    /// An error of the stream ends the body with it; most stacks then cut the connection, and the client
+    /// reconnects.
+    pub fn new<S>(stream: S) -> Self
+    where
+        S: Stream<Item: IntoFrame<Error: Into<Box<dyn Error + Send + Sync>>>> + Send + 'static,
+    {
+        Self { content: Content::Stream { stream: Box::pin(Frames { stream }), polled: false } }
+    }
+
+    /// Creates a body without any bytes.
+    pub const fn empty() -> Self {
+        Self { content: Content::Done }
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, Box<dyn Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = match &mut self.content {
+            Content::Done => None,
+            Content::Full(bytes) => Some(Ok(mem::take(bytes))),
+            Content::Stream { stream, polled } => {
+                let first = !mem::replace(polled, true);
+                match stream.as_mut().poll_next(cx) {
+                    Poll::Pending if first => return Poll::Ready(Some(Ok(COMMENT))),
+                    Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
+                    last => ready!(last),
+                }
+            }
+        };
+        self.content = Content::Done;
+        Poll::Ready(next)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.content {
+            Content::Done => (0, Some(0)),
+            Content::Full(_) => (1, Some(1)),
+            Content::Stream { stream, polled } => {
+                let (lower, upper) = stream.size_hint();
+                // A first comment adds to the stream, and an error ends it early.
+                (lower.min(1), upper.and_then(|upper| upper.checked_add(usize::from(!polled))))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        self.poll_next(cx).map_ok(http_body::Frame::data)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.content, Content::Done)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match &self.content {
+            Content::Done => http_body::SizeHint::with_exact(0),
+            Content::Full(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
+            Content::Stream { .. } => http_body::SizeHint::default(),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self { content: if bytes.is_empty() { Content::Done } else { Content::Full(bytes) } }
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content: &dyn fmt::Debug = match &self.content {
+            Content::Done => &"done",
+            Content::Full(bytes) => bytes,
+            Content::Stream { .. } => &"stream",
+        };
+        f.debug_tuple("Body").field(content).finish()
+    }
+}
+
+pin_project! {
+    /// Gives the items of any stream of events one type.
+    struct Frames<S> {
+        #[pin]
+        stream: S,
+    }
+}
+
+impl<S: Stream<Item: IntoFrame<Error: Into<BoxError>>>> Stream for Frames<S> {
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(self.project().stream.poll_next(cx));
+        Poll::Ready(item.map(|item| item.into_frame().map_err(Into::into)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.size_hint()
+    }
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;

@@ -1,0 +1,43 @@
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Where the age of events is told from: the system's monotonic clock, or the caller's.
+#[derive(Clone)]
+pub(crate) struct Clock {
+    now: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn system() -> Self {
+        Self { now: None, start: Instant::now() }
+    }
+
+    pub(crate) fn custom(now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        let start = now();
+        Self { now: Some(Arc::new(now)), start }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now.as_ref().map_or_else(Instant::now, |now| now())
+    }
+
+    /// Returns the nanoseconds since this clock was made.
+    pub(crate) fn nanos(&self) -> u64 {
+        nanos(self.now().saturating_duration_since(self.start))
+    }
+}
+
+/// Returns the whole nanoseconds of a time span, of which 584 years fit.
+pub(crate) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.now.is_some() { "Clock(custom)" } else { "Clock(system)" })
+    }
+}

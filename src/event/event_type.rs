@@ -1,0 +1,128 @@
+use std::{borrow::Borrow, fmt, str::FromStr};
+
+use super::shared_str::SharedStr;
+
+/// An event type: what the `event` field carries and a browser's `addEventListener` is called with.
+///
+/// It refuses CR and LF. An empty type is allowed and means `message`, as no type does.
+///
+/// Cloning is cheap.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::EventType;
+///
+/// const ORDER: EventType = EventType::from_static("order");
+/// assert_eq!(EventType::try_from("order")?, ORDER);
+/// assert!(EventType::try_from("order\ndata: injected").is_err());
+/// # Ok::<(), ssekit::InvalidEventType>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EventType(SharedStr);
+
+/// The text is not an [`EventType`]: it holds a line break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line break in an event type, at byte {at}")]
+pub struct InvalidEventType {
+    at: usize,
+}
+
+impl EventType {
+    /// Creates a type from a literal, without a copy.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the text holds CR or LF; in a `const` that is an error at compile time. For text that is not a
+    /// literal use `EventType::try_from`.
+    pub const fn from_static(event_type: &'static str) -> Self {
+        match check(event_type.as_bytes()) {
+            Ok(()) => Self(SharedStr::Static(event_type)),
+            Err(_) => panic!("line break in event type"),
+        }
+    }
+
+    /// Returns the type as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl InvalidEventType {
+    /// Returns where the first line break stands, in bytes.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+}
+
+impl TryFrom<&str> for EventType {
+    type Error = InvalidEventType;
+
+    fn try_from(event_type: &str) -> Result<Self, InvalidEventType> {
+        check(event_type.as_bytes())?;
+        Ok(Self(event_type.into()))
+    }
+}
+
+impl TryFrom<String> for EventType {
+    type Error = InvalidEventType;
+
+    fn try_from(event_type: String) -> Result<Self, InvalidEventType> {
+        Self::try_from(event_type.as_str())
+    }
+}
+
+impl FromStr for EventType {
+    type Err = InvalidEventType;
+
+    fn from_str(event_type: &str) -> Result<Self, InvalidEventType> {
+        Self::try_from(event_type)
+    }
+}
+
+impl AsRef<str> for EventType {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for EventType {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for EventType {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for EventType {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventType({:?})", self.as_str())
+    }
+}
+
+const fn check(event_type: &[u8]) -> Result<(), InvalidEventType> {
+    let mut at = 0;
+    while at < event_type.len() {
+        if matches!(event_type[at], b'\r' | b'\n') {
+            return Err(InvalidEventType { at });
+        }
+        at += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+use std::{borrow::Borrow, fmt, str::FromStr};
+
+use super::shared_str::SharedStr;
+
+/// An event ID: what the `id` field carries and a `Last-Event-ID` header brings back.
+///
+/// It holds only what survives that round trip. Refused are NUL, CR, LF and every other control character (a
+/// strict server answers 400 to such a header, and a browser then gives up for good), a space or tab at either
+/// end (a header loses them), and more than [`MAX_BYTES`](Self::MAX_BYTES). An empty ID is allowed: it clears
+/// the client's last event ID.
+///
+/// Cloning is cheap. IDs from integers cannot fail.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::EventId;
+///
+/// const FIRST: EventId = EventId::from_static("order-1");
+/// assert_eq!(EventId::from(42_u64).as_str(), "42");
+/// assert_eq!(EventId::try_from("order-1")?, FIRST);
+/// assert!(EventId::try_from("1\ndata: injected").is_err());
+/// # Ok::<(), ssekit::InvalidEventId>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EventId(SharedStr);
+
+/// The text is not an [`EventId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidEventId {
+    /// It has more than [`EventId::MAX_BYTES`].
+    #[error("an event ID of {len} bytes is longer than {max}", max = EventId::MAX_BYTES)]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// It holds a control character, such as a line break or NUL.
+    #[error("control character in an event ID, at byte {at}")]
+    ControlCharacter {
+        /// Where it stands, in bytes.
+        at: usize,
+    },
+    /// It begins or ends with a space or a tab.
+    #[error("an event ID begins or ends with white space")]
+    OuterSpace,
+}
+
+impl EventId {
+    /// The greatest length of an ID: 256 bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// Creates an ID from a literal, without a copy.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the text is not a valid ID; in a `const` that is an error at compile time. For text that is not
+    /// a literal use `EventId::try_from`.
+    pub const fn from_static(id: &'static str) -> Self {
+        match check(id.as_bytes()) {
+            Ok(()) => Self(SharedStr::Static(id)),
+            Err(InvalidEventId::TooLong { .. }) => panic!("event ID too long"),
+            Err(InvalidEventId::ControlCharacter { .. }) => panic!("control character in event ID"),
+            Err(InvalidEventId::OuterSpace) => panic!("event ID begins or ends with white space"),
+        }
+    }
+
+    /// Returns the ID as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether this is the empty ID, which clears the client's last event ID.
+    pub fn is_empty(&self) -> bool {
+        self.as_str().is_empty()
+    }
+
+    /// Creates an ID from text that is made of characters which need no check.
+    pub(crate) fn from_checked(id: &str) -> Self {
+        debug_assert!(check(id.as_bytes()).is_ok());
+        Self(id.into())
+    }
+}
+
+impl TryFrom<&str> for EventId {
+    type Error = InvalidEventId;
+
+    fn try_from(id: &str) -> Result<Self, InvalidEventId> {
+        check(id.as_bytes())?;
+        Ok(Self(id.into()))
+    }
+}
+
+impl TryFrom<String> for EventId {
+    type Error = InvalidEventId;
+
+    fn try_from(id: String) -> Result<Self, InvalidEventId> {
+        Self::try_from(id.as_str())
+    }
+}
+
+impl FromStr for EventId {
+    type Err = InvalidEventId;
+
+    fn from_str(id: &str) -> Result<Self, InvalidEventId> {
+        Self::try_from(id)
+    }
+}
+
+macro_rules! from_integers {
+    ($($integer:ty)*) => {$(
+        impl From<$integer> for EventId {
+            fn from(id: $integer) -> Self {
+                Self(id.to_string().as_str().into())
+            }
+        }
+    )*};
+}
+
+from_integers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
+
+impl AsRef<str> for EventId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for EventId {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for EventId {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for EventId {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventId({:?})", self.as_str())
+    }
+}
+
+const fn check(id: &[u8]) -> Result<(), InvalidEventId> {
+    if id.len() > EventId::MAX_BYTES {
+        return Err(InvalidEventId::TooLong { len: id.len() });
+    }
+    let mut at = 0;
+    while at < id.len() {
+        // C0 and DEL, then C1, which UTF-8 writes as C2 80 to C2 9F. A tab is refused with the rest.
+        let c1 = id[at] == 0xC2 && at + 1 < id.len() && id[at + 1] < 0xA0;
+        if id[at].is_ascii_control() || c1 {
+            return Err(InvalidEventId::ControlCharacter { at });
+        }
+        at += 1;
+    }
+    match id {
+        [b' ', ..] | [.., b' '] => Err(InvalidEventId::OuterSpace),
+        _ => Ok(()),
+    }
+}

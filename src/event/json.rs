@@ -1,0 +1,100 @@
+use std::io;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{Data, Event};
+use crate::encode::{DATA, find_break};
+
+impl Event {
+    /// Creates an event whose data is a value as JSON.
+    ///
+    /// The value is serialised straight into `data` lines. Raw JSON within it may hold line breaks; they are split
+    /// like those of any other text.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`JsonError`] if the value cannot be serialised, such as a map with keys that are not strings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// let event = Event::json(&["a\nb"])?;
+    /// assert_eq!(event.encode(), "data: [\"a\\nb\"]\n\n");
+    /// # Ok::<(), ssekit::JsonError>(())
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, JsonError> {
+        Self::default().with_json(value)
+    }
+
+    /// Sets the data to a value as JSON, replacing what was there.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`JsonError`] if the value cannot be serialised.
+    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    pub fn with_json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, JsonError> {
+        let mut lines = DataLines { wire: DATA.to_vec(), after_cr: false };
+        serde_json::to_writer(&mut lines, value).map_err(JsonError)?;
+        lines.wire.push(b'\n');
+        self.data = Data::Lines(Bytes::from(lines.wire));
+        Ok(self)
+    }
+}
+
+/// A value could not be written as JSON, or read from it.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid JSON payload")]
+pub struct JsonError(#[source] serde_json::Error);
+
+/// Splits what is written to it into `data` lines.
+struct DataLines {
+    wire: Vec<u8>,
+    /// The last byte was a CR, so an LF that comes next belongs to the same line break.
+    after_cr: bool,
+}
+
+impl io::Write for DataLines {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let mut rest = text;
+        if self.after_cr && !rest.is_empty() {
+            self.after_cr = false;
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        }
+        while let Some(at) = find_break(rest) {
+            self.wire.extend_from_slice(&rest[..at]);
+            self.wire.push(b'\n');
+            self.wire.extend_from_slice(DATA);
+            self.after_cr = rest[at..] == *b"\r";
+            rest = &rest[at + crate::encode::break_len(&rest[at..])..];
+        }
+        self.wire.extend_from_slice(rest);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn line_breaks_in_raw_json_are_split_wherever_the_writes_are_cut() {
+        let text = b"[1,\r\n2,\r3,\n4\r\r\n]";
+        for cut in 0..=text.len() {
+            let mut lines = DataLines { wire: DATA.to_vec(), after_cr: false };
+            lines.write_all(&text[..cut]).unwrap();
+            lines.write_all(&text[cut..]).unwrap();
+            let expected = "data: [1,\ndata: 2,\ndata: 3,\ndata: 4\ndata: \ndata: ]";
+            assert_eq!(String::from_utf8(lines.wire).unwrap(), expected, "cut at {cut}");
+        }
+    }
+}

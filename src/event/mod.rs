@@ -1,0 +1,169 @@
+//! What a server sends: [`Event`] and its parts.
+//!
+//! Every value here is valid by construction, so encoding cannot fail and cannot put a line on the wire that the
+//! caller did not mean: an [`EventId`] and an [`EventType`] refuse line breaks when they are made, and line
+//! breaks in data and comments split the text into several lines of the same field.
+
+mod event_type;
+mod id;
+#[cfg(feature = "json")]
+mod json;
+mod shared_str;
+mod text;
+
+use std::{fmt, time::Duration};
+
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use self::json::JsonError;
+pub use self::{
+    event_type::{EventType, InvalidEventType},
+    id::{EventId, InvalidEventId},
+    text::Text,
+};
+
+/// One event to send: any of `id`, `event`, `retry`, `data` and a comment.
+///
+/// Build it from its data with [`new`](Self::new), or from nothing with [`default`](Self::default), and set the
+/// other parts with the `with_` methods, in any order. Setting a part again replaces it. The order on the wire
+/// is always the same, whatever the order of the calls.
+///
+/// What a reader makes of it follows the standard: only an event with data is dispatched, `Some("")` included; an
+/// event without data still sets the last event ID and the reconnection time; a comment is not shown to scripts.
+///
+/// Cloning is cheap and copies no text. To encode an event see [`encode`](Self::encode).
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::{Event, EventType};
+///
+/// let event = Event::new("two\nlines").with_id(7.into()).with_type(EventType::from_static("note"));
+/// assert_eq!(event.encode(), "id: 7\nevent: note\ndata: two\ndata: lines\n\n");
+/// ```
+#[derive(Clone, Default)]
+pub struct Event {
+    id: Option<EventId>,
+    event_type: Option<EventType>,
+    retry: Option<Duration>,
+    comment: Option<Text>,
+    data: Data,
+}
+
+/// The data as it was given, or as `data` lines ready for the wire.
+#[derive(Clone, Default)]
+pub(crate) enum Data {
+    #[default]
+    Absent,
+    Text(Text),
+    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "only JSON is kept as lines"))]
+    Lines(bytes::Bytes),
+}
+
+impl Event {
+    /// Creates an event from its data.
+    ///
+    /// Any text will do: each CR LF, CR or LF in it is one line break, and comes back as LF. A `String` and
+    /// [`Bytes`](bytes::Bytes) that are [checked](Text) are taken over without a copy. Empty data is data: a
+    /// `data` line is written and the event is dispatched.
+    pub fn new(data: impl Into<Text>) -> Self {
+        Self::default().with_data(data)
+    }
+
+    /// Creates an event that is only a comment, which keeps a connection alive and is not dispatched.
+    ///
+    /// Each line of the text becomes a comment line.
+    pub fn comment(text: impl Into<Text>) -> Self {
+        Self::default().with_comment(text)
+    }
+
+    /// Sets the data, replacing what was there, JSON included.
+    #[must_use]
+    pub fn with_data(mut self, data: impl Into<Text>) -> Self {
+        self.data = Data::Text(data.into());
+        self
+    }
+
+    /// Sets the event ID, which a client sends back as `Last-Event-ID` when it reconnects.
+    ///
+    /// An empty ID clears the client's last event ID.
+    #[must_use]
+    pub fn with_id(mut self, id: EventId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Sets the event type. Without one, or with an empty one, a browser dispatches a `message`.
+    #[must_use]
+    pub fn with_type(mut self, event_type: EventType) -> Self {
+        self.event_type = Some(event_type);
+        self
+    }
+
+    /// Sets the reconnection time that the client is to use from now on.
+    ///
+    /// It is sent in whole milliseconds, rounded up, and at most `u64::MAX` of them: more is ignored by browsers.
+    #[must_use]
+    pub fn with_retry(mut self, reconnection_time: Duration) -> Self {
+        self.retry = Some(reconnection_time);
+        self
+    }
+
+    /// Sets a comment, written ahead of the data.
+    #[must_use]
+    pub fn with_comment(mut self, text: impl Into<Text>) -> Self {
+        self.comment = Some(text.into());
+        self
+    }
+
+    /// Returns the event ID, if one was set.
+    pub fn id(&self) -> Option<&EventId> {
+        self.id.as_ref()
+    }
+
+    /// Returns the event type, if one was set.
+    pub fn event_type(&self) -> Option<&EventType> {
+        self.event_type.as_ref()
+    }
+
+    /// Returns the reconnection time, if one was set.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    pub(crate) fn comment_text(&self) -> Option<&Text> {
+        self.comment.as_ref()
+    }
+
+    pub(crate) fn data(&self) -> &Data {
+        &self.data
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Event");
+        if let Some(id) = &self.id {
+            debug.field("id", &id.as_str());
+        }
+        if let Some(event_type) = &self.event_type {
+            debug.field("event_type", &event_type.as_str());
+        }
+        if let Some(retry) = &self.retry {
+            debug.field("retry", retry);
+        }
+        if let Some(comment) = &self.comment {
+            debug.field("comment", comment);
+        }
+        match &self.data {
+            Data::Absent => {}
+            Data::Text(text) => {
+                debug.field("data", text);
+            }
+            Data::Lines(lines) => {
+                debug.field("data_lines", lines);
+            }
+        }
+        debug.finish()
+    }
+}

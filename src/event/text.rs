@@ -1,0 +1,72 @@
+use std::{borrow::Cow, fmt, str::Utf8Error};
+
+use bytes::Bytes;
+
+/// Text for data and comments: UTF-8, shared, cheap to clone.
+///
+/// It is made from a literal or an owned `String` without a copy. Bytes that came from elsewhere, such as a
+/// request's body, are checked once with `Text::try_from` and then taken over without a copy, too.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::Bytes;
+/// use ssekit::{Event, Text};
+///
+/// let body = Bytes::from_static(b"posted");
+/// let event = Event::new(Text::try_from(body)?);
+/// assert_eq!(event.encode(), "data: posted\n\n");
+/// assert!(Text::try_from(Bytes::from_static(b"\xff")).is_err());
+/// # Ok::<(), std::str::Utf8Error>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Text(Bytes);
+
+impl Text {
+    /// Returns the text's bytes, which are UTF-8.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Box<str>> for Text {
+    fn from(text: Box<str>) -> Self {
+        text.into_string().into()
+    }
+}
+
+impl From<Cow<'static, str>> for Text {
+    fn from(text: Cow<'static, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+impl TryFrom<Bytes> for Text {
+    type Error = Utf8Error;
+
+    fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
+        std::str::from_utf8(&bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&String::from_utf8_lossy(&self.0), f)
+    }
+}

@@ -1,0 +1,78 @@
+use std::convert::Infallible;
+
+use bytes::Bytes;
+
+use crate::event::Event;
+
+/// What a stream of events may yield: [`Event`], [`Bytes`], or a `Result` of either.
+///
+/// [`KeepAlive`](crate::KeepAlive), [`Body`](crate::Body) and [`response`](crate::response) take a stream of
+/// any of these. `Bytes` are sent as they are: they must be whole events, each ended by its blank line, as
+/// [`Event::encode`] makes them. A frame may hold several events, and no other bytes are ever sent in the
+/// middle of it.
+///
+/// The trait is sealed.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::{Event, IntoFrame};
+///
+/// assert_eq!(Event::new("a").into_frame().unwrap(), "data: a\n\n");
+/// assert_eq!(Err::<Event, _>("no more").into_frame(), Err("no more"));
+/// ```
+pub trait IntoFrame: sealed::Sealed {
+    /// Why there is no frame: the error of a `Result`, and for the rest one that cannot occur.
+    type Error;
+
+    /// Returns the encoded events, or the error as it is.
+    ///
+    /// An [`Event`] is encoded, in one allocation; `Bytes` are passed on.
+    fn into_frame(self) -> Result<Bytes, Self::Error>;
+}
+
+impl IntoFrame for Event {
+    type Error = Infallible;
+
+    fn into_frame(self) -> Result<Bytes, Infallible> {
+        Ok(self.encode())
+    }
+}
+
+impl IntoFrame for Bytes {
+    type Error = Infallible;
+
+    fn into_frame(self) -> Result<Bytes, Infallible> {
+        Ok(self)
+    }
+}
+
+impl<E> IntoFrame for Result<Event, E> {
+    type Error = E;
+
+    fn into_frame(self) -> Result<Bytes, E> {
+        self.map(|event| event.encode())
+    }
+}
+
+impl<E> IntoFrame for Result<Bytes, E> {
+    type Error = E;
+
+    fn into_frame(self) -> Result<Bytes, E> {
+        self
+    }
+}
+
+mod sealed {
+    use super::{Bytes, Event};
+
+    pub trait Sealed {}
+
+    impl Sealed for Event {}
+    impl Sealed for Bytes {}
+    impl<E> Sealed for Result<Event, E> {}
+    impl<E> Sealed for Result<Bytes, E> {}
+}
+
+/// An empty comment: bytes on the wire that no application sees.
+pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n\n");

@@ -1,0 +1,231 @@
+use std::{
+    borrow::Borrow,
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use super::{
+    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription, notice::Notices,
+    state::State,
+};
+use crate::{
+    Bounds, Event, EventId,
+    clock::Clock,
+    replay::ids::Epoch,
+    request::LastEventId,
+    sync::{Arc, Mutex, lock},
+};
+
+/// A set of topics to publish to and subscribe to.
+///
+/// Cloning it is cheap, and all clones are the same hub. See the [module](crate::hub) for what it promises.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::StreamExt as _;
+/// use ssekit::{Bounds, Event, Hub};
+///
+/// # futures_executor(async {
+/// let hub = Hub::new(Bounds::events(1000));
+/// let mut orders = hub.subscribe(["orders"])?;
+/// let id = hub.publish("orders", Event::new("first"))?;
+///
+/// let _position = orders.next().await;
+/// let first = orders.next().await.unwrap();
+/// assert_eq!(first, format!("id: {id}\ndata: first\n\n"));
+///
+/// // Later, the client comes back with the last event ID that it has seen.
+/// hub.publish("orders", Event::new("second"))?;
+/// let mut orders = hub.resume(["orders"], Some(id.into()))?;
+/// let _position = orders.next().await;
+/// assert!(orders.next().await.unwrap().ends_with(b"data: second\n\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// # fn futures_executor<F: Future>(f: F) -> F::Output {
+/// #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Hub {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What a hub and its subscriptions have in common.
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    /// Events given to subscribers, counted apart because a filter runs without the lock.
+    pub(super) delivered: AtomicU64,
+    pub(super) clock: Clock,
+    /// Whether the age of events matters, so that the clock must be read.
+    pub(super) aged: bool,
+    /// The greatest event, in bytes.
+    pub(super) max_event: usize,
+    /// The epoch of IDs that are made here.
+    pub(super) epoch: Option<Epoch>,
+    pub(super) notices: Notices,
+    pub(super) retry: Option<Duration>,
+}
+
+/// What a hub holds and has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Subscriptions that are alive.
+    pub subscribers: usize,
+    /// Topics with subscribers or history.
+    pub topics: usize,
+    /// Events published.
+    pub published: u64,
+    /// Events given to subscribers, counted once for each.
+    pub delivered: u64,
+    /// How often a subscription fell behind the history.
+    pub lagged: u64,
+    /// How often a client came back and missed nothing.
+    pub resumed: u64,
+    /// How often a gap was told.
+    pub gaps: u64,
+    /// Events held.
+    pub events: usize,
+    /// Bytes held, as [`Bounds::bytes`] counts them.
+    pub bytes: usize,
+}
+
+impl Hub {
+    /// Creates a hub that holds this much history for each topic.
+    pub fn new(bounds: Bounds) -> Self {
+        Self::builder(bounds).build()
+    }
+
+    /// Starts to configure a hub that holds this much history for each topic.
+    pub fn builder(bounds: Bounds) -> HubBuilder {
+        HubBuilder::new(bounds)
+    }
+
+    /// Publishes an event to a topic and returns its ID.
+    ///
+    /// The event is encoded once, here, whatever the number of subscribers; those that are parked are woken. It
+    /// never waits for a subscriber.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
+    /// not allowed. Nothing is published then.
+    pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
+        let mut id = None;
+        self.append(topic, &mut [(event.borrow(), None)], |next| id = Some(next))?;
+        Ok(id.unwrap_or(EventId::from_static("")))
+    }
+
+    /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`PublishError`] if one of them cannot be published.
+    pub fn publish_all<E: Borrow<Event>>(
+        &self,
+        topic: &str,
+        events: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<EventId>, PublishError> {
+        let events: Vec<E> = events.into_iter().collect();
+        let mut batch: Vec<_> = events.iter().map(|event| (event.borrow(), None)).collect();
+        let mut ids = Vec::with_capacity(batch.len());
+        self.append(topic, &mut batch, |id| ids.push(id))?;
+        Ok(ids)
+    }
+
+    /// Subscribes a new client to topics, from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
+    pub fn subscribe<T: AsRef<str>>(
+        &self,
+        topics: impl IntoIterator<Item = T>,
+    ) -> Result<Subscription, Refusal> {
+        self.subscription(topics).subscribe()
+    }
+
+    /// Subscribes a client to topics, from just after the event with its last event ID.
+    ///
+    /// Without an ID it is a new client. Missed and live events come from one sequence. If events that the client
+    /// missed are no longer held, or its ID is not known, it is told so first; see [`Subscription::gap`].
+    ///
+    /// Costs O(log n) in the events held, for each topic.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
+    pub fn resume<T: AsRef<str>>(
+        &self,
+        topics: impl IntoIterator<Item = T>,
+        last_event_id: Option<LastEventId>,
+    ) -> Result<Subscription, Refusal> {
+        self.subscription(topics).resume(last_event_id)
+    }
+
+    /// Starts to configure a subscription: where it starts, its filter, its lag policy, its greatest lifetime.
+    pub fn subscription<T: AsRef<str>>(&self, topics: impl IntoIterator<Item = T>) -> SubscribeOptions<'_> {
+        SubscribeOptions::new(self, topics)
+    }
+
+    /// Finishes a topic: no more events will come.
+    ///
+    /// Its subscribers end after the last event. A client that comes back still gets what it missed while that is
+    /// held, and is then refused with 204, which stops a browser. Publishing to the topic is an error from now on.
+    pub fn finish(&self, topic: &str) {
+        let wake = lock(&self.shared.state).finish(topic);
+        wake.wake();
+    }
+
+    /// Evicts what has become too old by now, in all topics.
+    pub fn expire(&self) {
+        let now = self.shared.now();
+        lock(&self.shared.state).expire(now);
+    }
+
+    /// Closes the hub: each subscription ends after what is pending, and new clients are refused.
+    ///
+    /// Only the first call has an effect. To wait until all have gone, see [`drained`](Self::drained).
+    pub fn close(&self, close: Close) {
+        let closing = close.start(&self.shared.clock);
+        let wake = lock(&self.shared.state).close(closing);
+        wake.wake();
+    }
+
+    /// Waits until no subscription is left.
+    pub fn drained(&self) -> Drained {
+        Drained::new(Arc::clone(&self.shared))
+    }
+
+    /// Returns what the hub holds and has done.
+    pub fn stats(&self) -> Stats {
+        let delivered = self.shared.delivered.load(Ordering::Relaxed);
+        let state = lock(&self.shared.state);
+        Stats {
+            subscribers: state.subscriptions.len(),
+            topics: state.topics.len(),
+            published: state.published,
+            delivered,
+            lagged: state.lagged,
+            resumed: state.resumed,
+            gaps: state.gaps,
+            events: state.topics.events(),
+            bytes: state.topics.cost(),
+        }
+    }
+}
+
+impl Shared {
+    /// Returns the time by which events age, which is not read if none do.
+    pub(super) fn now(&self) -> u64 {
+        if self.aged { self.clock.nanos() } else { 0 }
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

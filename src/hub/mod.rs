@@ -1,0 +1,50 @@
+//! Publishing to many subscribers, with a history from which each can resume.
+//!
+//! A [`Hub`] holds, for each topic, one bounded run of encoded events. It is queue and history at once: a
+//! [`Subscription`] is a position in it, and one that resumes after a reconnect is an older position. So there is
+//! no hand-over from replay to live delivery in which an event could get lost or come twice.
+//!
+//! # What holds
+//!
+//! - A subscription yields a contiguous run of the sequence of its topics, in order, whatever is published
+//!   meanwhile.
+//! - What it cannot have is told before any later event ([`Gap`]); nothing is skipped in silence.
+//! - A slow or dead subscriber delays nobody. Memory is bounded by the hub's bounds, one chunk for each topic with
+//!   history, and one piece for each subscription.
+//! - Each event is encoded once, and a subscriber that is behind gets many in one piece without a copy.
+//! - All topics share one order and one last event ID, which resumes across all of them. An ID claims everything up
+//!   to it for the topics and the filter in use: a client that changes them needs a new stream.
+//! - A client's position is kept fresh: it is told at the start, and by the keep-alives when it has moved.
+//!
+//! # Locking
+//!
+//! One lock guards a hub. An event is encoded before it is taken, and wakers, filters and callbacks run after it is
+//! released, so they may use the hub.
+
+mod builder;
+mod close;
+mod event_info;
+mod fill;
+pub(crate) mod handle;
+mod notice;
+mod publish;
+mod reader;
+mod refusal;
+mod state;
+mod subscribe;
+pub(crate) mod subscription;
+mod topics;
+
+use self::handle::Shared;
+pub use self::{
+    builder::HubBuilder,
+    close::{Close, Drained},
+    event_info::EventInfo,
+    fill::Moved,
+    handle::Stats,
+    notice::{Gap, GapReason, PositionForm},
+    publish::PublishError,
+    refusal::{Refusal, RefusalReason},
+    subscribe::{Lag, Start, SubscribeOptions},
+};
+pub(crate) use self::{handle::Hub, subscription::Subscription};

@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{Event, EventId, EventType};
+
+/// Events that a subscriber cannot have, and that it is told of before any later event.
+///
+/// On the wire it is an event of the type that [`HubBuilder::with_reset_type`](super::HubBuilder::with_reset_type)
+/// sets, with the reason as JSON and the position as its ID. A client that is cut right after it loses nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    reason: GapReason,
+    position: Option<EventId>,
+}
+
+/// Why a subscriber has a [`Gap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GapReason {
+    /// Events after its last event ID are no longer held. It gets all that are held after that.
+    Evicted,
+    /// Its last event ID was not given out here, or not since the last restart. It begins as a new client does.
+    Unknown,
+    /// It was too slow, and events went that it had not been given. It goes on from the oldest one held.
+    Lagged,
+}
+
+/// How a subscription tells its position when that has moved without an event.
+///
+/// A client that is cut before its first event, or whose topics are quiet while others are busy, would else come
+/// back with an ID that was evicted long ago.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PositionForm {
+    /// An event of a reserved type, with empty data. All browsers store its ID.
+    #[default]
+    Event,
+    /// A block with an ID alone: enough for the standard and for Chromium, and invisible to scripts. Firefox and
+    /// Safari store an ID only with an event that is dispatched.
+    IdOnly,
+    /// Not at all.
+    Off,
+}
+
+impl Gap {
+    pub(super) fn new(reason: GapReason, position: Option<EventId>) -> Self {
+        Self { reason, position }
+    }
+
+    /// Returns why there is a gap.
+    pub fn reason(&self) -> GapReason {
+        self.reason
+    }
+
+    /// Returns the ID from which a client that has been told goes on, if the IDs in use have one for it.
+    pub fn position(&self) -> Option<&EventId> {
+        self.position.as_ref()
+    }
+}
+
+impl GapReason {
+    /// Returns the reason as it is written on the wire: `evicted`, `unknown` or `lagged`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Evicted => "evicted",
+            Self::Unknown => "unknown",
+            Self::Lagged => "lagged",
+        }
+    }
+
+    fn data(self) -> &'static str {
+        match self {
+            Self::Evicted => r#"{"reason": "evicted"}"#,
+            Self::Unknown => r#"{"reason": "unknown"}"#,
+            Self::Lagged => r#"{"reason": "lagged"}"#,
+        }
+    }
+}
+
+/// How a hub's notices are written.
+#[derive(Clone, Debug)]
+pub(super) struct Notices {
+    pub(super) form: PositionForm,
+    pub(super) position_type: EventType,
+    pub(super) reset_type: EventType,
+}
+
+impl Notices {
+    pub(super) fn is_reserved(&self, event: &Event) -> bool {
+        event.event_type().is_some_and(|ty| *ty == self.position_type || *ty == self.reset_type)
+    }
+
+    /// Writes a gap, with the reconnection time if this is the first block.
+    pub(super) fn gap(&self, gap: &Gap, retry: Option<Duration>) -> Bytes {
+        let event = Event::new(gap.reason.data()).with_type(self.reset_type.clone());
+        finish(event, gap.position.clone(), retry).encode()
+    }
+
+    /// Writes a position, or what is left of the block without one: nothing, or the reconnection time.
+    pub(super) fn position(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
+        let event = match (self.form, &id) {
+            (PositionForm::Event, Some(_)) => Event::new("").with_type(self.position_type.clone()),
+            _ => Event::default(),
+        };
+        let id = id.filter(|_| self.form != PositionForm::Off);
+        if id.is_none() && retry.is_none() {
+            return None;
+        }
+        Some(finish(event, id, retry).encode())
+    }
+}
+
+fn finish(mut event: Event, id: Option<EventId>, retry: Option<Duration>) -> Event {
+    if let Some(id) = id {
+        event = event.with_id(id);
+    }
+    match retry {
+        Some(retry) => event.with_retry(retry),
+        None => event,
+    }
+}

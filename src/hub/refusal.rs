@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::{Body, Event, reconnect_after, stop_reconnecting};
+
+/// A client is not to be given a stream. It knows how to answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    reason: RefusalReason,
+    /// `None` stops the client.
+    retry: Option<Duration>,
+}
+
+/// Why a client is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// All its topics are finished, and nothing remains for it.
+    #[error("all topics are finished")]
+    Finished,
+    /// The hub is closed.
+    #[error("the hub is closed")]
+    Closed,
+}
+
+impl Refusal {
+    pub(super) fn finished() -> Self {
+        Self { reason: RefusalReason::Finished, retry: None }
+    }
+
+    pub(super) fn closed(retry: Option<Duration>) -> Self {
+        Self { reason: RefusalReason::Closed, retry }
+    }
+
+    /// Returns why.
+    pub fn reason(&self) -> RefusalReason {
+        self.reason
+    }
+
+    /// Returns after what time the client is asked to come back, or `None` if it is to stop for good.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    /// Returns the body of the answer: `retry` for a client that is to come back, else nothing.
+    ///
+    /// For stacks that are not on `http` 1; others take the whole [`response`](Self::response).
+    pub fn body(&self) -> Bytes {
+        self.retry.map_or_else(Bytes::new, |retry| Event::default().with_retry(retry).encode())
+    }
+
+    /// Returns the answer: 204, which stops a client, or 200 with `retry` and the end, which sends it away for a
+    /// while. A browser would give up for good on a 503.
+    pub fn response(&self) -> Response<Body> {
+        self.retry.map_or_else(stop_reconnecting, reconnect_after)
+    }
+}

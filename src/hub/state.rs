@@ -1,0 +1,233 @@
+use std::{
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+
+use super::{
+    PublishError,
+    topics::{Topic, Topics},
+};
+use crate::{
+    Bounds, Event, EventId,
+    clock::nanos,
+    random::SplitMix64,
+    replay::{
+        ids::{IdSpace, id_in, random},
+        log::{Position, Prepared},
+    },
+    slab::{Key, Slab},
+    sync::Arc,
+};
+
+/// All that a hub's publishers and subscribers share, behind one lock.
+///
+/// Nothing here wakes, drops a waker or calls an application: what is to be woken is handed out.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) ids: IdSpace,
+    pub(super) topics: Topics,
+    pub(super) subscriptions: Slab<Subscriber>,
+    pub(super) closing: Option<Arc<Closing>>,
+    pub(super) published: u64,
+    pub(super) lagged: u64,
+    pub(super) resumed: u64,
+    pub(super) gaps: u64,
+    bounds: Bounds,
+    max_bytes: usize,
+    random: SplitMix64,
+    /// Reused for each `id` line.
+    line: BytesMut,
+    /// Those that wait for the last subscription to go.
+    drained: Vec<Waker>,
+}
+
+/// The hub's side of a subscription.
+#[derive(Debug, Default)]
+pub(super) struct Subscriber {
+    /// Set while it is parked.
+    pub(super) waker: Option<Waker>,
+    /// Ordinals of its topics that changed since it last looked.
+    pub(super) ready: Vec<u32>,
+}
+
+/// How a hub was closed.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) last: Option<Event>,
+    pub(super) retry: Option<Duration>,
+    pub(super) spread: Duration,
+    pub(super) stop: bool,
+    /// When a subscription ends even if events are pending.
+    pub(super) ends_at: Option<Instant>,
+}
+
+/// Wakers to be woken once the lock is released.
+#[derive(Debug, Default)]
+#[must_use]
+pub(super) struct Wake(Vec<Waker>);
+
+impl State {
+    pub(super) fn new(ids: IdSpace, bounds: Bounds, max_bytes: usize, max_topics: usize) -> Self {
+        Self {
+            topics: Topics::new(ids.head(), max_topics),
+            ids,
+            subscriptions: Slab::new(),
+            closing: None,
+            published: 0,
+            lagged: 0,
+            resumed: 0,
+            gaps: 0,
+            bounds,
+            max_bytes,
+            random: SplitMix64::new(random()),
+            line: BytesMut::new(),
+            drained: Vec::new(),
+        }
+    }
+
+    /// Appends events to a topic, all or none. Tells the position before the first of them, as it was.
+    pub(super) fn append(
+        &mut self,
+        topic: &str,
+        now: u64,
+        batch: &mut [(&Event, Option<Prepared>)],
+    ) -> Result<(Position, Wake), PublishError> {
+        if self.closing.is_some() {
+            return Err(PublishError::Closed);
+        }
+        if self.topics.is_finished(topic) {
+            return Err(PublishError::Finished);
+        }
+        self.ids.check(batch.iter().map(|(event, _)| *event))?;
+        self.expire(now);
+        let head = self.ids.head();
+        let key = self.topics.open(topic);
+        for (event, prepared) in batch {
+            let Some(prepared) = prepared.take() else { continue };
+            let position = self.ids.take(event.id());
+            self.line.clear();
+            self.ids.write_line(position, event.id(), &mut self.line);
+            self.topics.append(key, |log| log.append(position, now, &self.line, prepared));
+            self.published += 1;
+            self.enforce_bounds(key);
+        }
+        let wake = self.wake_waiting(key);
+        self.topics.retire(key);
+        Ok((head, wake))
+    }
+
+    fn enforce_bounds(&mut self, key: Key) {
+        loop {
+            let log = &self.topics.get(key).log;
+            if log.len() <= self.bounds.events && log.cost() <= self.bounds.bytes {
+                break;
+            }
+            self.evict(key);
+        }
+        while self.topics.cost() > self.max_bytes {
+            let Some(oldest) = self.topics.oldest() else { break };
+            self.evict(oldest);
+            if oldest != key {
+                self.topics.retire(oldest);
+            }
+        }
+    }
+
+    /// Evicts what has become too old by now.
+    pub(super) fn expire(&mut self, now: u64) {
+        let Some(age) = self.bounds.age.map(nanos) else { return };
+        while let Some(oldest) = self.topics.oldest() {
+            let at = self.topics.get(oldest).log.first_at().unwrap_or(now);
+            if now.saturating_sub(at) < age {
+                break;
+            }
+            self.evict(oldest);
+            self.topics.retire(oldest);
+        }
+    }
+
+    fn evict(&mut self, key: Key) {
+        let Self { ids, topics, .. } = self;
+        let log = &topics.get(key).log;
+        ids.forget(|| log.first_text().and_then(id_in).map(EventId::from_checked));
+        topics.evict(key);
+    }
+
+    pub(super) fn finish(&mut self, topic: &str) -> Wake {
+        let key = self.topics.open(topic);
+        self.topics.get_mut(key).finished = true;
+        let wake = self.wake_waiting(key);
+        self.topics.retire(key);
+        wake
+    }
+
+    pub(super) fn close(&mut self, closing: Closing) -> Wake {
+        if self.closing.is_some() {
+            return Wake::default();
+        }
+        self.closing = Some(Arc::new(closing));
+        Wake(self.subscriptions.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect())
+    }
+
+    fn wake_waiting(&mut self, key: Key) -> Wake {
+        let Self { topics, subscriptions, .. } = self;
+        let topic: &mut Topic = topics.get_mut(key);
+        let mut wakers = Vec::with_capacity(topic.waiting());
+        for waiting in topic.take_waiting() {
+            if let Some(subscriber) = subscriptions.get_mut(waiting.subscription) {
+                subscriber.ready.push(waiting.ordinal);
+                wakers.extend(subscriber.waker.take());
+            }
+        }
+        Wake(wakers)
+    }
+
+    /// Takes those that wait for the last subscription to go, if it has gone.
+    pub(super) fn take_drained(&mut self) -> Wake {
+        Wake(if self.subscriptions.len() == 0 { std::mem::take(&mut self.drained) } else { Vec::new() })
+    }
+
+    /// Returns whether no subscription is left; if one is, the waker is woken when the last one goes.
+    pub(super) fn poll_drained(&mut self, waker: &Waker) -> bool {
+        if self.subscriptions.len() == 0 {
+            return true;
+        }
+        if !self.drained.iter().any(|other| other.will_wake(waker)) {
+            self.drained.push(waker.clone());
+        }
+        false
+    }
+
+    /// Returns a random time from zero up to `window`.
+    pub(super) fn spread(&mut self, window: Duration) -> Duration {
+        self.random.below(window)
+    }
+}
+
+impl Wake {
+    pub(super) fn wake(self) {
+        for waker in self.0 {
+            waker.wake();
+        }
+    }
+}
+
+impl Closing {
+    /// Returns the reconnection time for one more subscription that ends.
+    pub(super) fn retry(&self, state: &mut State) -> Option<Duration> {
+        self.retry.map(|least| least.saturating_add(state.spread(self.spread)))
+    }
+
+    /// Returns the reconnection time for one more client that is refused, unless it is to stop.
+    pub(super) fn come_back(&self, state: &mut State) -> Option<Duration> {
+        if self.stop {
+            return None;
+        }
+        self.retry(state).or(Some(DEFAULT_RETRY))
+    }
+}
+
+/// What browsers wait when nothing was said.
+const DEFAULT_RETRY: Duration = Duration::from_secs(3);

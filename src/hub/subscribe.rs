@@ -1,0 +1,257 @@
+use std::{fmt, time::Duration};
+
+use super::{
+    EventInfo, Gap, GapReason, Hub, Refusal, Subscription,
+    reader::{Cursor, Filter, Reader, newest_evicted},
+    state::{State, Subscriber},
+};
+use crate::{
+    EventId,
+    replay::log::Position,
+    request::LastEventId,
+    sync::{Arc, lock},
+};
+
+/// Where a new client starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// With what is published from now on.
+    #[default]
+    Now,
+    /// With the oldest event held.
+    Oldest,
+}
+
+/// What happens to a subscription that has fallen behind what the history holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lag {
+    /// The stream ends. The client reconnects and is told of the gap.
+    #[default]
+    Disconnect,
+    /// It is told of the gap and goes on from the oldest event held.
+    Skip,
+}
+
+/// The configuration of a subscription, made by [`Hub::subscription`].
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::{Bounds, Event, Hub, hub::Start};
+///
+/// let hub = Hub::new(Bounds::events(100));
+/// hub.publish("orders", Event::new("an old one"))?;
+/// let orders = hub
+///     .subscription(["orders"])
+///     .with_start(Start::Oldest)
+///     .with_filter(|event| event.event_type() != Some("internal"))
+///     .subscribe()?;
+/// # drop(orders);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a subscription is made by `subscribe` or `resume`"]
+pub struct SubscribeOptions<'a> {
+    hub: &'a Hub,
+    topics: Vec<String>,
+    start: Start,
+    lag: Lag,
+    filter: Option<Filter>,
+    lifetime: Option<(Duration, Duration)>,
+}
+
+impl<'a> SubscribeOptions<'a> {
+    pub(super) fn new<T: AsRef<str>>(hub: &'a Hub, topics: impl IntoIterator<Item = T>) -> Self {
+        let mut topics: Vec<String> = topics.into_iter().map(|topic| topic.as_ref().to_owned()).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        Self { hub, topics, start: Start::Now, lag: Lag::Disconnect, filter: None, lifetime: None }
+    }
+
+    /// Sets where a new client starts, and one whose last event ID is unknown.
+    pub fn with_start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Sets what happens when the subscription falls behind.
+    pub fn with_lag(mut self, lag: Lag) -> Self {
+        self.lag = lag;
+        self
+    }
+
+    /// Lets only events through for which the filter returns `true`, on replay as on live delivery.
+    ///
+    /// An event that is held back shows neither in the stream nor in the count of delivered events; only the
+    /// position moves past it. The filter runs outside the hub's lock, when the subscription is polled. Events that
+    /// pass are joined into one piece, which costs a copy.
+    pub fn with_filter(mut self, filter: impl FnMut(&EventInfo<'_>) -> bool + Send + 'static) -> Self {
+        self.filter = Some(Box::new(filter));
+        self
+    }
+
+    /// Ends the stream after a time between `max - jitter` and `max`, at random; the client then reconnects.
+    ///
+    /// Long streams spread over the nodes of a service this way. It takes effect when the subscription is polled,
+    /// so within a keep-alive interval.
+    pub fn with_lifetime(mut self, max: Duration, jitter: Duration) -> Self {
+        self.lifetime = Some((max, jitter.min(max)));
+        self
+    }
+
+    /// Subscribes a new client.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
+    pub fn subscribe(self) -> Result<Subscription, Refusal> {
+        self.resume(None)
+    }
+
+    /// Subscribes a client from just after the event with its last event ID; without one it is a new client.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
+    pub fn resume(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
+        let shared = &self.hub.shared;
+        let now = shared.now();
+        let mut state = lock(&shared.state);
+        let state = &mut *state;
+        if let Some(closing) = state.closing.clone() {
+            return Err(Refusal::closed(closing.come_back(state)));
+        }
+        state.expire(now);
+
+        let origin = Origin::new(last_event_id.as_ref(), state);
+        let (cursors, evicted) = self.place(origin.position(), state);
+        let finished = cursors.iter().all(|cursor| {
+            let topic = state.topics.get(cursor.topic);
+            topic.finished && cursor.next == topic.log.next()
+        });
+        let reason = match origin {
+            Origin::New => None,
+            Origin::Unknown => Some(GapReason::Unknown),
+            Origin::At(..) => evicted.then_some(GapReason::Evicted),
+        };
+        if finished && reason.is_none() {
+            for cursor in &cursors {
+                state.topics.retire(cursor.topic);
+            }
+            return Err(Refusal::finished());
+        }
+
+        for cursor in &cursors {
+            state.topics.subscribe(cursor.topic);
+        }
+        let (position, id) = self.first_position(&origin, evicted, &cursors, state);
+        match reason {
+            Some(_) => state.gaps += 1,
+            None if matches!(origin, Origin::At(..)) => state.resumed += 1,
+            None => {}
+        }
+        let ready = (0..cursors.len() as u32).collect();
+        let key = state.subscriptions.insert(Subscriber { waker: None, ready });
+        let mut reader = Reader::new(key, cursors.into(), position);
+        if let Some((max, jitter)) = self.lifetime {
+            let lifetime = max - state.spread(jitter);
+            reader.ends_at = shared.clock.now().checked_add(lifetime);
+        }
+        reader.lag = self.lag;
+        reader.filter = self.filter;
+        let gap = reason.map(|reason| Gap::new(reason, id.clone()));
+        let first = match &gap {
+            Some(gap) => Some(shared.notices.gap(gap, shared.retry)),
+            None => shared.notices.position(id, shared.retry),
+        };
+        Ok(Subscription::new(Arc::clone(shared), reader, first, gap))
+    }
+
+    /// Opens the topics, and finds where to begin in each. Tells whether one of them has a gap.
+    fn place(&self, after: Option<Position>, state: &mut State) -> (Vec<Cursor>, bool) {
+        let mut gap = false;
+        let mut cursors = Vec::with_capacity(self.topics.len());
+        for name in &self.topics {
+            let key = state.topics.open(name);
+            let topic = state.topics.get(key);
+            let next = match (after, self.start) {
+                (Some(position), _) => {
+                    gap |= position < topic.log.evicted();
+                    topic.log.index_after(position)
+                }
+                (None, Start::Now) => topic.log.next(),
+                (None, Start::Oldest) => topic.log.first(),
+            };
+            cursors.push(Cursor::new(key, Arc::clone(&topic.name), next));
+        }
+        (cursors, gap)
+    }
+
+    /// Returns the freshest position from which the client, if it is cut now, would get the same.
+    fn first_position(
+        &self,
+        origin: &Origin<'_>,
+        evicted: bool,
+        cursors: &[Cursor],
+        state: &State,
+    ) -> (Position, Option<EventId>) {
+        let pending = cursors.iter().filter_map(|cursor| {
+            let log = &state.topics.get(cursor.topic).log;
+            (cursor.next < log.next()).then(|| log.position(cursor.next))
+        });
+        let Some(next) = pending.min() else {
+            return (state.ids.head(), state.ids.id(state.ids.head()));
+        };
+        match origin {
+            Origin::At(position, id) => {
+                let position =
+                    if evicted { newest_evicted(cursors, next, state).max(*position) } else { *position };
+                if position == origin.position().unwrap_or_default() {
+                    return (position, Some((*id).clone()));
+                }
+                (position, state.ids.id(position))
+            }
+            Origin::New | Origin::Unknown => {
+                let position = newest_evicted(cursors, next, state);
+                (position, state.ids.id(position))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SubscribeOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscribeOptions")
+            .field("topics", &self.topics)
+            .field("start", &self.start)
+            .field("lag", &self.lag)
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a client came with.
+enum Origin<'a> {
+    New,
+    Unknown,
+    At(Position, &'a EventId),
+}
+
+impl<'a> Origin<'a> {
+    fn new(last_event_id: Option<&'a LastEventId>, state: &State) -> Self {
+        match last_event_id.map(LastEventId::as_id) {
+            None => Self::New,
+            Some(None) => Self::Unknown,
+            Some(Some(id)) if id.is_empty() => Self::New,
+            Some(Some(id)) => state.ids.resolve(id).map_or(Self::Unknown, |position| Self::At(position, id)),
+        }
+    }
+
+    fn position(&self) -> Option<Position> {
+        match self {
+            Self::At(position, _) => Some(*position),
+            Self::New | Self::Unknown => None,
+        }
+    }
+}

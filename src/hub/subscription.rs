@@ -1,0 +1,133 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::{
+    Gap, Shared,
+    reader::{Reader, Runs, Step, join},
+};
+use crate::sync::{Arc, lock};
+
+/// A stream of encoded events from a [`Hub`](crate::Hub), for one client.
+///
+/// It yields [`Bytes`] that are ready for the wire, each one or more whole blocks: first its position, or what it
+/// cannot have ([`Gap`]), then every event of its topics in order, without a gap and without a duplicate. A
+/// subscription that is several events behind gets them in one piece.
+///
+/// # Slow consumers
+///
+/// A subscription holds no queue: it is a position in the hub's history. One that falls behind what the history
+/// holds has *lagged*, and what then happens is its [`Lag`](super::Lag) policy. It never delays a publisher or
+/// another subscription.
+///
+/// # Ending
+///
+/// The stream ends when all its topics are [finished](crate::Hub::finish) and nothing remains, when the hub is
+/// [closed](crate::Hub::close), when its greatest lifetime has passed, and after a lag under
+/// [`Lag::Disconnect`](super::Lag::Disconnect). Dropping it frees at once what it held.
+#[must_use = "a subscription does nothing unless it is polled"]
+pub struct Subscription {
+    shared: Arc<Shared>,
+    reader: Reader,
+    /// The first block, until it is yielded.
+    first: Option<Bytes>,
+    gap: Option<Gap>,
+    on_drop: Option<Box<dyn FnOnce() + Send>>,
+    ended: bool,
+}
+
+impl Subscription {
+    pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
+        Self { shared, reader, first, gap, on_drop: None, ended: false }
+    }
+
+    /// Returns what the client has missed and cannot have, known since it was resumed.
+    ///
+    /// The stream's first block tells the client. An application may look here to send a snapshot of its own first.
+    pub fn gap(&self) -> Option<&Gap> {
+        self.gap.as_ref()
+    }
+
+    /// Sets what is called once, when the subscription has ended or was dropped.
+    ///
+    /// It replaces what was set before. It is called outside the hub's lock, so it may use the hub.
+    pub fn on_drop(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
+        self.on_drop = Some(Box::new(callback));
+        self
+    }
+
+    /// Returns a block that tells the client its position, if that has moved since it was last told.
+    pub(crate) fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
+        let this = self.get_mut();
+        if this.ended || this.first.is_some() { None } else { this.reader.moved(&this.shared) }
+    }
+
+    fn end(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let (waker, drained) = {
+            let mut state = lock(&self.shared.state);
+            (self.reader.leave(&mut state), state.take_drained())
+        };
+        drop(waker);
+        drained.wake();
+        if let Some(callback) = self.on_drop.take() {
+            callback();
+        }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = self.get_mut();
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        match this.reader.step(&this.shared, cx) {
+            Step::Parked => Poll::Pending,
+            Step::Notice(block) => Poll::Ready(Some(block)),
+            Step::End(last) => {
+                this.end();
+                Poll::Ready(last)
+            }
+            Step::Runs(Runs::One(bytes)) => Poll::Ready(Some(bytes)),
+            Step::Runs(Runs::Many(pieces)) => Poll::Ready(join(pieces)),
+            Step::Runs(Runs::Unfiltered(events, last)) => {
+                let kept = this.reader.filter(&this.shared, events, last);
+                if kept.is_none() {
+                    // Nothing passed the filter. There may be more, but one poll looks only so far.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(kept)
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("topics", &self.reader.topics().collect::<Vec<_>>())
+            .field("gap", &self.gap)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap, HashMap, binary_heap::PeekMut},
+};
+
+use crate::{
+    replay::log::{Log, Position},
+    slab::{Key, Slab},
+    sync::Arc,
+};
+
+/// All topics of a hub: those with history or subscribers, and what is remembered of the others.
+#[derive(Debug)]
+pub(super) struct Topics {
+    topics: Slab<Topic>,
+    names: HashMap<Arc<str>, Key>,
+    /// Topics by the position of their oldest event. An entry may be out of date, but never too high, so it is put
+    /// right when it comes up.
+    oldest: BinaryHeap<Reverse<(Position, Key)>>,
+    records: HashMap<Arc<str>, Record>,
+    /// The records by what they have evicted: the first one is forgotten first.
+    by_evicted: BTreeSet<(Position, Arc<str>)>,
+    max_records: usize,
+    /// Of a topic without a record, nothing up to here is known to be held.
+    floor: Position,
+    cost: usize,
+    events: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: Arc<str>,
+    pub(super) log: Log,
+    pub(super) finished: bool,
+    subscribers: usize,
+    /// Subscriptions that have got everything and want to be told of more.
+    waiting: Vec<Waiting>,
+    /// How many of those are known to have gone away.
+    gone: usize,
+    /// Whether `oldest` has an entry for this topic.
+    queued: bool,
+}
+
+/// A subscription that waits for a topic, which it knows by its ordinal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) subscription: Key,
+    pub(super) ordinal: u32,
+}
+
+/// What is kept of a topic without subscribers and history.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    evicted: Position,
+    finished: bool,
+}
+
+impl Topics {
+    pub(super) fn new(floor: Position, max_records: usize) -> Self {
+        Self {
+            topics: Slab::new(),
+            names: HashMap::new(),
+            oldest: BinaryHeap::new(),
+            records: HashMap::new(),
+            by_evicted: BTreeSet::new(),
+            max_records,
+            floor,
+            cost: 0,
+            events: 0,
+        }
+    }
+
+    /// Returns the topic of a name, which is made if need be. It must be [retired](Self::retire) after use.
+    pub(super) fn open(&mut self, name: &str) -> Key {
+        if let Some(key) = self.names.get(name) {
+            return *key;
+        }
+        let (name, record) = match self.records.remove_entry(name) {
+            Some((name, record)) => {
+                self.by_evicted.remove(&(record.evicted, name.clone()));
+                (name, record)
+            }
+            None => (Arc::from(name), Record { evicted: self.floor, finished: false }),
+        };
+        let key = self.topics.insert(Topic {
+            name: name.clone(),
+            log: Log::new(record.evicted),
+            finished: record.finished,
+            subscribers: 0,
+            waiting: Vec::new(),
+            gone: 0,
+            queued: false,
+        });
+        self.names.insert(name, key);
+        key
+    }
+
+    /// Returns whether a topic was finished, without making it.
+    pub(super) fn is_finished(&self, name: &str) -> bool {
+        match self.names.get(name) {
+            Some(key) => self.topics[*key].finished,
+            None => self.records.get(name).is_some_and(|record| record.finished),
+        }
+    }
+
+    pub(super) fn get(&self, key: Key) -> &Topic {
+        &self.topics[key]
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key) -> &mut Topic {
+        &mut self.topics[key]
+    }
+
+    /// Adds an event, through a function that appends it to the topic's log.
+    pub(super) fn append(&mut self, key: Key, append: impl FnOnce(&mut Log)) {
+        let topic = &mut self.topics[key];
+        let cost = topic.log.cost();
+        append(&mut topic.log);
+        self.cost += topic.log.cost() - cost;
+        self.events += 1;
+        if let (false, Some(position)) = (topic.queued, topic.log.first_position()) {
+            topic.queued = true;
+            self.oldest.push(Reverse((position, key)));
+        }
+    }
+
+    /// Returns the topic that holds the oldest event of all.
+    pub(super) fn oldest(&mut self) -> Option<Key> {
+        loop {
+            let mut entry = self.oldest.peek_mut()?;
+            let Reverse((position, key)) = *entry;
+            match self.topics.get(key).and_then(|topic| topic.log.first_position()) {
+                Some(first) if first == position => return Some(key),
+                Some(first) => *entry = Reverse((first, key)),
+                None => {
+                    PeekMut::pop(entry);
+                    if let Some(topic) = self.topics.get_mut(key) {
+                        topic.queued = false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Removes the oldest event of a topic.
+    pub(super) fn evict(&mut self, key: Key) {
+        if let Some(cost) = self.topics[key].log.evict() {
+            self.cost -= cost;
+            self.events -= 1;
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, key: Key) {
+        self.topics[key].subscribers += 1;
+    }
+
+    /// Ends a subscription to a topic, on which it may still be waiting.
+    pub(super) fn unsubscribe(&mut self, key: Key, waiting: bool, alive: impl Fn(Key) -> bool) {
+        let topic = &mut self.topics[key];
+        topic.subscribers -= 1;
+        if waiting {
+            topic.gone += 1;
+            if topic.gone * 2 > topic.waiting.len() {
+                topic.waiting.retain(|waiting| alive(waiting.subscription));
+                topic.waiting.shrink_to(topic.waiting.len() * 2);
+                topic.gone = 0;
+            }
+        }
+        self.retire(key);
+    }
+
+    /// Reduces a topic without subscribers and history to a record.
+    pub(super) fn retire(&mut self, key: Key) {
+        let Some(topic) = self.topics.get(key) else { return };
+        if topic.subscribers > 0 || !topic.log.is_empty() {
+            return;
+        }
+        let Some(topic) = self.topics.remove(key) else { return };
+        self.names.remove(&topic.name);
+        let record = Record { evicted: topic.log.evicted(), finished: topic.finished };
+        if record.finished || record.evicted > self.floor {
+            self.by_evicted.insert((record.evicted, topic.name.clone()));
+            self.records.insert(topic.name, record);
+            if self.records.len() > self.max_records {
+                if let Some((evicted, name)) = self.by_evicted.pop_first() {
+                    self.records.remove(&name);
+                    self.floor = self.floor.max(evicted);
+                }
+            }
+        }
+    }
+
+    /// Returns the number of topics with history or subscribers.
+    pub(super) fn len(&self) -> usize {
+        self.topics.len()
+    }
+
+    pub(super) fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Returns what all topics hold in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
+    }
+}
+
+impl Topic {
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        self.waiting.push(waiting);
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes all that wait for this topic.
+    pub(super) fn take_waiting(&mut self) -> impl Iterator<Item = Waiting> {
+        self.gone = 0;
+        self.waiting.drain(..)
+    }
+}

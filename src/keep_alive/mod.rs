@@ -1,0 +1,251 @@
+//! Bytes in a silence, so that no proxy and no client takes an idle connection for a dead one.
+
+mod silence;
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use self::silence::Silence;
+#[cfg(feature = "tokio")]
+use crate::timer::TokioTimer;
+use crate::{
+    event::Event,
+    frame::{COMMENT, IntoFrame},
+    timer::Timer,
+};
+
+pin_project! {
+    /// A stream of events that is never silent for longer than a given interval.
+    ///
+    /// It yields what the inner stream yields, encoded. When the inner stream has been pending for `interval`
+    /// since its last item, it yields a keep-alive instead: a comment, or with [`with_event`](Self::with_event)
+    /// an event of the caller's. Choose an interval below the shortest idle limit on the way; proxies commonly
+    /// have 30 to 60 seconds, and 15 is a good start.
+    ///
+    /// - A silence begins when the inner stream is found pending. It gets one keep-alive for each interval that
+    ///   it lasts; if nobody polls for a long time, one keep-alive makes up for all that were missed.
+    /// - A keep-alive is a frame of its own, never in the middle of another.
+    /// - Once the inner stream has ended, neither it nor the timer is polled again.
+    ///
+    /// The interval counts in whole milliseconds, rounded up: at least one, so that an interval of zero is no
+    /// busy loop, and at most `u32::MAX` of them (49 days).
+    ///
+    /// Traffic costs no work on the timer: it is armed once for an interval, and when it elapses early, for
+    /// what remains. Beside the stream and the timer a value takes 8 bytes, and with an event of its own 40.
+    ///
+    /// `F` is what is sent: `()` for a comment, [`Bytes`] for an event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    ///
+    /// use futures_util::{StreamExt, stream};
+    /// use ssekit::{Event, KeepAlive};
+    ///
+    /// let events = stream::iter([Event::new("a")]).chain(stream::pending());
+    /// let mut events = KeepAlive::new(events, Duration::from_secs(15));
+    /// assert_eq!(events.next().await.unwrap().unwrap(), "data: a\n\n");
+    /// assert_eq!(events.next().await.unwrap().unwrap(), ":\n\n"); // 15 seconds later
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
+    #[must_use = "streams do nothing unless polled"]
+    pub struct KeepAlive<S, T, F = ()> {
+        #[pin]
+        stream: S,
+        silence: Silence<T>,
+        fill: F,
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+impl<S> KeepAlive<S, TokioTimer> {
+    /// Wraps a stream, waiting on tokio's clock.
+    ///
+    /// # Panics
+    ///
+    /// Polling it outside a tokio runtime with time enabled panics. Creating it does not.
+    pub fn new(stream: S, interval: Duration) -> Self {
+        Self::with_timer(stream, interval, TokioTimer::new())
+    }
+}
+
+impl<S, T: Timer> KeepAlive<S, T> {
+    /// Wraps a stream, waiting on any timer. It is armed when the stream is first found pending.
+    pub fn with_timer(stream: S, interval: Duration, timer: T) -> Self {
+        Self::with_fill(stream, interval, timer, ())
+    }
+}
+
+impl<S, T> KeepAlive<S, T> {
+    /// Sets an event to send in a silence, in place of a comment.
+    ///
+    /// A browser hides comments from scripts, so a page that wants to notice a dead connection needs an event.
+    /// Its ID, if it has one, becomes the client's last event ID each time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    ///
+    /// use futures_util::{StreamExt, stream};
+    /// use ssekit::{Event, EventType, KeepAlive};
+    ///
+    /// let alive = Event::new("").with_type(EventType::from_static("alive"));
+    /// let idle = stream::pending::<Event>();
+    /// let mut events = KeepAlive::new(idle, Duration::from_secs(15)).with_event(alive);
+    /// assert_eq!(events.next().await.unwrap().unwrap(), "event: alive\ndata: \n\n");
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
+    pub fn with_event(self, event: Event) -> KeepAlive<S, T, Bytes> {
+        self.map_fill(|()| event.encode())
+    }
+}
+
+impl<S, T: Timer, F> KeepAlive<S, T, F> {
+    /// Wraps a stream that has a say in what is sent in its silences.
+    pub(crate) fn with_fill(stream: S, interval: Duration, timer: T, fill: F) -> Self {
+        Self { stream, silence: Silence::new(interval, timer), fill }
+    }
+}
+
+impl<S, T, F> KeepAlive<S, T, F> {
+    pub(crate) fn map_fill<G>(self, map: impl FnOnce(F) -> G) -> KeepAlive<S, T, G> {
+        KeepAlive { stream: self.stream, silence: self.silence, fill: map(self.fill) }
+    }
+
+    /// Returns the inner stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// Returns the inner stream. Items taken from it directly do not count as traffic.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Returns the inner stream, and drops the timer.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S, T, F> Stream for KeepAlive<S, T, F>
+where
+    S: Stream<Item: IntoFrame>,
+    T: Timer,
+    F: Fill<S>,
+{
+    type Item = Result<Bytes, <S::Item as IntoFrame>::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        if this.silence.has_ended() {
+            return Poll::Ready(None);
+        }
+        match this.stream.as_mut().poll_next(cx) {
+            Poll::Ready(Some(item)) => {
+                this.silence.interrupt();
+                Poll::Ready(Some(item.into_frame()))
+            }
+            Poll::Ready(None) => {
+                this.silence.end();
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                ready!(this.silence.poll_whole(cx));
+                Poll::Ready(Some(Ok(this.fill.fill(this.stream))))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.silence.has_ended() { (0, Some(0)) } else { (self.stream.size_hint().0, None) }
+    }
+}
+
+impl<S: fmt::Debug, T: fmt::Debug, F: fmt::Debug> fmt::Debug for KeepAlive<S, T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeepAlive")
+            .field("stream", &self.stream)
+            .field("silence", &self.silence)
+            .field("fill", &self.fill)
+            .finish()
+    }
+}
+
+/// What is sent in a silence of the stream `S`.
+///
+/// A type rather than a field, so that a stream which sends comments pays nothing for those that do not.
+pub trait Fill<S> {
+    /// Returns the frame to send now, in the middle of nothing.
+    fn fill(&mut self, stream: Pin<&mut S>) -> Bytes;
+}
+
+impl<S> Fill<S> for () {
+    fn fill(&mut self, _: Pin<&mut S>) -> Bytes {
+        COMMENT
+    }
+}
+
+impl<S> Fill<S> for Bytes {
+    fn fill(&mut self, _: Pin<&mut S>) -> Bytes {
+        self.clone()
+    }
+}
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Never has an item, and says which of its silences it is asked about.
+    struct Silent(u32);
+
+    impl Stream for Silent {
+        type Item = Bytes;
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+            Poll::Pending
+        }
+    }
+
+    struct Numbered;
+
+    impl Fill<Silent> for Numbered {
+        fn fill(&mut self, mut stream: Pin<&mut Silent>) -> Bytes {
+            stream.0 += 1;
+            format!(": {}\n\n", stream.0).into()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stream_has_a_say_in_what_is_sent() {
+        let interval = Duration::from_secs(15);
+        let mut stream = KeepAlive::with_fill(Silent(0), interval, TokioTimer::new(), Numbered);
+        for frame in [": 1\n\n", ": 2\n\n"] {
+            let sent = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await;
+            assert_eq!(sent, Some(Ok(Bytes::from(frame))));
+        }
+    }
+}

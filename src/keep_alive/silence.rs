@@ -1,0 +1,132 @@
+use std::{
+    fmt,
+    sync::OnceLock,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use crate::timer::Timer;
+
+/// Tells when there has been no traffic for a given time.
+///
+/// There is one for each open connection, so it is small: with a timer of one pointer it takes 16 bytes.
+pub(super) struct Silence<T> {
+    timer: T,
+    /// In milliseconds, at least one.
+    interval: u32,
+    state: State,
+}
+
+impl<T: Timer> Silence<T> {
+    pub(super) fn new(interval: Duration, timer: T) -> Self {
+        let millis = interval.as_nanos().div_ceil(1_000_000).max(1);
+        Self { timer, interval: u32::try_from(millis).unwrap_or(u32::MAX), state: State::UNARMED }
+    }
+
+    /// Ends the present silence. Reads no clock and leaves the timer as it is.
+    pub(super) fn interrupt(&mut self) {
+        if self.state != State::UNARMED {
+            self.state = State::INTERRUPTED;
+        }
+    }
+
+    /// Polls for the end of a whole interval of silence, which begins with the first call and with the first
+    /// call after each [`interrupt`](Self::interrupt) and each `Ready`.
+    pub(super) fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.state == State::UNARMED {
+            self.timer.arm(self.interval());
+        }
+        if let State::UNARMED | State::INTERRUPTED = self.state {
+            self.state = State::since(self.timer.now());
+        }
+        // The timer runs from an earlier silence if that was interrupted; then there is some of this one to come.
+        loop {
+            ready!(self.timer.poll_elapsed(cx));
+            let silent_for = self.state.millis_until(self.timer.now());
+            if silent_for >= self.interval {
+                self.state = State::UNARMED;
+                return Poll::Ready(());
+            }
+            self.timer.arm(Duration::from_millis((self.interval - silent_for).into()));
+        }
+    }
+}
+
+impl<T> Silence<T> {
+    pub(super) fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval.into())
+    }
+
+    /// Notes that no traffic will come any more, after which it must not be polled.
+    pub(super) fn end(&mut self) {
+        self.state = State::ENDED;
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state == State::ENDED
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Silence<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Silence")
+            .field("interval", &self.interval())
+            .field("timer", &self.timer)
+            .field("ended", &self.has_ended())
+            .finish()
+    }
+}
+
+/// Three states without a value, or the millisecond in which the silence began: four bytes, where an enum takes
+/// eight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct State(u32);
+
+impl State {
+    const UNARMED: Self = Self(0);
+    /// The timer is armed, and there was traffic since.
+    const INTERRUPTED: Self = Self(1);
+    const ENDED: Self = Self(2);
+
+    fn since(now: Instant) -> Self {
+        let millis = wrapping_millis(now);
+        // The values that mean something else come up once in 49 days.
+        Self(if millis <= Self::ENDED.0 { u32::MAX } else { millis })
+    }
+
+    fn millis_until(self, now: Instant) -> u32 {
+        wrapping_millis(now).wrapping_sub(self.0)
+    }
+}
+
+/// Counts milliseconds, starting over every 49 days, so that differences below that are right.
+fn wrapping_millis(instant: Instant) -> u32 {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    const AT_ORIGIN: u32 = u32::MAX / 2;
+
+    let origin = *ORIGIN.get_or_init(|| instant);
+    let after = instant.saturating_duration_since(origin).as_millis() as u32;
+    let before = origin.saturating_duration_since(instant).as_nanos().div_ceil(1_000_000) as u32;
+    AT_ORIGIN.wrapping_add(after).wrapping_sub(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_that_begins_in_a_millisecond_with_another_meaning_is_still_a_silence() {
+        let base = Instant::now();
+        let all_reserved = [State::UNARMED, State::INTERRUPTED, State::ENDED];
+        for reserved in all_reserved {
+            let until = reserved.0.wrapping_sub(wrapping_millis(base));
+            let start = base + Duration::from_millis(until.into());
+            assert_eq!(wrapping_millis(start), reserved.0);
+
+            let state = State::since(start);
+            assert!(!all_reserved.contains(&state));
+            let silent_for = state.millis_until(start + Duration::from_secs(1));
+            assert!((1_000..=1_003).contains(&silent_for), "{silent_for}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+/// How much history is held: by count, by bytes, or both, and optionally by age.
+///
+/// The oldest events go first. At least one of the first two bounds is set, so memory is always bounded.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use ssekit::Bounds;
+///
+/// let bounds = Bounds::events(10_000).with_bytes(16 << 20).with_age(Duration::from_secs(3600));
+/// # let _ = bounds;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+    pub(crate) age: Option<Duration>,
+}
+
+impl Bounds {
+    /// What each held event costs beside its text, in bytes.
+    pub const EVENT_OVERHEAD: usize = 80;
+
+    /// Bounds history to a number of events. Zero counts as one: what is published must be held to be delivered.
+    pub const fn events(events: usize) -> Self {
+        Self { events: usize::MAX, bytes: usize::MAX, age: None }.with_events(events)
+    }
+
+    /// Bounds history to a number of bytes: the encoded events, and [`EVENT_OVERHEAD`](Self::EVENT_OVERHEAD) for
+    /// each of them.
+    ///
+    /// An event that alone is over this bound is refused when it is published.
+    pub const fn bytes(bytes: usize) -> Self {
+        Self { events: usize::MAX, bytes, age: None }
+    }
+
+    /// Sets the bound on the number of events, replacing an earlier one. Zero counts as one.
+    #[must_use]
+    pub const fn with_events(mut self, events: usize) -> Self {
+        self.events = if events == 0 { 1 } else { events };
+        self
+    }
+
+    /// Sets the bound on bytes, replacing an earlier one.
+    #[must_use]
+    pub const fn with_bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// Sets the greatest age of an event, replacing an earlier one.
+    ///
+    /// There is no timer: the bound is applied whenever something is published or resumed, and by `expire`.
+    #[must_use]
+    pub const fn with_age(mut self, age: Duration) -> Self {
+        self.age = Some(age);
+        self
+    }
+}

@@ -1,0 +1,317 @@
+//! A run of encoded events in order, each held once: queue and history in one.
+//!
+//! New events are encoded at the tail of an open chunk. The first reader that needs them seals what is there,
+//! without a copy, and every reader gets slices of the same sealed segment. When a chunk is full, the pieces it
+//! was sealed in are joined, so that history is read in long runs however it came about.
+
+use std::{collections::VecDeque, ops::Range};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::bounds::Bounds;
+
+/// Where an event stands in the order of its hub or buffer.
+pub(crate) type Position = u128;
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    entries: VecDeque<Entry>,
+    /// The index of the oldest entry. Indices count all events ever appended.
+    first: u64,
+    /// Where the text of the oldest entry starts. Offsets count all bytes ever appended.
+    first_start: u64,
+    segments: VecDeque<Segment>,
+    /// How many of the newest segments lie in the chunk that is still being filled.
+    in_chunk: usize,
+    open: BytesMut,
+    open_index: u64,
+    open_start: u64,
+    next_chunk: usize,
+    cost: usize,
+    evicted: Position,
+}
+
+#[derive(Debug)]
+struct Entry {
+    position: Position,
+    /// Where its text ends.
+    end: u64,
+    /// When it was appended, in nanoseconds since its owner began.
+    at: u64,
+}
+
+/// Sealed text of one or more events.
+#[derive(Debug)]
+struct Segment {
+    index: u64,
+    start: u64,
+    bytes: Bytes,
+}
+
+/// An event encoded but for its `id` line, with room in front for it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    buffer: BytesMut,
+    room: usize,
+}
+
+/// Consecutive events of one log, as one piece of text.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) bytes: Bytes,
+    pub(crate) indices: Range<u64>,
+    /// The position of the last event in it.
+    pub(crate) last: Position,
+}
+
+impl Log {
+    /// Creates an empty log. What came up to `evicted` is not held.
+    pub(crate) fn new(evicted: Position) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            first: 0,
+            first_start: 0,
+            segments: VecDeque::new(),
+            in_chunk: 0,
+            open: BytesMut::new(),
+            open_index: 0,
+            open_start: 0,
+            next_chunk: MIN_CHUNK,
+            cost: 0,
+            evicted,
+        }
+    }
+
+    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: Prepared) {
+        let len = id_line.len() + event.len();
+        if len > self.open.capacity() - self.open.len() {
+            self.close_chunk();
+            if len >= MAX_CHUNK / 4 {
+                self.push_segment(event.into_bytes(id_line));
+                self.push_entry(position, at, len);
+                self.open_index = self.next();
+                self.open_start += len as u64;
+                return;
+            }
+            self.open = BytesMut::with_capacity(self.next_chunk.max(len));
+        }
+        self.open.extend_from_slice(id_line);
+        self.open.extend_from_slice(event.after_id());
+        self.push_entry(position, at, len);
+    }
+
+    fn push_entry(&mut self, position: Position, at: u64, len: usize) {
+        let end = self.entries.back().map_or(self.first_start, |entry| entry.end) + len as u64;
+        self.entries.push_back(Entry { position, end, at });
+        self.cost += len + Bounds::EVENT_OVERHEAD;
+    }
+
+    /// Removes the oldest event and returns what it cost.
+    pub(crate) fn evict(&mut self) -> Option<usize> {
+        let entry = self.entries.pop_front()?;
+        let cost = (entry.end - self.first_start) as usize + Bounds::EVENT_OVERHEAD;
+        self.cost -= cost;
+        self.evicted = entry.position;
+        self.first += 1;
+        self.first_start = entry.end;
+        if self.entries.is_empty() {
+            self.release();
+        } else {
+            while self.segments.front().is_some_and(|segment| segment.end() <= self.first_start) {
+                self.segments.pop_front();
+            }
+            self.in_chunk = self.in_chunk.min(self.segments.len());
+        }
+        Some(cost)
+    }
+
+    /// Gives all memory back when nothing is held.
+    fn release(&mut self) {
+        self.entries = VecDeque::new();
+        self.segments = VecDeque::new();
+        self.in_chunk = 0;
+        self.open = BytesMut::new();
+        self.open_index = self.first;
+        self.open_start = self.first_start;
+        self.next_chunk = MIN_CHUNK;
+    }
+
+    /// Reads the events from `index` on that lie in one piece, up to the one at the position `before`.
+    ///
+    /// The index must be held.
+    pub(crate) fn read(&mut self, index: u64, before: Position) -> Run {
+        if index >= self.open_index {
+            self.seal();
+        }
+        let at = self.segments.partition_point(|segment| segment.index <= index) - 1;
+        let segment = &self.segments[at];
+        let mut end = self.segments.get(at + 1).map_or(self.open_index, |next| next.index);
+        let mut last = self.entry(end - 1).position;
+        let start = (self.start(index) - segment.start) as usize;
+        let mut bytes = segment.bytes.slice(start..);
+        if last >= before {
+            let from = (index - self.first) as usize;
+            let to = (end - self.first) as usize;
+            let events = self.entries.range(from..to);
+            end = index + partition_point(events.len(), |i| self.entries[from + i].position < before) as u64;
+            end = end.max(index + 1);
+            last = self.entry(end - 1).position;
+            bytes.truncate((self.start(end) - self.start(index)) as usize);
+        }
+        Run { bytes, indices: index..end, last }
+    }
+
+    /// Returns the length in bytes of the event at an index that is held.
+    pub(crate) fn len_of(&self, index: u64) -> usize {
+        (self.entry(index).end - self.start(index)) as usize
+    }
+
+    /// Returns the index of the first event after a position, which may be the next one to come.
+    pub(crate) fn index_after(&self, position: Position) -> u64 {
+        self.first + self.entries.partition_point(|entry| entry.position <= position) as u64
+    }
+
+    /// Returns the position of the event at an index that is held.
+    pub(crate) fn position(&self, index: u64) -> Position {
+        self.entry(index).position
+    }
+
+    /// Returns the index of the oldest event held, or of the next one to come.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Returns the index of the next event to come.
+    pub(crate) fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(crate) fn first_position(&self) -> Option<Position> {
+        self.entries.front().map(|entry| entry.position)
+    }
+
+    pub(crate) fn first_at(&self) -> Option<u64> {
+        self.entries.front().map(|entry| entry.at)
+    }
+
+    /// Returns the newest position that is no longer held.
+    pub(crate) fn evicted(&self) -> Position {
+        self.evicted
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns what is held in bytes, as [`Bounds`] counts it.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// Returns the text of the oldest event held.
+    pub(crate) fn first_text(&self) -> Option<&[u8]> {
+        let len = self.entries.front()?.end - self.first_start;
+        let (start, text) = match self.segments.front() {
+            Some(segment) => (segment.start, &segment.bytes[..]),
+            None => (self.open_start, &self.open[..]),
+        };
+        text.get((self.first_start - start) as usize..)?.get(..len as usize)
+    }
+
+    fn entry(&self, index: u64) -> &Entry {
+        &self.entries[(index - self.first) as usize]
+    }
+
+    fn start(&self, index: u64) -> u64 {
+        if index == self.first { self.first_start } else { self.entry(index - 1).end }
+    }
+
+    /// Turns what is in the open chunk into a segment, without a copy.
+    fn seal(&mut self) {
+        if !self.open.is_empty() {
+            let sealed = self.open.split().freeze();
+            let len = sealed.len() as u64;
+            self.push_segment(sealed);
+            self.in_chunk += 1;
+            self.open_index = self.next();
+            self.open_start += len;
+        }
+    }
+
+    fn push_segment(&mut self, bytes: Bytes) {
+        self.segments.push_back(Segment { index: self.open_index, start: self.open_start, bytes });
+    }
+
+    /// Ends the open chunk, and joins the segments that it was sealed in: one copy of at most a chunk.
+    ///
+    /// A chunk that stayed half empty is copied as well, so that history does not hold the empty half.
+    fn close_chunk(&mut self) {
+        self.seal();
+        let pieces = self.segments.len() - self.in_chunk..self.segments.len();
+        let used = self.segments.range(pieces.clone()).map(|piece| piece.bytes.len()).sum::<usize>();
+        if pieces.len() > 1 || self.open.capacity() > used {
+            self.join(pieces, used);
+        }
+        self.next_chunk = (used * 2).clamp(MIN_CHUNK, MAX_CHUNK);
+        self.in_chunk = 0;
+        self.open = BytesMut::new();
+    }
+
+    fn join(&mut self, pieces: Range<usize>, len: usize) {
+        let Some(Segment { index, start, .. }) = self.segments.get(pieces.start) else { return };
+        let (index, start) = (*index, *start);
+        let mut joined = BytesMut::with_capacity(len);
+        for piece in self.segments.drain(pieces) {
+            joined.extend_from_slice(&piece.bytes);
+        }
+        self.segments.push_back(Segment { index, start, bytes: joined.freeze() });
+    }
+}
+
+impl Segment {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl Prepared {
+    /// Takes a buffer whose first `room` bytes are free for the `id` line.
+    pub(crate) fn new(buffer: BytesMut, room: usize) -> Self {
+        Self { buffer, room }
+    }
+
+    /// Returns the length without the `id` line.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len() - self.room
+    }
+
+    fn after_id(&self) -> &[u8] {
+        &self.buffer[self.room..]
+    }
+
+    /// Completes the event where it stands.
+    fn into_bytes(mut self, id_line: &[u8]) -> Bytes {
+        let start = self.room - id_line.len();
+        self.buffer[start..self.room].copy_from_slice(id_line);
+        self.buffer.advance(start);
+        self.buffer.freeze()
+    }
+}
+
+/// Returns how many of `0..len` satisfy a predicate that holds for the first ones only.
+fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+/// A log of one small event should take little more than the event.
+const MIN_CHUNK: usize = 256;
+const MAX_CHUNK: usize = 64 * 1024;

@@ -1,0 +1,212 @@
+//! What a request for an event stream says: where it was, and whether it wants one.
+
+use http::{HeaderMap, header};
+
+use crate::{event::EventId, header_list::split_unquoted};
+
+/// The header with which a client says what it saw last (WHATWG HTML 9.2.4), in lower case.
+pub const LAST_EVENT_ID: &str = "last-event-id";
+
+/// Reads what a client says that it saw last: the `Last-Event-ID` header, or if there is none the
+/// `last_event_id` parameter of the query.
+///
+/// The header is what a client sends when it reconnects. The parameter is for a page that opens a stream at a
+/// known place: a browser lets no script set the header. It stays in the URL when the browser reconnects, so
+/// the header, which is newer, comes first.
+///
+/// Returns `None` for a new client: neither is there, or they are empty, which says that there is no last event
+/// ID. A value that can be no event ID gives a [`LastEventId`] without one, and so do two headers, or two
+/// parameters, that disagree. Takes time in proportion to the length of the query.
+///
+/// # Examples
+///
+/// ```
+/// use http::HeaderMap;
+///
+/// let mut headers = HeaderMap::new();
+/// let last = ssekit::last_event_id(&headers, Some("topic=a&last_event_id=order%2D1")).unwrap();
+/// assert_eq!(last.as_id().unwrap(), &"order-1");
+///
+/// headers.insert("last-event-id", "order-2".parse().unwrap());
+/// let last = ssekit::last_event_id(&headers, Some("topic=a&last_event_id=order%2D1")).unwrap();
+/// assert_eq!(last.as_id().unwrap(), &"order-2");
+/// ```
+pub fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Option<LastEventId> {
+    last_event_id_from(headers.get_all(LAST_EVENT_ID).iter().map(|value| value.as_bytes()), query)
+}
+
+/// Reads what a client says that it saw last, from the values of its `Last-Event-ID` headers and its query.
+///
+/// This is [`last_event_id`] for stacks that are not on `http` 1. For one header an `Option` will do.
+///
+/// # Examples
+///
+/// ```
+/// let header: Option<&[u8]> = Some(b"order-1");
+/// let last = ssekit::last_event_id_from(header, Some("topic=a")).unwrap();
+/// assert_eq!(last.as_id().unwrap(), &"order-1");
+/// ```
+pub fn last_event_id_from<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+    query: Option<&str>,
+) -> Option<LastEventId> {
+    agreed(headers.into_iter().filter_map(LastEventId::from_bytes)).or_else(|| {
+        let parameters = query.unwrap_or_default().split('&');
+        agreed(parameters.filter_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            if !form_decoded(name).eq(PARAMETER.bytes()) {
+                return None;
+            }
+            // One byte over the limit is enough to be refused.
+            let value: Vec<u8> = form_decoded(value).take(EventId::MAX_BYTES + 1).collect();
+            LastEventId::from_bytes(&value)
+        }))
+    })
+}
+
+/// What a client says that it saw last, when it says something.
+///
+/// It is the client's word: an [`EventId`], which the server may have sent or not, or something that can be
+/// none. The latter is to be treated as an ID that is unknown, not as a new client, or what it missed would be
+/// lost in silence.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::LastEventId;
+///
+/// assert_eq!(LastEventId::from_bytes(b"7").unwrap().as_id().unwrap(), &"7");
+/// assert_eq!(LastEventId::from_bytes(b"\xFF").unwrap().as_id(), None);
+/// assert_eq!(LastEventId::from_bytes(b""), None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LastEventId {
+    /// Not empty. `None` if what the client sent is no event ID.
+    id: Option<EventId>,
+}
+
+impl LastEventId {
+    /// Reads the value of a header. `None` if it is empty, which is what a client without a last event ID says.
+    ///
+    /// It must be UTF-8 and valid as an [`EventId`], else the value has no ID.
+    pub fn from_bytes(value: &[u8]) -> Option<Self> {
+        if value.is_empty() {
+            return None;
+        }
+        // The length first, so that a long value is not read.
+        let text = if value.len() <= EventId::MAX_BYTES { std::str::from_utf8(value).ok() } else { None };
+        Some(Self { id: text.and_then(|text| text.try_into().ok()) })
+    }
+
+    /// Returns the ID, which is not empty, or `None` if what the client sent can be none.
+    pub fn as_id(&self) -> Option<&EventId> {
+        self.id.as_ref()
+    }
+}
+
+/// Takes an ID that an application knows from elsewhere. An empty one gives a value without an ID: no event can
+/// have been seen last by it.
+impl From<EventId> for LastEventId {
+    fn from(id: EventId) -> Self {
+        Self { id: Some(id).filter(|id| !id.is_empty()) }
+    }
+}
+
+/// Returns whether a client accepts an event stream, by its `Accept` headers (RFC 9110, 12.5.1).
+///
+/// Answer 406 if it does not. Without such a header it does. With one, the most specific of
+/// `text/event-stream`, `text/*` and `*/*` decides, and a weight of zero (`q=0`) refuses. Other parameters are
+/// not looked at.
+///
+/// What cannot be read is tolerated: an entry that is no media range is passed over, a weight that is no number
+/// does not refuse, and a header without any media range is as good as none.
+///
+/// # Examples
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::ACCEPT};
+///
+/// let mut headers = HeaderMap::new();
+/// assert!(ssekit::accepts_event_stream(&headers));
+/// headers.insert(ACCEPT, HeaderValue::from_static("text/html, */*;q=0.1"));
+/// assert!(ssekit::accepts_event_stream(&headers));
+/// headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+/// assert!(!ssekit::accepts_event_stream(&headers));
+/// ```
+pub fn accepts_event_stream(headers: &HeaderMap) -> bool {
+    let mut decision = None;
+    let values = headers.get_all(header::ACCEPT).iter();
+    for entry in values.flat_map(|value| split_unquoted(value.as_bytes(), b',')) {
+        let mut parts = split_unquoted(entry, b';').map(<[u8]>::trim_ascii);
+        let Some(precision) = parts.next().and_then(precision) else { continue };
+        let accepted = precision != Precision::Other && !parts.any(is_zero_weight);
+        // Of two entries that are equally precise, the one that accepts counts.
+        decision = decision.max(Some((precision, accepted)));
+    }
+    decision.is_none_or(|(_, accepted)| accepted)
+}
+
+/// How precisely a media range names the event stream, least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Precision {
+    Other,
+    Anything,
+    Text,
+    EventStream,
+}
+
+fn precision(range: &[u8]) -> Option<Precision> {
+    // A bare asterisk is what some old clients send for all.
+    if range == b"*" || range == b"*/*" {
+        return Some(Precision::Anything);
+    }
+    let (kind, subtype) = std::str::from_utf8(range).ok()?.split_once('/')?;
+    if kind.is_empty() || subtype.is_empty() {
+        return None;
+    }
+    Some(match kind.eq_ignore_ascii_case("text") {
+        true if subtype == "*" => Precision::Text,
+        true if subtype.eq_ignore_ascii_case("event-stream") => Precision::EventStream,
+        _ => Precision::Other,
+    })
+}
+
+fn is_zero_weight(parameter: &[u8]) -> bool {
+    match parameter {
+        [b'q' | b'Q', b'=', b'0', decimals @ ..] => match decimals {
+            [b'.', zeros @ ..] => zeros.iter().all(|digit| *digit == b'0'),
+            decimals => decimals.is_empty(),
+        },
+        _ => false,
+    }
+}
+
+/// Returns what all the values say, or if they disagree that it is no ID.
+fn agreed(mut values: impl Iterator<Item = LastEventId>) -> Option<LastEventId> {
+    let first = values.next()?;
+    Some(if values.all(|value| value == first) { first } else { LastEventId { id: None } })
+}
+
+/// Decodes a name or value of a query as forms write them. A `%` without two digits stands for itself.
+fn form_decoded(encoded: &str) -> impl Iterator<Item = u8> {
+    let mut rest = encoded.as_bytes();
+    std::iter::from_fn(move || {
+        let (byte, length) = match rest {
+            [b'%', high, low, ..] => match (hex_digit(*high), hex_digit(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, 3),
+                _ => (b'%', 1),
+            },
+            [b'+', ..] => (b' ', 1),
+            [byte, ..] => (*byte, 1),
+            [] => return None,
+        };
+        rest = &rest[length..];
+        Some(byte)
+    })
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+const PARAMETER: &str = "last_event_id";

@@ -1,0 +1,92 @@
+use std::{error::Error, time::Duration};
+
+use futures_core::Stream;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::{body::Body, event::Event, frame::IntoFrame};
+
+/// The headers of a response that is an event stream, by name and value.
+///
+/// [`response`] sets them. They are for stacks that take neither `http` 1 responses nor their parts. Beside the
+/// content type they keep caches and compressing proxies away from the stream, and switch off the buffering of
+/// nginx and of others that heed `x-accel-buffering`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(ssekit::RESPONSE_HEADERS[0], ("content-type", "text/event-stream"));
+/// ```
+pub const RESPONSE_HEADERS: [(&str, &str); 3] = [
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-cache, no-transform"),
+    ("x-accel-buffering", "no"),
+];
+
+/// Creates the response that carries a stream of events: status 200, and [`RESPONSE_HEADERS`].
+///
+/// Wrap the stream in a [`KeepAlive`](crate::KeepAlive) first, or an idle connection will be cut by some proxy.
+/// What the body does when the stream is idle at first, ends or fails is told at [`Body`].
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::stream;
+/// use ssekit::Event;
+///
+/// let response = ssekit::response(stream::iter([Event::new("1"), Event::new("2")]));
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.headers()["content-type"], "text/event-stream");
+/// ```
+pub fn response<S>(stream: S) -> Response<Body>
+where
+    S: Stream<Item: IntoFrame<Error: Into<Box<dyn Error + Send + Sync>>>> + Send + 'static,
+{
+    event_stream(Body::new(stream))
+}
+
+/// Creates the response that tells a client to come back after a while: an event stream that sets the
+/// reconnection time, and ends.
+///
+/// A browser that is answered with an error status, 503 included, gives up for good and ignores `Retry-After`;
+/// so this is how to send event sources away while a service is overloaded or going down. Spread the time at
+/// random, or all of them come back at once. The client keeps the reconnection time until another is sent. It
+/// goes out in whole milliseconds, rounded up.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use futures_util::{FutureExt, StreamExt};
+///
+/// let mut body = ssekit::reconnect_after(Duration::from_secs(3)).into_body();
+/// assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap(), "retry: 3000\n\n");
+/// assert!(body.next().now_or_never().unwrap().is_none());
+/// ```
+pub fn reconnect_after(reconnection_time: Duration) -> Response<Body> {
+    event_stream(Event::default().with_retry(reconnection_time).encode().into())
+}
+
+/// Creates the response that tells a client to stop reconnecting: status 204, without a body.
+///
+/// A client that follows the standard (WHATWG HTML 9.2) fails the connection and does not come back, for which
+/// there is no other way: when a stream just ends, it reconnects.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(ssekit::stop_reconnecting().status(), 204);
+/// ```
+pub fn stop_reconnecting() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn event_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    for (name, value) in RESPONSE_HEADERS {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
