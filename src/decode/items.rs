@@ -322,7 +322,7 @@ impl<'a, 'c> Items<'a, 'c> {
             let texts = (data.text(self.checked), event_type.text(self.checked), id.text(self.checked));
             if let (Some(data), Some(event_type), Some(id_text)) = texts {
                 if id.is_some() {
-                    self.decoder.set_last_event_id(id_text);
+                    text::replace(&mut self.decoder.last_event_id, id_text);
                 }
                 return Item::Event(EventRef::new(event_type, data, &self.decoder.last_event_id));
             }
@@ -350,12 +350,14 @@ impl<'a, 'c> Items<'a, 'c> {
 
     /// Sets the last event ID if the event had an `id` field.
     fn commit_id(&mut self, id: Span) {
-        let Decoder { event, lossy, last_event_id, .. } = &mut *self.decoder;
+        let Decoder { limits, event, last_event_id, .. } = &mut *self.decoder;
         if id.is_some() || event.has_id {
-            let id = id.bytes_or(self.chunk, event.id.as_slice());
-            let id = text::decode(id, &mut lossy.id, usize::MAX).unwrap_or_default();
-            last_event_id.clear();
-            last_event_id.push_str(id);
+            let bytes = id.bytes_or(self.chunk, event.id.as_slice());
+            let mut lossy = String::new();
+            // One that is not UTF-8 may be longer as text than any ID may be: it is ignored.
+            if let Some(id) = text::decode(bytes, &mut lossy, limits.max_line_bytes()) {
+                text::replace(last_event_id, id);
+            }
         }
     }
 
@@ -367,6 +369,8 @@ impl<'a, 'c> Items<'a, 'c> {
             Check::Rest => text::without_open_character(self.chunk),
             Check::Value => return,
         };
+        #[cfg(test)]
+        super::tests::count_visits(bytes.len());
         (self.checked, self.next_check) = match str::from_utf8(bytes) {
             Ok(text) => (text, Check::Rest),
             Err(_) => ("", Check::Value),
