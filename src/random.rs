@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Duration, SystemTime},
+};
 
 /// SplitMix64: one word of state, enough to spread clients over a window. Not for secrets.
 #[derive(Debug)]
@@ -26,11 +29,8 @@ impl SplitMix64 {
     }
 }
 
-/// Returns a seed that differs from process to process and from call to call.
-#[cfg(feature = "http-body")]
+/// Returns a number that differs from process to process and from call to call.
 pub(crate) fn seed() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-
     // The standard library keys every `RandomState` from the system's randomness.
-    RandomState::new().hash_one(())
+    RandomState::new().hash_one(SystemTime::now())
 }
