@@ -56,7 +56,6 @@ pub struct Decoder {
 pub(super) struct Lossy {
     pub(super) data: String,
     pub(super) event_type: String,
-    pub(super) id: String,
 }
 
 impl Decoder {
@@ -123,12 +122,6 @@ impl Decoder {
     /// Returns the limits in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
-    }
-
-    #[inline(always)]
-    pub(super) fn set_last_event_id(&mut self, id: &str) {
-        self.last_event_id.clear();
-        self.last_event_id.push_str(id);
     }
 
     /// Takes from the front of `chunk` what belongs to no line: a byte order mark, and the LF of a CR LF.

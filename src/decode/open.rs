@@ -97,6 +97,16 @@ impl OpenEvent {
         }
     }
 
+    /// Counts a `data` field that has ended if it is the first one.
+    #[inline(always)]
+    pub(super) fn count_first_data_line(&mut self, limits: &Limits) -> bool {
+        let is_first = self.data_lines == 0 && limits.max_data_lines() > 0;
+        if is_first {
+            self.data_lines = 1;
+        }
+        is_first
+    }
+
     /// Counts a `data` field that has ended.
     #[inline(always)]
     pub(super) fn count_data_line(&mut self, limits: &Limits) -> Option<LimitExceeded> {
@@ -169,10 +179,11 @@ impl OpenEvent {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.has_id = false;
-        // A buffer that keeps much memory for now has to be looked at again after the next event.
-        self.uses_buffers = [&mut self.data, &mut self.event_type, &mut self.id]
-            .into_iter()
-            .fold(false, |is_large, buffer| buffer.clear() | is_large);
+        self.event_type.clear();
+        self.id.clear();
+        // Huge events come in a row: their buffer is given back when one that is not has come.
+        self.data.clear_for_more();
+        self.uses_buffers = self.data.is_large();
     }
 
     /// Remembers that the event is lost, and frees its data.

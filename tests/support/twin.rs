@@ -183,9 +183,9 @@ impl OpenEvent {
         }
     }
 
-    /// Dispatches it, if nothing is against that. The ID counts even if it is lost.
+    /// Dispatches it, if nothing is against that. The ID counts even if it is lost, unless it is too long as text.
     fn end(&mut self, outcome: &mut Outcome, limits: &Limits) {
-        if let Some(id) = self.id.take() {
+        if let Some(id) = self.id.take().filter(|id| id.len() <= limits.max_line_bytes()) {
             outcome.last_event_id = id;
         }
         if self.lost {
