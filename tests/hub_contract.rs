@@ -80,7 +80,8 @@ async fn several_topics_come_in_one_order_with_one_last_event_id() {
     let mut stream = Subscriber::new(hub.address(), "/events?topic=a&topic=b&topic=a").await;
     let start = stream.position().await;
     let mut expected = Vec::new();
-    for (topic, data) in [("a", "1"), ("b", "2"), ("c", "3"), ("b", "4"), ("a", "5"), ("c", "6"), ("a", "7")] {
+    for (topic, data) in [("a", "1"), ("b", "2"), ("c", "3"), ("b", "4"), ("a", "5"), ("c", "6"), ("a", "7")]
+    {
         let id = hub.publish(&format!("/events?topic={topic}"), data).await;
         if topic != "c" {
             expected.push((id, data.to_owned()));
@@ -329,7 +330,8 @@ async fn http_2_with_prior_knowledge() {
         http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
     tokio::spawn(connection);
     let uri = format!("http://{}/events", hub.address());
-    let get = |id: &str| Request::get(&uri).header("last-event-id", id).body(Full::<Bytes>::default()).unwrap();
+    let get =
+        |id: &str| Request::get(&uri).header("last-event-id", id).body(Full::<Bytes>::default()).unwrap();
     let post = |data: &'static str| Request::post(&uri).body(Full::<Bytes>::from(data)).unwrap();
 
     // Two streams and the requests that feed them, on one connection.
