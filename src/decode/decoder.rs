@@ -48,7 +48,7 @@ pub struct Decoder {
     pub(super) line: OpenLine,
     pub(super) lossy: Lossy,
     /// An item that was returned may be in a buffer, which is emptied when decoding goes on.
-    pub(super) is_lent: bool,
+    pub(super) lent: bool,
 }
 
 /// The texts of an item that were not UTF-8, decoded.
@@ -56,7 +56,6 @@ pub struct Decoder {
 pub(super) struct Lossy {
     pub(super) data: String,
     pub(super) event_type: String,
-    pub(super) id: String,
 }
 
 impl Decoder {
@@ -157,16 +156,22 @@ impl Decoder {
     }
 
     /// Empties the buffers that the item returned last may be in, before decoding goes on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn forget_lent(&mut self) {
-        if mem::take(&mut self.is_lent) {
-            self.lossy = Lossy::default();
-            if !self.line.is_open() {
-                self.line.clear();
-            }
-            if !self.event.is_open() {
-                self.event.clear();
-            }
+        if self.lent {
+            self.clear_lent();
+        }
+    }
+
+    #[inline(never)]
+    fn clear_lent(&mut self) {
+        self.lent = false;
+        self.lossy = Lossy::default();
+        if !self.line.is_open() {
+            self.line.clear();
+        }
+        if !self.event.is_open() {
+            self.event.clear();
         }
     }
 }

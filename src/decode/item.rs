@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{LimitExceeded, ReceivedEvent};
+use super::{LimitExceeded, ReceivedEvent, received_event::DEFAULT_EVENT_TYPE};
 
 /// What a [`Decoder`](super::Decoder) found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,10 @@ pub struct EventRef<'a> {
 }
 
 impl<'a> EventRef<'a> {
-    pub(super) const fn new(event_type: &'a str, data: &'a str, last_event_id: &'a str) -> Self {
+    /// An empty `event_type` is the default one.
+    #[inline(always)]
+    pub(super) fn new(event_type: &'a str, data: &'a str, last_event_id: &'a str) -> Self {
+        let event_type = if event_type.is_empty() { DEFAULT_EVENT_TYPE } else { event_type };
         Self { event_type, data, last_event_id }
     }
 

@@ -77,6 +77,12 @@ impl Limits {
     pub const fn max_data_lines(&self) -> usize {
         self.max_data_lines
     }
+
+    /// Returns how many bytes at the beginning of an event are within all limits of bytes, however they are divided.
+    #[inline(always)]
+    pub(super) const fn room(&self) -> usize {
+        if self.max_line_bytes < self.max_event_bytes { self.max_line_bytes } else { self.max_event_bytes }
+    }
 }
 
 impl Default for Limits {

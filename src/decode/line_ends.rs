@@ -4,7 +4,7 @@
 ///
 /// A block of 64 bytes becomes a mask with a bit for each byte, so that short lines cost one scan of a block and
 /// not one each. Each byte is looked at once.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LineEnds {
     /// The line ends that are still to come in the block at `block`.
     mask: u64,
@@ -28,6 +28,8 @@ impl LineEnds {
     /// Goes on to the next block with a line end in it.
     fn find_block(&mut self, input: &[u8]) -> bool {
         while let Some(rest) = input.get(self.ahead..).filter(|rest| !rest.is_empty()) {
+            #[cfg(test)]
+            super::tests::count_visits(rest.len().min(BLOCK));
             self.block = self.ahead;
             self.ahead += BLOCK;
             self.mask = match rest.first_chunk() {
