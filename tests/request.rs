@@ -201,8 +201,8 @@ fn other_types_and_a_weight_of_zero_refuse_it() {
         "*/*, text/*;q=0.0",
         "*/*;q=0",
         "*/html, image/*",
-        r#"application/json;note="x, text/event-stream""#,
-        r#"application/json;note="\", text/event-stream""#,
+        r#"application/json;note="x, text/event-stream, y""#,
+        r#"application/json;note="\", text/event-stream, y""#,
     ] {
         assert!(!accepts(&[value]), "{value}");
     }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Response;
 
-use crate::{Body, reconnect_after, stop_reconnecting};
+use crate::{Body, Event, reconnect_after, stop_reconnecting};
 
 /// A client is not to be given a stream. It knows how to answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,13 @@ impl Refusal {
     /// Returns after what time the client is asked to come back, or `None` if it is to stop for good.
     pub fn retry(&self) -> Option<Duration> {
         self.retry
+    }
+
+    /// Returns the body of the answer: `retry` for a client that is to come back, else nothing.
+    ///
+    /// For stacks that are not on `http` 1; others take the whole [`response`](Self::response).
+    pub fn body(&self) -> Bytes {
+        self.retry.map_or_else(Bytes::new, |retry| Event::default().with_retry(retry).encode())
     }
 
     /// Returns the answer: 204, which stops a client, or 200 with `retry` and the end, which sends it away for a

@@ -117,12 +117,15 @@ mod tests {
     #[test]
     fn a_silence_that_begins_in_a_millisecond_with_another_meaning_is_still_a_silence() {
         let base = Instant::now();
-        for reserved in [State::UNARMED, State::INTERRUPTED, State::ENDED] {
+        let all_reserved = [State::UNARMED, State::INTERRUPTED, State::ENDED];
+        for reserved in all_reserved {
             let until = reserved.0.wrapping_sub(wrapping_millis(base));
             let start = base + Duration::from_millis(until.into());
             assert_eq!(wrapping_millis(start), reserved.0);
 
-            let silent_for = State::since(start).millis_until(start + Duration::from_secs(1));
+            let state = State::since(start);
+            assert!(!all_reserved.contains(&state));
+            let silent_for = state.millis_until(start + Duration::from_secs(1));
             assert!((1_000..=1_003).contains(&silent_for), "{silent_for}");
         }
     }

@@ -1,0 +1,46 @@
+//! A resumable event stream with axum. Run it, subscribe, publish:
+//!
+//! ```text
+//! cargo run --features http-body,tokio --example axum
+//! curl -N localhost:3000/orders
+//! curl localhost:3000/orders -d 'two coffees'
+//! ```
+
+use std::{error::Error, time::Duration};
+
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    http::{HeaderMap, Response, StatusCode},
+    routing::get,
+};
+use ssekit::{Body, Bounds, Event, EventType, Hub, hub::Close};
+
+const ORDER: EventType = EventType::from_static("order");
+
+async fn events(State(hub): State<Hub>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response<Body> {
+    match hub.resume(["orders"], ssekit::last_event_id(&headers, query.as_deref())) {
+        Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
+        Err(refusal) => refusal.response(),
+    }
+}
+
+async fn publish(State(hub): State<Hub>, order: String) -> Result<String, (StatusCode, String)> {
+    match hub.publish("orders", Event::new(order).with_type(ORDER)) {
+        Ok(id) => Ok(id.to_string()),
+        Err(error) => Err((StatusCode::CONFLICT, error.to_string())),
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let hub = Hub::new(Bounds::events(10_000).with_bytes(64 << 20));
+    let app = Router::new().route("/orders", get(events).post(publish)).with_state(hub.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let shutdown = async move {
+        tokio::signal::ctrl_c().await.expect("signals can be received");
+        hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+    };
+    Ok(axum::serve(listener, app).with_graceful_shutdown(shutdown).await?)
+}

@@ -1,0 +1,70 @@
+//! A hub for anyone: publish with POST, subscribe with GET, and see it in a browser.
+//!
+//! ```text
+//! cargo run --all-features --example hub
+//! curl -N 'localhost:3000/events?topic=news'
+//! curl 'localhost:3000/events?topic=news&event=note' -d 'hello'
+//! ```
+//!
+//! Cut the connection and come back with `-H 'Last-Event-ID: …'`: nothing is missing and nothing comes twice. The page
+//! at `/` does the same with a button.
+
+mod query;
+mod routes;
+mod serve;
+
+use std::{error::Error, net::SocketAddr, time::Duration};
+
+use clap::Parser;
+use ssekit::{Bounds, Hub};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A hub that publishes server-sent events and lets clients resume.
+#[derive(Debug, Parser)]
+#[command(name = "hub")]
+struct Options {
+    /// Address to listen on; port 0 picks one.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// Events held for each topic.
+    #[arg(long, default_value_t = 10_000)]
+    replay_events: usize,
+    /// Bytes held for each topic, and for all topics together.
+    #[arg(long, default_value_t = 256 << 20)]
+    replay_bytes: usize,
+    /// How long an event is held, in seconds.
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    replay_age: Option<Duration>,
+    /// Silence after which a keep-alive is sent, in seconds.
+    #[arg(long, value_name = "SECS", value_parser = seconds, default_value = "15")]
+    heartbeat: Duration,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let mut bounds = Bounds::events(options.replay_events).with_bytes(options.replay_bytes);
+    if let Some(age) = options.replay_age {
+        bounds = bounds.with_age(age);
+    }
+    let hub =
+        Hub::builder(bounds).with_max_bytes(options.replay_bytes).with_retry(Duration::from_secs(1)).build();
+    let routes = routes::router(hub.clone(), options.heartbeat);
+
+    let listener = serve::listen(options.listen)?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    println!("listening on http://{}", listener.local_addr()?);
+    serve::until(listener, routes, hub, async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+    .await;
+    Ok(())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

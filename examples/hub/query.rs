@@ -1,0 +1,62 @@
+//! The parameters of `/events`.
+
+use percent_encoding::percent_decode_str;
+
+/// Topics, event type and start of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Query {
+    pub(crate) topics: Vec<String>,
+    pub(crate) event_type: Option<String>,
+    pub(crate) from_oldest: bool,
+}
+
+impl Query {
+    /// Reads a query string. Unknown parameters are left to others; without a topic it is `default`.
+    pub(crate) fn parse(query: &str) -> Result<Self, String> {
+        let mut parsed = Self::default();
+        for parameter in query.split('&') {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            match name {
+                "topic" if parsed.topics.len() == MAX_TOPICS => {
+                    return Err(format!("more than {MAX_TOPICS} topics"));
+                }
+                "topic" => {
+                    let topic = decode(value)?;
+                    if topic.len() > MAX_TOPIC_BYTES {
+                        return Err(format!("a topic of more than {MAX_TOPIC_BYTES} bytes"));
+                    }
+                    parsed.topics.push(topic);
+                }
+                "event" => parsed.event_type = Some(decode(value)?),
+                "from" => match value {
+                    "oldest" => parsed.from_oldest = true,
+                    "now" => parsed.from_oldest = false,
+                    _ => return Err("`from` is neither `oldest` nor `now`".into()),
+                },
+                _ => {}
+            }
+        }
+        if parsed.topics.is_empty() {
+            parsed.topics.push("default".into());
+        }
+        Ok(parsed)
+    }
+
+    /// Returns the topic of a request that names one at most.
+    pub(crate) fn topic(&self) -> Result<&str, String> {
+        match &self.topics[..] {
+            [topic] => Ok(topic),
+            _ => Err("more than one topic".into()),
+        }
+    }
+}
+
+/// Two names that differ in their bytes must not become one, so what is not UTF-8 is refused.
+fn decode(value: &str) -> Result<String, String> {
+    let value = value.replace('+', " ");
+    let decoded = percent_decode_str(&value).decode_utf8().map_err(|_| "a parameter is not UTF-8")?;
+    Ok(decoded.into_owned())
+}
+
+const MAX_TOPICS: usize = 100;
+const MAX_TOPIC_BYTES: usize = 256;

@@ -1,0 +1,146 @@
+//! What the hub answers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes, HttpBody},
+    extract::{RawQuery, State},
+    http::{HeaderMap, Response, StatusCode, header},
+    response::{Html, IntoResponse},
+    routing::get,
+};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+use serde_json::json;
+use ssekit::{
+    Event, EventType, Hub, Text,
+    hub::{PublishError, Start},
+};
+use tokio::time::timeout;
+
+use crate::query::Query;
+
+/// What all requests share.
+#[derive(Debug)]
+struct Service {
+    hub: Hub,
+    heartbeat: Duration,
+    started: Instant,
+}
+
+pub(crate) fn router(hub: Hub, heartbeat: Duration) -> Router {
+    let service = Arc::new(Service { hub, heartbeat, started: Instant::now() });
+    Router::new()
+        .route("/", get(Html(include_str!("page.html"))))
+        .route("/events", get(subscribe).post(publish).delete(finish))
+        .route("/stats", get(stats))
+        .with_state(service)
+}
+
+async fn subscribe(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response<ssekit::Body>, Refused> {
+    let query = query.unwrap_or_default();
+    let last_event_id = ssekit::last_event_id(&headers, Some(&query));
+    let query = Query::parse(&query).map_err(bad_request)?;
+    if !ssekit::accepts_event_stream(&headers) {
+        return Err((StatusCode::NOT_ACCEPTABLE, "only text/event-stream is to be had here".into()));
+    }
+    let start = if query.from_oldest { Start::Oldest } else { Start::Now };
+    let subscription = service.hub.subscription(&query.topics).with_start(start).resume(last_event_id);
+    Ok(match subscription {
+        Ok(events) => ssekit::response(events.keep_alive(service.heartbeat)),
+        Err(refusal) => refusal.response(),
+    })
+}
+
+async fn publish(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<impl IntoResponse, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    let topic = query.topic().map_err(bad_request)?;
+    let data = timeout(READ_TIMEOUT, read(&headers, body))
+        .await
+        .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the data does not come".to_owned()))??;
+    let mut event = Event::new(Text::try_from(data).map_err(bad_request)?);
+    if let Some(event_type) = &query.event_type {
+        event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
+    }
+    let id = service.hub.publish(topic, event).map_err(|error| {
+        let status = match error {
+            PublishError::Finished => StatusCode::CONFLICT,
+            PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            PublishError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        (status, error.to_string())
+    })?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id.as_str() }))))
+}
+
+/// Reads the data of an event, unless there is too much of it.
+///
+/// What is too much is read as well, up to a point, and dropped: a client that is still sending when the connection
+/// is closed may never see the answer. One that waits for `100 Continue` is answered before it sends.
+async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refused> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("more than {MAX_DATA} bytes"));
+    if headers.contains_key(header::EXPECT) && body.size_hint().lower() > MAX_DATA as u64 {
+        return Err(too_large());
+    }
+    let (mut data, mut len) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(bad_request)?.into_data() else { continue };
+        len += chunk.len();
+        if len <= MAX_DATA {
+            data.extend_from_slice(&chunk);
+        } else if len > MAX_DROPPED {
+            break;
+        }
+    }
+    if len <= MAX_DATA { Ok(data.freeze()) } else { Err(too_large()) }
+}
+
+async fn finish(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    service.hub.finish(query.topic().map_err(bad_request)?);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn stats(State(service): State<Arc<Service>>) -> impl IntoResponse {
+    let stats = service.hub.stats();
+    Json(json!({
+        "subscribers": stats.subscribers,
+        "topics": stats.topics,
+        "published": stats.published,
+        "delivered": stats.delivered,
+        "lagged": stats.lagged,
+        "resumed": stats.resumed,
+        "gaps": stats.gaps,
+        "ring_events": stats.events,
+        "ring_bytes": stats.bytes,
+        "uptime_s": service.started.elapsed().as_secs(),
+    }))
+}
+
+/// A status and a line that says why.
+type Refused = (StatusCode, String);
+
+fn bad_request(error: impl ToString) -> Refused {
+    (StatusCode::BAD_REQUEST, error.to_string())
+}
+
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_DATA: usize = 1 << 20;
+const MAX_DROPPED: usize = 16 << 20;

@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use http::{
+    HeaderMap,
+    header::{DATE, RETRY_AFTER},
+};
+
+/// Reads how long `Retry-After` asks a client to wait.
+///
+/// A date is measured from the response's own `Date`, so that neither side's clock needs to be right. It is
+/// read in the form that every server must send (RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`); the two
+/// obsolete forms, and a date in a response without `Date`, count as no header.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.as_bytes().trim_ascii();
+    if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
+        let saturated = digits(value).unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(saturated));
+    }
+    let sent = seconds(headers.get(DATE)?.as_bytes())?;
+    let until = seconds(value)?;
+    Some(Duration::from_secs(until.saturating_sub(sent)))
+}
+
+/// Reads an IMF-fixdate as seconds since the beginning of the year 0 of the Gregorian calendar.
+fn seconds(date: &[u8]) -> Option<u64> {
+    let date: &[u8; 29] = date.trim_ascii().try_into().ok()?;
+    let separators = [(3, b','), (4, b' '), (7, b' '), (11, b' '), (16, b' '), (19, b':'), (22, b':')];
+    if !date.ends_with(b" GMT") || separators.iter().any(|&(at, byte)| date[at] != byte) {
+        return None;
+    }
+    let day = digits(&date[5..7])?;
+    let month = MONTHS.iter().position(|name| **name == date[8..11])? as u64;
+    let year = digits(&date[12..16])?;
+    let (hour, minute, second) = (digits(&date[17..19])?, digits(&date[20..22])?, digits(&date[23..25])?);
+    if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // A year that begins in March has its leap day last, and months of 30.6 days on average.
+    let (year, month) = if month < 2 { (year.checked_sub(1)?, month + 10) } else { (year, month - 2) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1;
+    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// Reads ASCII digits, and nothing else, as a number.
+fn digits(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+const MONTHS: [&[u8; 3]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];

@@ -1,0 +1,58 @@
+/// Bytes of an event or a line that a chunk left open, kept until the rest has come.
+///
+/// It never owns more than it is allowed to hold, and gives back what one huge event made it own.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+}
+
+impl Buffer {
+    /// Appends `bytes`, which the caller has checked to fit in `max` together with what is there.
+    #[inline]
+    pub(super) fn append(&mut self, bytes: &[u8], max: usize) {
+        if bytes.len() > self.bytes.capacity() - self.bytes.len() {
+            self.grow(bytes.len(), max);
+        }
+        #[cfg(test)]
+        super::tests::count_copies(bytes.len());
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    #[cold]
+    fn grow(&mut self, additional: usize, max: usize) {
+        #[cfg(test)]
+        super::tests::count_copies(self.bytes.len());
+        let needed = self.bytes.len().saturating_add(additional);
+        let doubled = self.bytes.capacity().saturating_mul(2).max(MIN_CAPACITY);
+        self.bytes.reserve_exact(doubled.min(max).max(needed) - self.bytes.len());
+    }
+
+    /// Empties it, and gives back its memory if that is much.
+    pub(super) fn clear(&mut self) {
+        if self.is_large() {
+            self.bytes = Vec::new();
+        }
+        self.bytes.clear();
+    }
+
+    /// Empties it, and gives back its memory if that is much more than was needed this time.
+    pub(super) fn clear_for_more(&mut self) {
+        if self.bytes.len() < self.bytes.capacity() / 4 {
+            self.clear();
+        }
+        self.bytes.clear();
+    }
+
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes.capacity() > KEPT_CAPACITY
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+const MIN_CAPACITY: usize = 64;
+
+/// What a buffer may own however little is in it.
+pub(super) const KEPT_CAPACITY: usize = 16 * 1024;

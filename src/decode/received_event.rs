@@ -1,0 +1,72 @@
+use std::fmt;
+
+/// An event that was received, owned.
+///
+/// It is one heap allocation of exactly its texts, the last event ID included, so it never keeps a chunk or a
+/// buffer of the decoder alive. The event that a service sends is another type.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ReceivedEvent {
+    /// Data, event type (empty if it is [`DEFAULT_EVENT_TYPE`]) and last event ID, one behind the other.
+    text: Box<str>,
+    data_end: usize,
+    event_type_end: usize,
+}
+
+impl ReceivedEvent {
+    pub(super) fn new(event_type: &str, data: &str, last_event_id: &str) -> Self {
+        let event_type = if event_type == DEFAULT_EVENT_TYPE { "" } else { event_type };
+        let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+        text.push_str(data);
+        text.push_str(event_type);
+        text.push_str(last_event_id);
+        Self {
+            text: text.into_boxed_str(),
+            data_end: data.len(),
+            event_type_end: data.len() + event_type.len(),
+        }
+    }
+
+    /// Returns the event type: `message` unless an `event` field named another.
+    pub fn event_type(&self) -> &str {
+        match &self.text[self.data_end..self.event_type_end] {
+            "" => DEFAULT_EVENT_TYPE,
+            event_type => event_type,
+        }
+    }
+
+    /// Returns the data: the values of the `data` fields, with a line feed between each two.
+    pub fn data(&self) -> &str {
+        &self.text[..self.data_end]
+    }
+
+    /// Returns the last event ID as of this event, which an earlier event may have set; empty if none has.
+    pub fn last_event_id(&self) -> &str {
+        &self.text[self.event_type_end..]
+    }
+
+    /// Deserialises the data from JSON.
+    ///
+    /// The value may borrow from the event.
+    ///
+    /// # Errors
+    ///
+    /// Returns serde's error if the data is not JSON, or not that of a `T`.
+    #[cfg(feature = "json")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.data())
+    }
+}
+
+impl fmt::Debug for ReceivedEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedEvent")
+            .field("event_type", &self.event_type())
+            .field("data", &self.data())
+            .field("last_event_id", &self.last_event_id())
+            .finish()
+    }
+}
+
+/// The event type of an event whose `event` field is absent or empty (9.2.6).
+pub(super) const DEFAULT_EVENT_TYPE: &str = "message";

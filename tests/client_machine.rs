@@ -1,0 +1,518 @@
+//! The client's processing model on a virtual clock, against a server in memory.
+
+#[path = "support/simulation.rs"]
+mod simulation;
+
+use std::time::{Duration, Instant};
+
+use http::{Response, StatusCode};
+use simulation::{Answer, Simulation};
+use ssekit::{
+    client::{Change, Command, EventSourceError, Machine, Policy, ReadyState, Reason},
+    decode::Limits,
+};
+
+/// The default policy without randomness.
+fn steady() -> Machine {
+    Machine::new(1).with_policy(Policy::default().with_backoff(Duration::ZERO, Duration::ZERO))
+}
+
+fn run(answers: impl IntoIterator<Item = Answer>) -> Simulation {
+    Simulation::new(steady()).run(answers)
+}
+
+#[test]
+fn reads_comes_back_and_stops_at_204() {
+    let seen = run([
+        Answer::stream().chunk("id: 1\ndata: a\n\n").pause(1.0).chunk("event: b\ndata: c\n\n").end(),
+        Answer::head(204, &[]),
+    ]);
+    assert_eq!(
+        seen.log,
+        [
+            "0.000 request",
+            "0.000 opened: 200",
+            r#"0.000 event: message "a" id "1""#,
+            r#"1.000 event: b "c" id "1""#,
+            "1.000 reconnecting in 3s: the event stream ended",
+            "4.000 request",
+            "4.000 finished",
+        ]
+    );
+    assert_eq!(seen.last_event_ids(), [None, Some("1")]);
+    assert_eq!(seen.machine.ready_state(), ReadyState::Closed);
+}
+
+#[test]
+fn requests_ask_for_an_event_stream_that_is_not_cached() {
+    let seen = run([]);
+    assert_eq!(seen.requests[0]["accept"], "text/event-stream");
+    assert_eq!(seen.requests[0]["cache-control"], "no-cache");
+    assert_eq!(seen.requests[0].len(), 2);
+}
+
+#[test]
+fn states_are_connecting_open_and_closed() {
+    let now = Instant::now();
+    let mut machine = steady();
+    assert_eq!(machine.ready_state(), ReadyState::Connecting);
+    machine.next_command(now);
+    assert_eq!(machine.ready_state(), ReadyState::Connecting);
+    let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+    machine.handle_response(head.into_parts().0, now);
+    assert_eq!(machine.ready_state(), ReadyState::Open);
+    machine.handle_end();
+    while !matches!(machine.next_command(now), Command::Wait(_)) {}
+    assert_eq!(machine.ready_state(), ReadyState::Connecting);
+    machine.close();
+    assert_eq!(machine.ready_state(), ReadyState::Closed);
+}
+
+#[test]
+fn an_unfinished_event_does_not_commit_its_id() {
+    let seen = run([
+        Answer::stream().chunk("id: 1\ndata: a\n\nid: 2\ndata: b\n").error("reset"),
+        Answer::stream().chunk("data: c\n\n").end(),
+    ]);
+    assert_eq!(
+        seen.told(),
+        [
+            "opened: 200",
+            r#"event: message "a" id "1""#,
+            "reconnecting in 3s: reset",
+            "opened: 200",
+            r#"event: message "c" id "1""#,
+            "reconnecting in 3s: the event stream ended",
+        ]
+    );
+    assert_eq!(seen.last_event_ids(), [None, Some("1"), Some("1")]);
+}
+
+#[test]
+fn the_last_event_id_outlives_connections_without_new_ids() {
+    let seen = run([
+        Answer::stream().chunk("id: 7\ndata\n\n").end(),
+        Answer::stream().chunk("data: no id\n\n").end(),
+        Answer::head(503, &[]),
+        Answer::none().error("refused"),
+        Answer::stream().end(),
+    ]);
+    assert_eq!(seen.last_event_ids(), [None, Some("7"), Some("7"), Some("7"), Some("7"), Some("7")]);
+}
+
+#[test]
+fn an_empty_id_clears_the_last_event_id() {
+    let seen = run([Answer::stream().chunk("id: 7\ndata\n\nid\ndata\n\n").end()]);
+    assert_eq!(seen.last_event_ids(), [None, None]);
+    assert_eq!(seen.machine.last_event_id(), "");
+}
+
+#[test]
+fn a_kept_last_event_id_is_sent_on_the_first_request() {
+    let seen = Simulation::new(steady().with_last_event_id("41")).run([]);
+    assert_eq!(seen.last_event_ids(), [Some("41")]);
+}
+
+#[test]
+fn a_last_event_id_is_sent_as_its_utf_8_bytes() {
+    let seen = Simulation::new(steady().with_last_event_id("é\t…😀")).run([]);
+    assert_eq!(seen.requests[0]["last-event-id"].as_bytes(), "é\t…😀".as_bytes());
+}
+
+#[test]
+fn a_last_event_id_that_no_header_can_carry_is_told_and_not_sent() {
+    for id in ["a\u{1}b", "\u{7f}", " a", "a ", "a\t", "\t"] {
+        let seen = Simulation::new(steady().with_last_event_id(id)).run([
+            Answer::stream().chunk("data: x\n\n").end(),
+            Answer::stream().chunk("id: fine\ndata: y\n\n").end(),
+        ]);
+        assert_eq!(seen.last_event_ids(), [None, None, Some("fine")], "{id:?}");
+        assert_eq!(
+            seen.told(),
+            [
+                &format!("withheld {id:?}"),
+                "opened: 200",
+                &format!("event: message \"x\" id {id:?}"),
+                "reconnecting in 3s: the event stream ended",
+                &format!("withheld {id:?}"),
+                "opened: 200",
+                r#"event: message "y" id "fine""#,
+                "reconnecting in 3s: the event stream ended",
+            ],
+            "{id:?}"
+        );
+    }
+}
+
+#[test]
+fn statuses_lead_where_the_table_says() {
+    for status in 200..600 {
+        let seen = run([Answer::head(status, &[("content-type", "text/event-stream")])]);
+        let told = seen.told().join("; ");
+        match status {
+            200 => assert_eq!(told, "opened: 200; reconnecting in 3s: no byte for 120s"),
+            204 => assert_eq!(told, "finished"),
+            408 | 425 | 429 | 500 | 502 | 503 | 504 => {
+                assert!(
+                    told.starts_with(&format!("reconnecting in 3s: the server answered {status}")),
+                    "{told}"
+                );
+            }
+            _ => {
+                assert!(told.starts_with(&format!("failed: the server answered {status}")), "{told}");
+                assert!(told.ends_with("; finished"), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_keeps_status_and_headers() {
+    let now = Instant::now();
+    for (status, content_type) in [(401, "text/event-stream"), (200, "text/html")] {
+        let mut machine = steady();
+        machine.next_command(now);
+        let head =
+            Response::builder().status(status).header("content-type", content_type).header("x-why", "so");
+        machine.handle_response(head.body(()).unwrap().into_parts().0, now);
+        assert!(matches!(machine.next_command(now), Command::Disconnect));
+        let Command::Fail(error) = machine.next_command(now) else { panic!() };
+        let response = error.response().unwrap();
+        assert_eq!((response.status.as_u16(), response.headers["x-why"].as_bytes()), (status, &b"so"[..]));
+        assert!(matches!(machine.next_command(now), Command::Finished));
+        assert!(matches!(machine.next_command(now), Command::Finished));
+    }
+}
+
+#[test]
+fn statuses_can_be_made_temporary() {
+    let policy = Policy::default().with_temporary_statuses([StatusCode::NOT_FOUND]);
+    let told = |status| {
+        Simulation::new(Machine::new(1).with_policy(policy.clone()))
+            .run([Answer::head(status, &[])])
+            .told()
+            .join("; ")
+    };
+    assert!(told(404).starts_with("reconnecting"));
+    assert!(told(503).starts_with("failed"));
+}
+
+#[test]
+fn retry_after_is_honoured_in_both_forms() {
+    let delay = |headers: &[(&str, &str)]| {
+        let seen = run([Answer::head(503, headers)]);
+        seen.request_times()[1]
+    };
+    assert_eq!(delay(&[("retry-after", "120")]), 120_000);
+    assert_eq!(delay(&[("retry-after", " 120 ")]), 120_000);
+    // The reconnection time is the least.
+    assert_eq!(delay(&[("retry-after", "1")]), 3_000);
+    // The greatest is an hour, unless set otherwise.
+    assert_eq!(delay(&[("retry-after", "99999999999999999999999")]), 3_600_000);
+    let date = |date, until| delay(&[("date", date), ("retry-after", until)]);
+    assert_eq!(date("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:47 GMT"), 70_000);
+    assert_eq!(date("Thu, 29 Feb 2024 23:59:50 GMT", "Fri, 01 Mar 2024 00:00:00 GMT"), 10_000);
+    assert_eq!(date("Tue, 28 Feb 2023 23:59:50 GMT", "Wed, 01 Mar 2023 00:00:00 GMT"), 10_000);
+    assert_eq!(date("Tue, 29 Feb 2000 23:59:50 GMT", "Wed, 01 Mar 2000 00:00:00 GMT"), 10_000);
+    assert_eq!(date("Sun, 28 Feb 2100 23:59:50 GMT", "Mon, 01 Mar 2100 00:00:00 GMT"), 10_000);
+    assert_eq!(date("Sun, 31 Dec 2023 23:59:50 GMT", "Mon, 01 Jan 2024 00:01:00 GMT"), 70_000);
+    // In the past.
+    assert_eq!(date("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:00:00 GMT"), 3_000);
+}
+
+#[test]
+fn a_retry_after_that_cannot_be_read_is_ignored() {
+    let good = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    for value in [
+        "",
+        "+5",
+        "-5",
+        "5.0",
+        "soon",
+        "Sun, 06 Nov 1994 09:49:37 UTC",
+        "Sun, 06 Foo 1994 09:49:37 GMT",
+        "Sun, 41 Nov 1994 09:49:37 GMT",
+        "Sun, 06 Nov 1994 25:49:37 GMT",
+        "Sun, 06 Nov 1994 09:49:+7 GMT",
+        "Sunday, 06-Nov-94 09:49:37 GMT",
+        "Fri, 01 Jan 0000 00:00:00 GMT",
+    ] {
+        let seen = run([Answer::head(503, &[good, ("retry-after", value)])]);
+        assert_eq!(seen.request_times(), [0, 3_000], "{value:?}");
+    }
+    // A date says nothing without the server's own time.
+    let seen = run([Answer::head(503, &[("retry-after", "Sun, 06 Nov 2094 09:49:37 GMT")])]);
+    assert_eq!(seen.request_times(), [0, 3_000]);
+}
+
+#[test]
+fn retry_is_honoured_within_bounds_and_outlives_connections() {
+    let seen = run([
+        Answer::stream().chunk("retry: 500\n\n").end(),
+        Answer::head(503, &[]),
+        Answer::stream().chunk("retry: 0\n").end(),
+        Answer::stream().chunk("retry: 18446744073709551615\n\n").end(),
+    ]);
+    assert_eq!(seen.request_times(), [0, 500, 1_000, 1_100, 301_100]);
+}
+
+#[test]
+fn bounds_hold_for_the_first_reconnection_time_too() {
+    let policy = Policy::browser()
+        .with_reconnection_time(Duration::from_secs(1))
+        .with_reconnection_time_bounds(Duration::from_secs(2), Duration::from_secs(4));
+    let seen = Simulation::new(Machine::new(1).with_policy(policy)).run([Answer::stream().end()]);
+    assert_eq!(seen.request_times(), [0, 2_000]);
+}
+
+#[test]
+fn backoff_is_in_force_from_the_first_attempt_doubles_and_is_capped() {
+    const CLIENTS: u64 = 400;
+    const ATTEMPTS: usize = 40;
+    let mut greatest = [0; ATTEMPTS];
+    for seed in 0..CLIENTS {
+        let answers = (0..ATTEMPTS).map(|_| Answer::none().error("refused"));
+        let times = Simulation::new(Machine::new(seed)).run(answers).request_times();
+        for (n, pair) in times.windows(2).enumerate() {
+            let jitter = pair[1] - pair[0] - 3_000;
+            greatest[n] = greatest[n].max(jitter);
+        }
+    }
+    for (n, greatest) in greatest.into_iter().enumerate() {
+        let window = [1_000, 2_000, 4_000, 8_000, 16_000].get(n).copied().unwrap_or(30_000);
+        assert!((window * 97 / 100..=window + 1).contains(&greatest), "attempt {n}: {greatest}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_delays_and_another_one_others() {
+    let times = |seed| Simulation::new(Machine::new(seed)).run((0..5).map(|_| Answer::head(500, &[]))).log;
+    assert_eq!(times(9), times(9));
+    assert_ne!(times(9), times(10));
+}
+
+#[test]
+fn only_sustained_uptime_resets_the_count() {
+    let policy = Policy::default()
+        .with_backoff(Duration::ZERO, Duration::ZERO)
+        .with_sustained_uptime(Duration::from_secs(30))
+        .with_max_attempts(Some(2));
+    let flapping = (0..9).map(|_| Answer::stream().chunk("data\n\n").pause(29.9).end());
+    let seen = Simulation::new(Machine::new(1).with_policy(policy.clone())).run(flapping);
+    assert_eq!(seen.requests.len(), 3);
+    assert_eq!(
+        seen.told()[seen.told().len() - 2..],
+        ["failed: gave up after 2 reconnections in a row", "finished"]
+    );
+
+    let lasting = (0..9).map(|_| Answer::stream().pause(30.0).end());
+    let seen = Simulation::new(Machine::new(1).with_policy(policy)).run(lasting);
+    assert_eq!(seen.requests.len(), 10);
+}
+
+#[test]
+fn no_attempts_at_all_can_be_allowed() {
+    let now = Instant::now();
+    let mut machine = Machine::new(1).with_policy(Policy::default().with_max_attempts(Some(0)));
+    machine.next_command(now);
+    machine.handle_response(Response::builder().status(503).body(()).unwrap().into_parts().0, now);
+    assert!(matches!(machine.next_command(now), Command::Disconnect));
+    let Command::Fail(error) = machine.next_command(now) else { panic!() };
+    assert_eq!(error.response().unwrap().status, 503);
+    assert!(matches!(error, EventSourceError::Attempts { attempts: 0, last: Reason::Status(_) }));
+}
+
+#[test]
+fn silence_is_noticed_and_comments_are_life() {
+    let keep_alive =
+        |answer: Answer| answer.pause(100.0).chunk(":\n").pause(100.0).chunk(":").pause(100.0).chunk("\n");
+    let seen = run([keep_alive(Answer::stream())]);
+    assert_eq!(
+        seen.log,
+        [
+            "0.000 request",
+            "0.000 opened: 200",
+            "420.000 reconnecting in 3s: no byte for 120s",
+            "423.000 request",
+        ]
+    );
+}
+
+#[test]
+fn an_empty_chunk_is_no_life() {
+    let seen = run([Answer::stream().pause(100.0).chunk("").pause(100.0)]);
+    assert_eq!(seen.log[2], "120.000 reconnecting in 3s: no byte for 120s");
+}
+
+#[test]
+fn a_response_that_does_not_come_is_given_up() {
+    let seen = run([Answer::none().pause(31.0)]);
+    assert_eq!(
+        seen.log,
+        ["0.000 request", "30.000 reconnecting in 3s: no response for 30s", "33.000 request"]
+    );
+}
+
+#[test]
+fn an_application_that_takes_its_time_is_no_silence() {
+    let start = Instant::now();
+    let mut machine = steady();
+    machine.next_command(start);
+    let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+    machine.handle_response(head.into_parts().0, start);
+    machine.handle_chunk("data\n\n".into(), start);
+    assert!(matches!(machine.next_command(start), Command::Deliver(_)));
+    assert!(matches!(machine.next_command(start), Command::Deliver(_)));
+    let later = start + Duration::from_secs(1_000);
+    let Command::Wait(Some(until)) = machine.next_command(later) else { panic!() };
+    assert_eq!(until - later, Duration::from_secs(120));
+    // Nor is what it has not taken yet.
+    machine.handle_chunk("data\n\ndata\n\n".into(), later);
+    assert!(matches!(machine.next_command(later), Command::Deliver(_)));
+    machine.handle_time(later + Duration::from_secs(1_000));
+    assert!(matches!(machine.next_command(later), Command::Deliver(_)));
+    assert!(matches!(machine.next_command(later), Command::Wait(_)));
+    // A look at the machine in between is no life.
+    machine.next_command(later + Duration::from_secs(60));
+    machine.handle_time(later + Duration::from_secs(119));
+    assert_eq!(machine.ready_state(), ReadyState::Open);
+    machine.handle_time(until);
+    assert!(matches!(machine.next_command(until), Command::Disconnect));
+}
+
+#[test]
+fn events_before_the_loss_are_delivered_before_it() {
+    let now = Instant::now();
+    let mut machine = steady();
+    machine.next_command(now);
+    let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+    machine.handle_response(head.into_parts().0, now);
+    machine.handle_chunk("data: a\n\nda".into(), now);
+    machine.handle_chunk("ta: b\n\n".into(), now);
+    machine.handle_end();
+    let mut commands = Vec::new();
+    loop {
+        match machine.next_command(now) {
+            Command::Deliver(change) => commands.push(simulation::describe(&change)),
+            Command::Disconnect => commands.push("disconnect".to_owned()),
+            _ => break,
+        }
+    }
+    assert_eq!(
+        commands,
+        [
+            "opened: 200",
+            r#"event: message "a" id """#,
+            r#"event: message "b" id """#,
+            "disconnect",
+            "reconnecting in 3s: the event stream ended",
+        ]
+    );
+}
+
+#[test]
+fn a_lost_event_is_told_and_its_id_is_kept() {
+    let machine = steady().with_limits(Limits::new().with_max_line_bytes(16));
+    let seen = Simulation::new(machine)
+        .run([Answer::stream().chunk("id: 1\ndata: 12345678901234567890\n\ndata: b\n\n").end()]);
+    assert_eq!(
+        seen.told(),
+        [
+            "opened: 200",
+            "lost an event: bytes of a line over the limit of 16",
+            r#"event: message "b" id "1""#,
+            "reconnecting in 3s: the event stream ended",
+        ]
+    );
+}
+
+#[test]
+fn limits_and_a_kept_id_go_together_in_either_order() {
+    let limits = Limits::new().with_max_line_bytes(16);
+    for machine in [
+        steady().with_limits(limits).with_last_event_id("3"),
+        steady().with_last_event_id("3").with_limits(limits),
+    ] {
+        let seen = Simulation::new(machine).run([Answer::stream().chunk("data: 12345678901234567890\n\n")]);
+        assert_eq!(seen.last_event_ids()[0], Some("3"));
+        assert_eq!(seen.told()[1], "lost an event: bytes of a line over the limit of 16");
+    }
+}
+
+#[test]
+fn close_drops_the_connection_and_what_was_not_delivered() {
+    let now = Instant::now();
+    let mut machine = steady();
+    machine.next_command(now);
+    let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+    machine.handle_response(head.into_parts().0, now);
+    machine.handle_chunk("data: a\n\n".into(), now);
+    machine.close();
+    assert!(matches!(machine.next_command(now), Command::Disconnect));
+    assert!(matches!(machine.next_command(now), Command::Finished));
+    machine.close();
+    assert!(matches!(machine.next_command(now), Command::Finished));
+}
+
+#[test]
+fn close_after_a_loss_that_was_not_told_makes_no_further_request() {
+    let now = Instant::now();
+    let mut machine = steady();
+    machine.next_command(now);
+    machine.handle_end();
+    machine.close();
+    assert!(matches!(machine.next_command(now), Command::Disconnect));
+    assert!(matches!(machine.next_command(now), Command::Finished));
+}
+
+#[test]
+fn a_request_is_waited_for_from_when_it_is_made() {
+    let start = Instant::now();
+    let later = start + Duration::from_secs(1_000);
+    let mut machine = steady().with_last_event_id("\u{1}");
+    assert!(matches!(machine.next_command(start), Command::Deliver(Change::LastEventIdWithheld(_))));
+    assert!(matches!(machine.next_command(later), Command::Connect(_)));
+    let Command::Wait(Some(until)) = machine.next_command(later) else { panic!() };
+    assert_eq!(until - later, Duration::from_secs(30));
+}
+
+#[test]
+fn close_while_waiting_makes_no_further_request() {
+    let now = Instant::now();
+    let mut machine = steady();
+    machine.next_command(now);
+    machine.handle_end();
+    while !matches!(machine.next_command(now), Command::Wait(_)) {}
+    machine.close();
+    assert!(matches!(machine.next_command(now), Command::Disconnect));
+    machine.handle_time(now + Duration::from_secs(3_600));
+    assert!(matches!(machine.next_command(now), Command::Finished));
+}
+
+#[test]
+fn inputs_that_do_not_fit_the_state_are_ignored() {
+    let now = Instant::now();
+    let head = || {
+        let response = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+        response.into_parts().0
+    };
+    let mut machine = steady();
+    machine.handle_response(head(), now);
+    machine.handle_chunk("data\n\n".into(), now);
+    machine.handle_end();
+    machine.handle_time(now);
+    assert!(matches!(machine.next_command(now), Command::Connect(_)));
+    machine.handle_chunk("data\n\n".into(), now);
+    assert!(matches!(machine.next_command(now), Command::Wait(_)));
+    machine.handle_response(head(), now);
+    assert!(matches!(machine.next_command(now), Command::Deliver(_)));
+    machine.handle_response(head(), now);
+    assert!(matches!(machine.next_command(now), Command::Wait(_)));
+    machine.handle_end();
+    machine.handle_chunk("data\n\n".into(), now);
+    assert!(matches!(machine.next_command(now), Command::Disconnect));
+    assert!(matches!(machine.next_command(now), Command::Deliver(_)));
+    machine.handle_end();
+    machine.handle_chunk("data\n\n".into(), now);
+    assert!(matches!(machine.next_command(now), Command::Wait(_)));
+}

@@ -1,0 +1,185 @@
+//! A server in memory and a virtual clock, for a client's `Machine`.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use http::{HeaderMap, Response, response::Parts};
+use ssekit::client::{Change, Command, Machine, TransportError};
+
+/// What the server does on one request: steps, each so long after the one before.
+#[derive(Default)]
+pub(crate) struct Answer(VecDeque<(Duration, Step)>);
+
+enum Step {
+    Pass,
+    Head(Parts),
+    Chunk(Vec<u8>),
+    End,
+    Error(&'static str),
+}
+
+impl Answer {
+    /// Sends nothing, not even a status.
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+
+    /// Sends a status and headers at once.
+    pub(crate) fn head(status: u16, headers: &[(&str, &str)]) -> Self {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        Self::none().then(Step::Head(response.body(()).unwrap().into_parts().0))
+    }
+
+    /// Begins an event stream at once.
+    pub(crate) fn stream() -> Self {
+        Self::head(200, &[("content-type", "text/event-stream")])
+    }
+
+    /// Sends a piece of the body.
+    pub(crate) fn chunk(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.then(Step::Chunk(bytes.into()))
+    }
+
+    /// Ends the body.
+    pub(crate) fn end(self) -> Self {
+        self.then(Step::End)
+    }
+
+    /// Breaks the connection.
+    pub(crate) fn error(self, error: &'static str) -> Self {
+        self.then(Step::Error(error))
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pause(mut self, seconds: f64) -> Self {
+        self.0.push_back((Duration::from_secs_f64(seconds), Step::Pass));
+        self
+    }
+
+    fn then(mut self, step: Step) -> Self {
+        self.0.push_back((Duration::ZERO, step));
+        self
+    }
+}
+
+/// A machine and what has become of it.
+pub(crate) struct Simulation {
+    pub(crate) machine: Machine,
+    /// The headers of the requests.
+    pub(crate) requests: Vec<HeaderMap>,
+    /// What the client did and told: one line each, with the seconds since the start.
+    pub(crate) log: Vec<String>,
+    start: Instant,
+    now: Instant,
+}
+
+impl Simulation {
+    pub(crate) fn new(machine: Machine) -> Self {
+        let now = Instant::now();
+        Self { machine, requests: Vec::new(), log: Vec::new(), start: now, now }
+    }
+
+    /// Runs the machine against a server that gives these answers, one for each request.
+    ///
+    /// Stops at a request that is left without an answer, when nothing will ever happen, or at the end.
+    pub(crate) fn run(mut self, answers: impl IntoIterator<Item = Answer>) -> Self {
+        let mut answers = answers.into_iter();
+        let mut answer = Answer::none();
+        loop {
+            match self.machine.next_command(self.now) {
+                Command::Connect(headers) => {
+                    self.note("request");
+                    self.requests.push(headers);
+                    match answers.next() {
+                        Some(next) => answer = next,
+                        None => return self,
+                    }
+                }
+                Command::Disconnect => answer = Answer::none(),
+                Command::Deliver(change) => self.note(&describe(&change)),
+                Command::Fail(error) => self.note(&format!("failed: {error}")),
+                Command::Wait(until) => {
+                    if !self.wait(until, &mut answer) {
+                        self.note("waits for ever");
+                        return self;
+                    }
+                }
+                Command::Finished => {
+                    self.note("finished");
+                    return self;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Returns the log without the requests and times.
+    pub(crate) fn told(&self) -> Vec<&str> {
+        let lines = self.log.iter().map(|line| line.split_once(' ').unwrap().1);
+        lines.filter(|line| *line != "request").collect()
+    }
+
+    /// Returns the `Last-Event-ID` of each request, as far as it is ASCII.
+    pub(crate) fn last_event_ids(&self) -> Vec<Option<&str>> {
+        let value = |headers: &HeaderMap| headers.get("last-event-id").cloned();
+        self.requests
+            .iter()
+            .map(|headers| value(headers).map(|_| headers["last-event-id"].to_str().unwrap()))
+            .collect()
+    }
+
+    /// Returns the times of the requests, in milliseconds.
+    pub(crate) fn request_times(&self) -> Vec<u128> {
+        let requests = self.log.iter().filter(|line| line.ends_with(" request"));
+        requests.map(|line| (line.split_once(' ').unwrap().0.parse::<f64>().unwrap() * 1e3) as u128).collect()
+    }
+
+    fn wait(&mut self, until: Option<Instant>, answer: &mut Answer) -> bool {
+        let step = answer.0.front().map(|(pause, _)| self.now + *pause);
+        match (step, until) {
+            (Some(at), until) if until.is_none_or(|until| at <= until) => {
+                self.now = at;
+                match answer.0.pop_front().unwrap().1 {
+                    Step::Pass => {}
+                    Step::Head(head) => self.machine.handle_response(head, self.now),
+                    Step::Chunk(bytes) => self.machine.handle_chunk(bytes.into(), self.now),
+                    Step::End => self.machine.handle_end(),
+                    Step::Error(error) => self.machine.handle_error(TransportError::new(error)),
+                }
+            }
+            (step, Some(until)) => {
+                if let Some(at) = step {
+                    answer.0.front_mut().unwrap().0 = at - until;
+                }
+                self.now = until;
+                self.machine.handle_time(self.now);
+            }
+            (_, None) => return false,
+        }
+        true
+    }
+
+    fn note(&mut self, line: &str) {
+        let seconds = (self.now - self.start).as_secs_f64();
+        self.log.push(format!("{seconds:.3} {line}"));
+    }
+}
+
+/// Describes a change in one line.
+pub(crate) fn describe(change: &Change) -> String {
+    match change {
+        Change::Opened(head) => format!("opened: {}", head.status.as_u16()),
+        Change::Event(event) => {
+            format!("event: {} {:?} id {:?}", event.event_type(), event.data(), event.last_event_id())
+        }
+        Change::LimitExceeded(exceeded) => format!("lost an event: {exceeded}"),
+        Change::Reconnecting { delay, reason } => format!("reconnecting in {delay:?}: {reason}"),
+        Change::LastEventIdWithheld(id) => format!("withheld {id:?}"),
+        other => panic!("{other:?}"),
+    }
+}
