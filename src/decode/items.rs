@@ -50,6 +50,12 @@ struct Values {
     id: Span,
 }
 
+impl Values {
+    fn are_some(self) -> bool {
+        self.data.is_some() || self.event_type.is_some() || self.id.is_some()
+    }
+}
+
 /// What a line completes, if it is not an event.
 enum Found {
     /// A comment, in this chunk or in the line that an earlier chunk began.
@@ -275,8 +281,16 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Keeps the values and counts the bytes, up to `position`, of an event that is not complete.
+    #[inline(always)]
     fn keep(&mut self, position: usize, values: Values) {
         self.count(position);
+        if values.are_some() {
+            self.keep_values(values);
+        }
+    }
+
+    #[inline(never)]
+    fn keep_values(&mut self, values: Values) {
         let Decoder { limits, event, .. } = &mut *self.decoder;
         if values.data.is_some() {
             event.extend_data(values.data.bytes(self.chunk), limits);
