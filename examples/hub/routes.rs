@@ -7,8 +7,8 @@ use std::{
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, RawQuery, State},
+    body::{Body, Bytes, HttpBody, to_bytes},
+    extract::{RawQuery, State},
     http::{HeaderMap, Response, StatusCode},
     response::{Html, IntoResponse},
     routing::get,
@@ -35,7 +35,6 @@ pub(crate) fn router(hub: Hub, heartbeat: Duration) -> Router {
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
         .route("/stats", get(stats))
-        .layer(DefaultBodyLimit::max(MAX_EVENT))
         .with_state(service)
 }
 
@@ -61,14 +60,14 @@ async fn subscribe(
 async fn publish(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
-    body: Bytes,
+    body: Body,
 ) -> Result<impl IntoResponse, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
-    let mut event = Event::new(Text::try_from(body).map_err(bad_request)?);
+    let topic = query.topic().map_err(bad_request)?;
+    let mut event = Event::new(Text::try_from(read(body).await?).map_err(bad_request)?);
     if let Some(event_type) = &query.event_type {
         event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
     }
-    let topic = query.topic().map_err(bad_request)?;
     let id = service.hub.publish(topic, event).map_err(|error| {
         let status = match error {
             PublishError::Finished => StatusCode::CONFLICT,
@@ -79,6 +78,17 @@ async fn publish(
         (status, error.to_string())
     })?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id.as_str() }))))
+}
+
+/// Reads the data of an event, unless there is too much of it.
+///
+/// What says beforehand that it is too long is not read: a client that waits for `100 Continue` then never sends it.
+async fn read(body: Body) -> Result<Bytes, Refused> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("more than {MAX_EVENT} bytes"));
+    if body.size_hint().lower() > MAX_EVENT as u64 {
+        return Err(too_large());
+    }
+    to_bytes(body, MAX_EVENT).await.map_err(|_| too_large())
 }
 
 async fn finish(
