@@ -60,6 +60,9 @@
 //! | follow a stream for as long as it takes | `EventSource`, with the feature `http-body` |
 //! | decode bytes without any I/O | [`Decoder`] |
 //!
+//! The `guide` module answers longer questions: resuming, topics, authorisation, shutting down, proxies, browsers,
+//! limits, moving from axum's `Sse`.
+//!
 //! hyper and axum take [`Body`] as it is; actix takes a subscription with `HttpResponse::streaming`. There are
 //! whole programs in the repository's `examples` folder.
 //!
@@ -102,9 +105,13 @@ mod random;
 pub mod replay;
 mod request;
 mod response;
+mod shrink;
 mod slab;
 mod sync;
 pub mod timer;
+
+#[cfg(all(any(doc, doctest), feature = "http-body", feature = "json", feature = "tokio"))]
+pub mod guide;
 
 pub use body::Body;
 #[cfg(feature = "http-body")]

@@ -3,6 +3,8 @@
 
 #[path = "support/hub_process.rs"]
 mod hub_process;
+#[path = "support/publisher.rs"]
+mod publisher;
 #[path = "support/random.rs"]
 mod random;
 #[path = "support/subscriber.rs"]
@@ -11,7 +13,8 @@ mod subscriber;
 use std::net::SocketAddr;
 
 use futures_util::future::join_all;
-use hub_process::{HubProcess, Requests};
+use hub_process::HubProcess;
+use publisher::Publisher;
 use random::Random;
 use ssekit::ReceivedEvent;
 use subscriber::{PATIENCE, Subscriber};
@@ -192,7 +195,12 @@ impl Client {
     #[track_caller]
     fn assert_got(&self, published: &[(String, String)]) {
         for (received, (id, data)) in self.received.iter().zip(published) {
-            assert_eq!((received.last_event_id(), received.data()), (&**id, &**data), "client {}", self.number);
+            assert_eq!(
+                (received.last_event_id(), received.data()),
+                (&**id, &**data),
+                "client {}",
+                self.number
+            );
         }
         assert_eq!(self.received.len(), published.len(), "client {}", self.number);
     }
@@ -207,8 +215,8 @@ async fn publish(
     progress: &[watch::Receiver<usize>],
 ) -> Vec<(String, String)> {
     const PUBLISHERS: usize = 4;
-    const ROUND: usize = 50;
-    let mut publishers = join_all((0..PUBLISHERS).map(|_| Requests::connect(address))).await;
+    const ROUND: usize = 25;
+    let mut publishers = join_all((0..PUBLISHERS).map(|_| Publisher::connect(address))).await;
     let mut published = Vec::new();
     while published.len() < count {
         let first = published.len();
@@ -216,12 +224,10 @@ async fn publish(
             progress.clone().wait_for(|received| first <= received + WINDOW).await.unwrap();
         }
         let round = publishers.iter_mut().enumerate().map(|(lane, publisher)| async move {
-            let mut part = Vec::with_capacity(ROUND);
-            for number in 0..ROUND {
-                let data = (first + lane * ROUND + number).to_string();
-                part.push((publisher.publish("/events", data.clone()).await, data));
-            }
-            part
+            let first = first + lane * ROUND;
+            let events: Vec<_> = (first..first + ROUND).map(|data| ("/events", data.to_string())).collect();
+            let ids = publisher.publish(&events).await;
+            ids.into_iter().zip(events.into_iter().map(|(_, data)| data)).collect::<Vec<_>>()
         });
         published.extend(join_all(round).await.into_iter().flatten());
     }

@@ -11,7 +11,7 @@ use super::{
     log::{Position, Prepared},
     scheme::{Epoch, Mark, Scheme},
 };
-use crate::{Event, EventId, random::seed};
+use crate::{Event, EventId, random::seed, shrink::excess};
 
 /// The IDs that have been given out.
 ///
@@ -113,6 +113,9 @@ impl IdSpace {
         if let Scheme::Unordered = self.scheme {
             if let Some(id) = id() {
                 self.held.remove(id);
+                if let Some(capacity) = excess(self.held.capacity(), self.held.len()) {
+                    self.held.shrink_to(capacity);
+                }
             }
         }
     }

@@ -95,13 +95,13 @@ impl Subscriber {
                     return block;
                 }
             }
+            if self.budget == 0 {
+                return None;
+            }
             let frame = timeout(PATIENCE, self.body.frame()).await.expect("nothing comes, nor an end");
             self.chunk = frame?.ok()?.into_data().ok()?;
             self.chunk.truncate(self.budget);
             self.budget -= self.chunk.len();
-            if self.chunk.is_empty() {
-                return None;
-            }
         }
     }
 
