@@ -4,7 +4,7 @@ mod driver;
 mod service;
 mod tab;
 
-pub use driver::{Browser, visit};
+pub use driver::{Browser, visit, visit_with};
 pub use service::Service;
 pub use tab::Tab;
 
