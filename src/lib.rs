@@ -122,6 +122,9 @@ pub use decode::{Decoder, ReceivedEvent};
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use event::JsonError;
 pub use event::{Event, EventId, EventType, InvalidEventId, InvalidEventType, Text};
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
+pub use event_stream::BodyChunks;
 pub use event_stream::{EventStream, EventStreamError};
 pub use frame::IntoFrame;
 pub use hub::{handle::Hub, subscription::Subscription};

@@ -28,7 +28,8 @@ use crate::{LAST_EVENT_ID, decode::Limits, random::seed, timer::Timer};
 /// - with an [`EventSourceError`] and then `None` when the connection failed for good,
 /// - with `None` when the server answered 204, or after [`close`](Self::close).
 ///
-/// Nothing happens unless it is polled. Dropping it, and `close`, drop the request or the response's body at once,
+/// Nothing happens unless it is polled, and nothing is lost if it is not for a while: waiting for the next change
+/// can be one branch of a `select!`. Dropping it, and `close`, drop the request or the response's body at once,
 /// which closes the socket in every client that ties the two together (hyper and reqwest do). It is always
 /// `Unpin`, and `Send` where its parts are; it allocates twice for each connection and once for each event.
 ///

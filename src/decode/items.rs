@@ -93,14 +93,15 @@ impl<'a, 'c> Items<'a, 'c> {
                 return Some(self.item(found));
             }
         }
+        let mut next = self.position;
         let found = loop {
-            let start = self.position;
+            let start = next;
             let Some(end) = self.line_ends.next(chunk) else {
                 return self.open_line(start, values);
             };
-            self.position = end + 1;
+            next = end + 1;
             if chunk[end] == b'\r' {
-                self.skip_lf();
+                next = self.skip_lf(next);
             }
             if end >= self.within_limits {
                 match self.admit_line(start, end) {
@@ -116,22 +117,20 @@ impl<'a, 'c> Items<'a, 'c> {
             let value = |at| Span { start: start + at, end };
             match Line::of(line) {
                 Line::Data(at) => {
-                    let Decoder { event, limits, .. } = &mut *self.decoder;
-                    if event.data_lines == 0 {
+                    if self.decoder.event.count_first_data_line(&self.decoder.limits) {
                         values.data = value(at);
                     } else {
-                        event.extend_data(values.data.bytes(chunk), limits);
+                        let over = self.join_data(values.data, value(at));
                         values.data = Span::NONE;
-                        event.push_data(&line[at..], limits);
-                    }
-                    if let Some(over) = event.count_data_line(limits) {
-                        values.data = Span::NONE;
-                        break Found::LimitExceeded(over);
+                        if let Some(over) = over {
+                            break Found::LimitExceeded(over);
+                        }
                     }
                 }
                 Line::EventType(at) => values.event_type = value(at),
                 Line::Id(at) => values.id = value(at),
                 Line::Blank => {
+                    self.position = next;
                     if self.decoder.event.is_complete(&self.decoder.limits) {
                         *self.rest = &chunk[self.position..];
                         self.end_event();
@@ -143,9 +142,7 @@ impl<'a, 'c> Items<'a, 'c> {
                     }
                     values = Values::default();
                 }
-                Line::Comment => {
-                    break Found::Comment(value(1));
-                }
+                Line::Comment => break Found::Comment(value(1)),
                 Line::Retry(at) => {
                     if let Some(time) = line::reconnection_time(&line[at..]) {
                         break Found::Retry(time);
@@ -154,22 +151,24 @@ impl<'a, 'c> Items<'a, 'c> {
                 Line::Ignored => {}
             }
         };
-        self.keep(self.position, values);
+        self.position = next;
+        self.keep(next, values);
         self.update_within_limits();
         Some(self.item(found))
     }
 
-    /// Moves behind the LF that may follow the CR before `position`.
-    #[cold]
-    fn skip_lf(&mut self) {
-        match self.chunk.get(self.position) {
+    /// Returns where the next line starts, given the position behind a CR, which an LF may follow.
+    #[inline(never)]
+    fn skip_lf(&mut self, position: usize) -> usize {
+        match self.chunk.get(position) {
             Some(b'\n') => {
                 self.line_ends.next(self.chunk);
-                self.position += 1;
+                return position + 1;
             }
             Some(_) => {}
             None => self.decoder.skip_lf = true,
         }
+        position
     }
 
     /// Checks a line that may be over a limit.
@@ -198,6 +197,17 @@ impl<'a, 'c> Items<'a, 'c> {
         self.within_limits = self.counted.saturating_add(room);
     }
 
+    /// Joins a value to the data before it, some of which may be in this chunk.
+    #[inline(never)]
+    fn join_data(&mut self, before: Span, value: Span) -> Option<LimitExceeded> {
+        let Decoder { limits, event, .. } = &mut *self.decoder;
+        if before.is_some() {
+            event.extend_data(before.bytes(self.chunk), limits);
+        }
+        event.push_data(value.bytes(self.chunk), limits);
+        event.count_data_line(limits)
+    }
+
     /// Opens the line that the chunk breaks off in, or takes in more of the one that is open.
     fn open_line(&mut self, start: usize, values: Values) -> Option<Item<'_>> {
         self.keep(start, values);
@@ -215,7 +225,7 @@ impl<'a, 'c> Items<'a, 'c> {
         self.position = end + 1;
         self.counted = self.position;
         if self.chunk[end] == b'\r' {
-            self.skip_lf();
+            self.position = self.skip_lf(self.position);
         }
         let Decoder { limits, event, line: open_line, .. } = &mut *self.decoder;
         let ended = open_line.end(&self.chunk[start..end], event, limits);
@@ -280,7 +290,7 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Makes the item of what was found.
-    #[cold]
+    #[inline(never)]
     fn item(&mut self, found: Found) -> Item<'_> {
         *self.rest = &self.chunk[self.position..];
         match found {
@@ -310,7 +320,7 @@ impl<'a, 'c> Items<'a, 'c> {
             let texts = (data.text(self.checked), event_type.text(self.checked), id.text(self.checked));
             if let (Some(data), Some(event_type), Some(id_text)) = texts {
                 if id.is_some() {
-                    self.decoder.set_last_event_id(id_text);
+                    text::replace(&mut self.decoder.last_event_id, id_text);
                 }
                 return Item::Event(EventRef::new(event_type, data, &self.decoder.last_event_id));
             }
@@ -327,7 +337,7 @@ impl<'a, 'c> Items<'a, 'c> {
         let data = values.data.bytes_or(self.chunk, event.data.as_slice());
         let event_type = values.event_type.bytes_or(self.chunk, event.event_type.as_slice());
         let texts = text::decode(data, &mut lossy.data, max).and_then(|data| {
-            let event_type = text::decode(event_type, &mut lossy.event_type, max - data.len())?;
+            let event_type = text::decode(event_type, &mut lossy.event_type, max.saturating_sub(data.len()))?;
             Some((data, event_type))
         });
         match texts {
@@ -338,12 +348,14 @@ impl<'a, 'c> Items<'a, 'c> {
 
     /// Sets the last event ID if the event had an `id` field.
     fn commit_id(&mut self, id: Span) {
-        let Decoder { event, lossy, last_event_id, .. } = &mut *self.decoder;
+        let Decoder { limits, event, last_event_id, .. } = &mut *self.decoder;
         if id.is_some() || event.has_id {
-            let id = id.bytes_or(self.chunk, event.id.as_slice());
-            let id = text::decode(id, &mut lossy.id, usize::MAX).unwrap_or_default();
-            last_event_id.clear();
-            last_event_id.push_str(id);
+            let bytes = id.bytes_or(self.chunk, event.id.as_slice());
+            let mut lossy = String::new();
+            // One that is not UTF-8 may be longer as text than any ID may be: it is ignored.
+            if let Some(id) = text::decode(bytes, &mut lossy, limits.max_line_bytes()) {
+                text::replace(last_event_id, id);
+            }
         }
     }
 
@@ -355,6 +367,8 @@ impl<'a, 'c> Items<'a, 'c> {
             Check::Rest => text::without_open_character(self.chunk),
             Check::Value => return,
         };
+        #[cfg(test)]
+        super::tests::count_visits(bytes.len());
         (self.checked, self.next_check) = match str::from_utf8(bytes) {
             Ok(text) => (text, Check::Rest),
             Err(_) => ("", Check::Value),

@@ -28,6 +28,8 @@ impl LineEnds {
     /// Goes on to the next block with a line end in it.
     fn find_block(&mut self, input: &[u8]) -> bool {
         while let Some(rest) = input.get(self.ahead..).filter(|rest| !rest.is_empty()) {
+            #[cfg(test)]
+            super::tests::count_visits(rest.len().min(BLOCK));
             self.block = self.ahead;
             self.ahead += BLOCK;
             self.mask = match rest.first_chunk() {

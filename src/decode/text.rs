@@ -2,6 +2,8 @@
 
 use std::str::{self, Utf8Chunk};
 
+use super::buffer::KEPT_CAPACITY;
+
 /// Where a value is in a chunk, if it is there.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
@@ -38,6 +40,8 @@ impl Span {
 ///
 /// A replacement takes more bytes than what it stands for: returns `None` if the text is longer than `max`.
 pub(super) fn decode<'t>(bytes: &'t [u8], lossy: &'t mut String, max: usize) -> Option<&'t str> {
+    #[cfg(test)]
+    super::tests::count_visits(bytes.len());
     match str::from_utf8(bytes) {
         Ok(text) => Some(text),
         Err(_) => {
@@ -60,6 +64,16 @@ fn decode_lossy(bytes: &[u8], max: usize) -> Option<String> {
         text.push_str(replacement(&piece));
     }
     Some(text)
+}
+
+/// Replaces `text` in its memory, unless that is much.
+#[inline(always)]
+pub(super) fn replace(text: &mut String, by: &str) {
+    if text.capacity() > KEPT_CAPACITY {
+        *text = String::new();
+    }
+    text.clear();
+    text.push_str(by);
 }
 
 /// Returns `bytes` without the beginning of a character at their end, whose rest is still to come.

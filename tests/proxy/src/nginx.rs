@@ -71,7 +71,7 @@ fn configuration(folder: &Path, upstream: SocketAddr, directives: &str) -> Strin
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary = temporary.map(|kind| format!("{kind}_temp_path {folder}/{kind};")).join(" ");
     format!(
-        "daemon off; master_process off; pid {folder}/pid; error_log stderr;
+        "daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
         events {{}}
         http {{
             access_log off; {temporary}
