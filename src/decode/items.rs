@@ -86,6 +86,21 @@ impl<'a, 'c> Items<'a, 'c> {
     ///
     /// Bytes up to and including those of the item are taken from the front of the slice that was given to
     /// [`decode`](Decoder::decode).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ssekit::decode::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"retry: 500\n: hello\n\n"[..];
+    /// let mut items = decoder.decode(&mut chunk);
+    /// assert_eq!(items.next(), Some(Item::Retry(Duration::from_millis(500))));
+    /// assert_eq!(items.next(), Some(Item::Comment(" hello")));
+    /// assert_eq!(items.next(), None);
+    /// ```
     #[expect(clippy::should_implement_trait, reason = "it lends, as no iterator can")]
     pub fn next(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
