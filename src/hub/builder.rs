@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Bounds, EventType,
     clock::Clock,
-    replay::{Ids, ids::IdSpace},
+    replay::{Ids, id_space::IdSpace},
     sync::{Arc, Mutex},
 };
 
@@ -120,7 +120,7 @@ impl HubBuilder {
             delivered: AtomicU64::new(0),
             aged: self.bounds.age.is_some(),
             max_event: self.bounds.bytes.min(self.max_bytes),
-            epoch: ids.epoch(),
+            ids: ids.scheme().clone(),
             state: Mutex::new(State::new(ids, self.bounds, self.max_bytes, self.max_topics)),
             clock: self.clock,
             notices: self.notices,

@@ -10,6 +10,7 @@ use super::{Shared, state::Closing};
 use crate::{
     Event,
     clock::Clock,
+    slab::Key,
     sync::{Arc, lock},
 };
 
@@ -42,6 +43,7 @@ pub struct Close {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Drained {
     shared: Arc<Shared>,
+    key: Option<Key>,
 }
 
 impl Close {
@@ -59,7 +61,7 @@ impl Close {
 
     /// Sends each client one more event at the end.
     ///
-    /// Its ID, if it has one, is what the client comes back with.
+    /// Its ID, if it has one, is what the client comes back with; it comes after the client's position.
     pub fn with_last_event(mut self, event: Event) -> Self {
         self.last = Some(event);
         self
@@ -84,7 +86,7 @@ impl Close {
 
     pub(super) fn start(self, clock: &Clock) -> Closing {
         Closing {
-            last: self.last,
+            last: self.last.as_ref().map(Event::encode),
             retry: self.retry,
             spread: self.spread,
             stop: self.stop,
@@ -95,7 +97,7 @@ impl Close {
 
 impl Drained {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, key: None }
     }
 }
 
@@ -103,7 +105,19 @@ impl Future for Drained {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if lock(&self.shared.state).poll_drained(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
+        let this = self.get_mut();
+        let mut waker = Some(cx.waker().clone());
+        let drained = lock(&this.shared.state).poll_drained(&mut this.key, &mut waker);
+        if drained { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Drained {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let waker = lock(&self.shared.state).leave_drained(key);
+            drop(waker);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{fmt, str};
 
-use crate::{encode::EVENT, replay::ids::id_in};
+use crate::{encode::EVENT, replay::scheme::id_in};
 
 /// What a filter sees of an event: its topic, ID and type.
 #[derive(Clone, Copy)]

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Bounds, Event, EventId,
     clock::Clock,
-    replay::ids::Epoch,
+    replay::scheme::Scheme,
     request::LastEventId,
     sync::{Arc, Mutex, lock},
 };
@@ -62,8 +62,7 @@ pub(super) struct Shared {
     pub(super) aged: bool,
     /// The greatest event, in bytes.
     pub(super) max_event: usize,
-    /// The epoch of IDs that are made here.
-    pub(super) epoch: Option<Epoch>,
+    pub(super) ids: Scheme,
     pub(super) notices: Notices,
     pub(super) retry: Option<Duration>,
 }
@@ -114,7 +113,7 @@ impl Hub {
     /// not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
         let mut id = None;
-        self.append(topic, &mut [(event.borrow(), None)], |next| id = Some(next))?;
+        self.append(topic, &mut [self.prepare(event.borrow())?], |next| id = Some(next))?;
         Ok(id.unwrap_or(EventId::from_static("")))
     }
 
@@ -129,7 +128,8 @@ impl Hub {
         events: impl IntoIterator<Item = E>,
     ) -> Result<Vec<EventId>, PublishError> {
         let events: Vec<E> = events.into_iter().collect();
-        let mut batch: Vec<_> = events.iter().map(|event| (event.borrow(), None)).collect();
+        let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(event.borrow())).collect();
+        let mut batch = batch?;
         let mut ids = Vec::with_capacity(batch.len());
         self.append(topic, &mut batch, |id| ids.push(id))?;
         Ok(ids)

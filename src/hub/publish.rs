@@ -1,7 +1,11 @@
 use super::Hub;
 use crate::{
     Event, EventId,
-    replay::{IdError, PushError, buffer::prepare, log::Prepared},
+    replay::{
+        IdError, PushError,
+        buffer::prepare,
+        log::{Position, Prepared},
+    },
     sync::lock,
 };
 
@@ -32,28 +36,27 @@ pub enum PublishError {
 }
 
 impl Hub {
-    /// Publishes events, all of them or none.
+    /// Encodes an event, and checks all that can be checked before its turn has come.
+    pub(super) fn prepare<'a>(&self, event: &'a Event) -> Result<(&'a Event, Prepared), PublishError> {
+        if self.shared.notices.is_reserved(event) {
+            return Err(PublishError::ReservedType);
+        }
+        Ok((event, prepare(event, &self.shared.ids, self.shared.max_event)?))
+    }
+
+    /// Publishes events, all of them or none, and tells the ID of each.
     pub(super) fn append(
         &self,
         topic: &str,
-        batch: &mut [(&Event, Option<Prepared>)],
+        batch: &mut [(&Event, Prepared)],
         mut published: impl FnMut(EventId),
     ) -> Result<(), PublishError> {
         let shared = &*self.shared;
-        for (event, prepared) in batch.iter_mut() {
-            if shared.notices.is_reserved(event) {
-                return Err(PublishError::ReservedType);
-            }
-            *prepared = Some(prepare(event, shared.max_event)?);
-        }
         let now = shared.now();
         let (head, wake) = lock(&shared.state).append(topic, now, batch)?;
         wake.wake();
-        for ((event, _), position) in batch.iter().zip(head + 1..) {
-            let own = shared.epoch.map(|epoch| epoch.id(position));
-            if let Some(id) = event.id().cloned().or(own) {
-                published(id);
-            }
+        for (before, (event, _)) in batch.iter().enumerate() {
+            published(shared.ids.event_id(event, || head + 1 + before as Position));
         }
         Ok(())
     }

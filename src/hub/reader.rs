@@ -4,20 +4,20 @@ use std::{
     mem,
     sync::atomic::Ordering,
     task::{Context, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    EventInfo, Gap, GapReason, Lag, Shared,
+    EventInfo, Lag, Shared,
     state::{Closing, State},
     topics::Waiting,
 };
 use crate::{
-    replay::log::Position,
+    replay::{log::Position, scheme::Mark},
     slab::Key,
-    sync::{Arc, MutexGuard, lock},
+    sync::{Arc, lock},
 };
 
 /// The part of a subscription that reads: where it stands in each of its topics, and what it has told its client.
@@ -62,11 +62,17 @@ enum CursorState {
 /// What one look at the hub brings.
 pub(super) enum Step {
     Runs(Runs),
-    /// A block that is no event of the application's.
-    Notice(Bytes),
-    /// The end, with a last block.
-    End(Option<Bytes>),
+    /// Events were lost before they were delivered. The client is now at this position.
+    Lagged(Mark),
+    End(Option<Ending>),
     Parked,
+}
+
+/// What a client is told at the end.
+pub(super) struct Ending {
+    position: Option<Mark>,
+    retry: Option<Duration>,
+    closing: Option<Arc<Closing>>,
 }
 
 /// Consecutive pieces of the sequence.
@@ -108,42 +114,49 @@ impl Reader {
 
     /// Takes what comes next, or parks.
     pub(super) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
-        let over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
+        let waker = cx.waker().clone();
+        let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
         let mut state = lock(&shared.state);
-        let closing = state.closing.clone();
-        let cut = closing.as_ref().and_then(|closing| closing.ends_at);
-        if over || cut.is_some_and(|end| shared.clock.now() >= end) {
-            return Step::End(self.last_block(shared, &mut state, closing.as_deref()));
+        if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
+            drop(state);
+            over |= shared.clock.now() >= cut;
+            state = lock(&shared.state);
         }
-        if !self.take_ready(&mut state) {
-            return self.lagged(shared, &mut state);
+        if over {
+            return Step::End(Some(self.ending(&mut state)));
         }
+        self.take_ready(&mut state);
         match self.read(shared, &mut state) {
             Ok(Some(runs)) => return Step::Runs(runs),
             Ok(None) => self.seen = state.ids.head(),
-            Err(Lagged) => return self.lagged(shared, &mut state),
+            Err(Lagged) => return self.lagged(&mut state),
         }
-        if closing.is_some() || self.unfinished == 0 {
-            return Step::End(self.last_block(shared, &mut state, closing.as_deref()));
+        if state.closing.is_some() || self.unfinished == 0 {
+            return Step::End(Some(self.ending(&mut state)));
         }
-        self.park(state, cx.waker());
+        let older = state.subscriptions[self.key].waker.replace(waker);
+        drop(state);
+        drop(older);
         Step::Parked
     }
 
     /// Returns a block that tells the position, if it has moved since the client was last told.
     pub(super) fn moved(&mut self, shared: &Shared) -> Option<Bytes> {
-        let id = {
+        let mark = {
             let state = lock(&shared.state);
             if self.queue.is_empty() && state.subscriptions[self.key].ready.is_empty() {
                 self.seen = state.ids.head();
             }
-            if self.seen <= self.told {
-                return None;
-            }
-            state.ids.id(self.seen)
+            self.unsaid(&state)?
         };
+        shared.notices.position(shared.ids.id(mark), None)
+    }
+
+    /// Returns the position to be told, if it has moved since the client was last told.
+    fn unsaid(&mut self, state: &State) -> Option<Mark> {
+        let moved = self.seen > self.told;
         self.told = self.seen;
-        shared.notices.position(id, None)
+        moved.then(|| state.ids.mark(self.seen))
     }
 
     /// Passes single events through the filter, and joins those that remain.
@@ -183,26 +196,27 @@ impl Reader {
         subscriber.waker
     }
 
-    /// Queues the topics that have changed. Returns whether each still holds what comes next.
-    fn take_ready(&mut self, state: &mut State) -> bool {
+    /// Queues the topics that have changed.
+    fn take_ready(&mut self, state: &mut State) {
         let mut ready = mem::take(&mut state.subscriptions[self.key].ready);
-        let mut held = true;
         for ordinal in ready.drain(..) {
-            held &= self.enqueue(ordinal, state);
+            self.enqueue(ordinal, state);
         }
         state.subscriptions[self.key].ready = ready;
-        held
     }
 
     /// Queues a topic if it has more events, else waits for some, unless it is finished.
     ///
-    /// Returns whether what comes next is still held.
-    fn enqueue(&mut self, ordinal: u32, state: &mut State) -> bool {
+    /// If what comes next is gone, it is queued ahead of all others: it is not known where the lost events stood,
+    /// and nothing later may be delivered before they are told.
+    fn enqueue(&mut self, ordinal: u32, state: &mut State) {
         let cursor = &mut self.cursors[ordinal as usize];
         let topic = state.topics.get_mut(cursor.topic);
-        let first = topic.log.first();
-        if cursor.next < topic.log.next() {
-            self.queue.push(Reverse((topic.log.position(cursor.next.max(first)), ordinal)));
+        if cursor.next < topic.log.first() {
+            self.queue.push(Reverse((0, ordinal)));
+            cursor.state = CursorState::Queued;
+        } else if cursor.next < topic.log.next() {
+            self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
             cursor.state = CursorState::Queued;
         } else if topic.finished {
             self.unfinished -= 1;
@@ -211,7 +225,6 @@ impl Reader {
             topic.wait(Waiting { subscription: self.key, ordinal });
             cursor.state = CursorState::Waiting;
         }
-        cursor.next >= first
     }
 
     /// Reads what comes next: as much as lies in one piece, or a bounded number of pieces.
@@ -223,8 +236,7 @@ impl Reader {
             let cursor = &mut self.cursors[ordinal as usize];
             let log = &mut state.topics.get_mut(cursor.topic).log;
             if cursor.next < log.first() {
-                // Nothing later may be delivered before this is told, so it stays ahead of all.
-                self.queue.push(Reverse((0, ordinal)));
+                self.enqueue(ordinal, state);
                 if pieces.is_empty() && events.is_empty() {
                     return Err(Lagged);
                 }
@@ -262,7 +274,7 @@ impl Reader {
     }
 
     /// Ends, or tells the gap and goes on from the oldest event held.
-    fn lagged(&mut self, shared: &Shared, state: &mut State) -> Step {
+    fn lagged(&mut self, state: &mut State) -> Step {
         state.lagged += 1;
         if self.lag == Lag::Disconnect {
             return Step::End(None);
@@ -276,36 +288,36 @@ impl Reader {
                 self.enqueue(ordinal as u32, state);
             }
         }
-        let next = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
-        let position = newest_evicted(&self.cursors, next, state).max(self.seen);
+        let position = freshest(&self.cursors, state).max(self.seen);
         (self.seen, self.told) = (position, position);
-        let gap = Gap::new(GapReason::Lagged, state.ids.id(position));
-        Step::Notice(shared.notices.gap(&gap, None))
+        Step::Lagged(state.ids.mark(position))
     }
 
-    fn last_block(&mut self, shared: &Shared, state: &mut State, closing: Option<&Closing>) -> Option<Bytes> {
-        let id = (self.seen > self.told).then(|| state.ids.id(self.seen)).flatten();
-        self.told = self.seen;
-        let retry = closing.and_then(|closing| closing.retry(state));
-        let last = closing.and_then(|closing| closing.last.as_ref()).map(crate::Event::encode);
-        join(last.into_iter().chain(shared.notices.position(id, retry)).collect())
-    }
-
-    /// Leaves a waker, and drops an older one without the lock.
-    fn park(&self, mut state: MutexGuard<'_, State>, waker: &Waker) {
-        let subscriber = &mut state.subscriptions[self.key];
-        if subscriber.waker.as_ref().is_some_and(|parked| parked.will_wake(waker)) {
-            return;
-        }
-        let older = subscriber.waker.replace(waker.clone());
-        drop(state);
-        drop(older);
+    fn ending(&mut self, state: &mut State) -> Ending {
+        let closing = state.closing.clone();
+        let retry = closing.as_ref().and_then(|closing| closing.retry(state));
+        Ending { position: self.unsaid(state), retry, closing }
     }
 }
 
-/// Returns the newest position that some topic has evicted, of those ahead of what comes next.
-pub(super) fn newest_evicted(cursors: &[Cursor], next: Position, state: &State) -> Position {
-    let evicted = cursors.iter().map(|cursor| state.topics.get(cursor.topic).log.evicted());
+impl Ending {
+    /// Returns the last block: the position if it is to be told, and what the hub closes with.
+    pub(super) fn block(self, shared: &Shared) -> Option<Bytes> {
+        let id = self.position.and_then(|mark| shared.ids.id(mark));
+        let last = self.closing.as_ref().and_then(|closing| closing.last.clone());
+        join(shared.notices.position(id, self.retry).into_iter().chain(last).collect())
+    }
+}
+
+/// Returns the newest position that claims nothing of what is still to be read, all of which must be held.
+pub(super) fn freshest(cursors: &[Cursor], state: &State) -> Position {
+    let log = |cursor: &Cursor| &state.topics.get(cursor.topic).log;
+    let pending = cursors.iter().filter(|cursor| cursor.next < log(cursor).next());
+    let Some(next) = pending.map(|cursor| log(cursor).position(cursor.next)).min() else {
+        return state.ids.head();
+    };
+    // Not every position has an event, and so an ID, but those that were evicted had one.
+    let evicted = cursors.iter().map(|cursor| log(cursor).evicted());
     evicted.filter(|evicted| *evicted < next).max().unwrap_or(0)
 }
 

@@ -1,20 +1,22 @@
 use std::{
+    mem,
     task::Waker,
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{
     PublishError,
     topics::{Topic, Topics},
 };
 use crate::{
-    Bounds, Event, EventId,
+    Bounds, Event,
     clock::nanos,
     replay::{
-        ids::{IdSpace, id_in, random},
+        id_space::IdSpace,
         log::{Position, Prepared},
+        scheme::{id_in, random},
     },
     slab::{Key, Slab},
     sync::Arc,
@@ -22,7 +24,8 @@ use crate::{
 
 /// All that a hub's publishers and subscribers share, behind one lock.
 ///
-/// Nothing here wakes, drops a waker or calls an application: what is to be woken is handed out.
+/// Nothing here wakes, clones or drops a waker, reads a clock or calls an application: what is to be woken is handed
+/// out.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ids: IdSpace,
@@ -38,8 +41,8 @@ pub(super) struct State {
     random: u64,
     /// Reused for each `id` line.
     line: BytesMut,
-    /// Those that wait for the last subscription to go.
-    drained: Vec<Waker>,
+    /// Those that wait for the last subscription to go, until they are woken.
+    drained: Slab<Option<Waker>>,
 }
 
 /// The hub's side of a subscription.
@@ -54,7 +57,7 @@ pub(super) struct Subscriber {
 /// How a hub was closed.
 #[derive(Debug)]
 pub(super) struct Closing {
-    pub(super) last: Option<Event>,
+    pub(super) last: Option<Bytes>,
     pub(super) retry: Option<Duration>,
     pub(super) spread: Duration,
     pub(super) stop: bool,
@@ -82,7 +85,7 @@ impl State {
             max_bytes,
             random: random(),
             line: BytesMut::new(),
-            drained: Vec::new(),
+            drained: Slab::new(),
         }
     }
 
@@ -91,7 +94,7 @@ impl State {
         &mut self,
         topic: &str,
         now: u64,
-        batch: &mut [(&Event, Option<Prepared>)],
+        batch: &mut [(&Event, Prepared)],
     ) -> Result<(Position, Wake), PublishError> {
         if self.closing.is_some() {
             return Err(PublishError::Closed);
@@ -99,15 +102,12 @@ impl State {
         if self.topics.is_finished(topic) {
             return Err(PublishError::Finished);
         }
-        self.ids.check(batch.iter().map(|(event, _)| *event))?;
+        self.ids.check(batch)?;
         self.expire(now);
         let head = self.ids.head();
         let key = self.topics.open(topic);
         for (event, prepared) in batch {
-            let Some(prepared) = prepared.take() else { continue };
-            let position = self.ids.take(event.id());
-            self.line.clear();
-            self.ids.write_line(position, event.id(), &mut self.line);
+            let position = self.ids.take(event, prepared, &mut self.line);
             self.topics.append(key, |log| log.append(position, now, &self.line, prepared));
             self.published += 1;
             self.enforce_bounds(key);
@@ -150,7 +150,7 @@ impl State {
     fn evict(&mut self, key: Key) {
         let Self { ids, topics, .. } = self;
         let log = &topics.get(key).log;
-        ids.forget(|| log.first_text().and_then(id_in).map(EventId::from_checked));
+        ids.forget(|| log.first_text().and_then(id_in));
         topics.evict(key);
     }
 
@@ -185,18 +185,29 @@ impl State {
 
     /// Takes those that wait for the last subscription to go, if it has gone.
     pub(super) fn take_drained(&mut self) -> Wake {
-        Wake(if self.subscriptions.len() == 0 { std::mem::take(&mut self.drained) } else { Vec::new() })
+        if self.subscriptions.len() > 0 {
+            return Wake::default();
+        }
+        Wake(self.drained.values_mut().filter_map(Option::take).collect())
     }
 
     /// Returns whether no subscription is left; if one is, the waker is woken when the last one goes.
-    pub(super) fn poll_drained(&mut self, waker: &Waker) -> bool {
+    ///
+    /// What is in the waker's place afterwards is to be dropped.
+    pub(super) fn poll_drained(&mut self, key: &mut Option<Key>, waker: &mut Option<Waker>) -> bool {
         if self.subscriptions.len() == 0 {
             return true;
         }
-        if !self.drained.iter().any(|other| other.will_wake(waker)) {
-            self.drained.push(waker.clone());
+        match key.and_then(|key| self.drained.get_mut(key)) {
+            Some(parked) => mem::swap(parked, waker),
+            None => *key = Some(self.drained.insert(waker.take())),
         }
         false
+    }
+
+    /// Forgets one that waits for the last subscription to go, and returns the waker to be dropped.
+    pub(super) fn leave_drained(&mut self, key: Key) -> Option<Waker> {
+        self.drained.remove(key).flatten()
     }
 
     /// Returns a random time between zero and `window`.

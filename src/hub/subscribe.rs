@@ -2,12 +2,15 @@ use std::{fmt, time::Duration};
 
 use super::{
     EventInfo, Gap, GapReason, Hub, Refusal, Subscription,
-    reader::{Cursor, Filter, Reader, newest_evicted},
+    reader::{Cursor, Filter, Reader, freshest},
     state::{State, Subscriber},
 };
 use crate::{
     EventId,
-    replay::log::Position,
+    replay::{
+        log::Position,
+        scheme::{Mark, Scheme},
+    },
     request::LastEventId,
     sync::{Arc, lock},
 };
@@ -116,26 +119,53 @@ impl<'a> SubscribeOptions<'a> {
     /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
     pub fn resume(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
         let shared = &self.hub.shared;
+        let claim = Claim::new(last_event_id.as_ref(), &shared.ids);
         let now = shared.now();
-        let mut state = lock(&shared.state);
-        let state = &mut *state;
+        let placed = self.place(&claim, now, &mut lock(&shared.state))?;
+
+        let id = match (&claim, placed.mark.position) {
+            (Claim::Id(id, Some(located)), position) if position == *located => Some((*id).clone()),
+            _ => shared.ids.id(placed.mark),
+        };
+        // Without a position, the client would be told of its gap for ever and never be stopped.
+        let id = id.or(placed.nothing_remains.then_some(EventId::from_static("")));
+        let mut reader = placed.reader;
+        reader.ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
+        reader.lag = self.lag;
+        reader.filter = self.filter;
+        let gap = placed.gap.map(|reason| Gap::new(reason, id.clone()));
+        let first = match &gap {
+            Some(gap) => Some(shared.notices.gap(gap, shared.retry)),
+            None => shared.notices.position(id, shared.retry),
+        };
+        Ok(Subscription::new(Arc::clone(shared), reader, first, gap))
+    }
+
+    /// Enters a client into the hub.
+    fn place(&self, claim: &Claim<'_>, now: u64, state: &mut State) -> Result<Placed, Refusal> {
         if let Some(closing) = state.closing.clone() {
             return Err(Refusal::closed(closing.come_back(state)));
         }
         state.expire(now);
 
-        let origin = Origin::new(last_event_id.as_ref(), state);
-        let (cursors, evicted) = self.place(origin.position(), state);
-        let finished = cursors.iter().all(|cursor| {
+        let (after, unknown) = match claim {
+            Claim::Nothing => (None, false),
+            Claim::NoId => (None, true),
+            Claim::Id(id, located) => {
+                let after = state.ids.resolve(id, *located);
+                (after, after.is_none())
+            }
+        };
+        let (cursors, evicted) = self.find(after, state);
+        let gap = match unknown {
+            true => Some(GapReason::Unknown),
+            false => evicted.then_some(GapReason::Evicted),
+        };
+        let nothing_remains = cursors.iter().all(|cursor| {
             let topic = state.topics.get(cursor.topic);
             topic.finished && cursor.next == topic.log.next()
         });
-        let reason = match origin {
-            Origin::New => None,
-            Origin::Unknown => Some(GapReason::Unknown),
-            Origin::At(..) => evicted.then_some(GapReason::Evicted),
-        };
-        if finished && reason.is_none() {
+        if nothing_remains && gap.is_none() {
             for cursor in &cursors {
                 state.topics.retire(cursor.topic);
             }
@@ -145,32 +175,19 @@ impl<'a> SubscribeOptions<'a> {
         for cursor in &cursors {
             state.topics.subscribe(cursor.topic);
         }
-        let (position, id) = self.first_position(&origin, evicted, &cursors, state);
-        match reason {
-            Some(_) => state.gaps += 1,
-            None if matches!(origin, Origin::At(..)) => state.resumed += 1,
-            None => {}
-        }
+        state.gaps += u64::from(gap.is_some());
+        state.resumed += u64::from(gap.is_none() && after.is_some());
+        let position = freshest(&cursors, state).max(after.unwrap_or(0));
+        let lifetime = self.lifetime.map(|(max, jitter)| max - state.spread(jitter));
         let ready = (0..cursors.len() as u32).collect();
         let key = state.subscriptions.insert(Subscriber { waker: None, ready });
-        let mut reader = Reader::new(key, cursors.into(), position);
-        if let Some((max, jitter)) = self.lifetime {
-            let lifetime = max - state.spread(jitter);
-            reader.ends_at = shared.clock.now().checked_add(lifetime);
-        }
-        reader.lag = self.lag;
-        reader.filter = self.filter;
-        let gap = reason.map(|reason| Gap::new(reason, id.clone()));
-        let first = match &gap {
-            Some(gap) => Some(shared.notices.gap(gap, shared.retry)),
-            None => shared.notices.position(id, shared.retry),
-        };
-        Ok(Subscription::new(Arc::clone(shared), reader, first, gap))
+        let reader = Reader::new(key, cursors.into(), position);
+        Ok(Placed { reader, mark: state.ids.mark(position), gap, nothing_remains, lifetime })
     }
 
     /// Opens the topics, and finds where to begin in each. Tells whether one of them has a gap.
-    fn place(&self, after: Option<Position>, state: &mut State) -> (Vec<Cursor>, bool) {
-        let mut gap = false;
+    fn find(&self, after: Option<Position>, state: &mut State) -> (Vec<Cursor>, bool) {
+        let mut gap = after.is_some_and(|position| state.ids.is_before_known(position));
         let mut cursors = Vec::with_capacity(self.topics.len());
         for name in &self.topics {
             let key = state.topics.open(name);
@@ -187,37 +204,6 @@ impl<'a> SubscribeOptions<'a> {
         }
         (cursors, gap)
     }
-
-    /// Returns the freshest position from which the client, if it is cut now, would get the same.
-    fn first_position(
-        &self,
-        origin: &Origin<'_>,
-        evicted: bool,
-        cursors: &[Cursor],
-        state: &State,
-    ) -> (Position, Option<EventId>) {
-        let pending = cursors.iter().filter_map(|cursor| {
-            let log = &state.topics.get(cursor.topic).log;
-            (cursor.next < log.next()).then(|| log.position(cursor.next))
-        });
-        let Some(next) = pending.min() else {
-            return (state.ids.head(), state.ids.id(state.ids.head()));
-        };
-        match origin {
-            Origin::At(position, id) => {
-                let position =
-                    if evicted { newest_evicted(cursors, next, state).max(*position) } else { *position };
-                if position == origin.position().unwrap_or_default() {
-                    return (position, Some((*id).clone()));
-                }
-                (position, state.ids.id(position))
-            }
-            Origin::New | Origin::Unknown => {
-                let position = newest_evicted(cursors, next, state);
-                (position, state.ids.id(position))
-            }
-        }
-    }
 }
 
 impl fmt::Debug for SubscribeOptions<'_> {
@@ -231,27 +217,32 @@ impl fmt::Debug for SubscribeOptions<'_> {
     }
 }
 
-/// What a client came with.
-enum Origin<'a> {
-    New,
-    Unknown,
-    At(Position, &'a EventId),
+/// What a client says that it saw last.
+enum Claim<'a> {
+    Nothing,
+    /// Something that can be no ID.
+    NoId,
+    /// An ID, and where it stands as far as it tells that by itself.
+    Id(&'a EventId, Option<Position>),
 }
 
-impl<'a> Origin<'a> {
-    fn new(last_event_id: Option<&'a LastEventId>, state: &State) -> Self {
-        match last_event_id.map(LastEventId::as_id) {
-            None => Self::New,
-            Some(None) => Self::Unknown,
-            Some(Some(id)) if id.is_empty() => Self::New,
-            Some(Some(id)) => state.ids.resolve(id).map_or(Self::Unknown, |position| Self::At(position, id)),
-        }
-    }
+/// A client that has been entered into the hub.
+struct Placed {
+    reader: Reader,
+    /// The freshest position from which the client, if it is cut now, would get the same.
+    mark: Mark,
+    gap: Option<GapReason>,
+    /// Whether it will get nothing but the end.
+    nothing_remains: bool,
+    lifetime: Option<Duration>,
+}
 
-    fn position(&self) -> Option<Position> {
-        match self {
-            Self::At(position, _) => Some(*position),
-            Self::New | Self::Unknown => None,
+impl<'a> Claim<'a> {
+    fn new(last_event_id: Option<&'a LastEventId>, ids: &Scheme) -> Self {
+        match last_event_id.map(LastEventId::as_id) {
+            None => Self::Nothing,
+            Some(None) => Self::NoId,
+            Some(Some(id)) => Self::Id(id, ids.locate(id)),
         }
     }
 }

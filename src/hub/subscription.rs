@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use super::{
-    Gap, Shared,
+    Gap, GapReason, Shared,
     reader::{Reader, Runs, Step, join},
 };
 use crate::sync::{Arc, lock};
@@ -68,15 +68,14 @@ impl Subscription {
     }
 
     fn end(&mut self) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
+        if !std::mem::replace(&mut self.ended, true) {
+            let (waker, drained) = {
+                let mut state = lock(&self.shared.state);
+                (self.reader.leave(&mut state), state.take_drained())
+            };
+            drop(waker);
+            drained.wake();
         }
-        let (waker, drained) = {
-            let mut state = lock(&self.shared.state);
-            (self.reader.leave(&mut state), state.take_drained())
-        };
-        drop(waker);
-        drained.wake();
         if let Some(callback) = self.on_drop.take() {
             callback();
         }
@@ -96,10 +95,13 @@ impl Stream for Subscription {
         }
         match this.reader.step(&this.shared, cx) {
             Step::Parked => Poll::Pending,
-            Step::Notice(block) => Poll::Ready(Some(block)),
-            Step::End(last) => {
+            Step::Lagged(mark) => {
+                let gap = Gap::new(GapReason::Lagged, this.shared.ids.id(mark));
+                Poll::Ready(Some(this.shared.notices.gap(&gap, None)))
+            }
+            Step::End(ending) => {
                 this.end();
-                Poll::Ready(last)
+                Poll::Ready(ending.and_then(|ending| ending.block(&this.shared)))
             }
             Step::Runs(Runs::One(bytes)) => Poll::Ready(Some(bytes)),
             Step::Runs(Runs::Many(pieces)) => Poll::Ready(join(pieces)),

@@ -5,8 +5,9 @@ use bytes::{Bytes, BytesMut};
 use super::{
     IdError, Ids,
     bounds::Bounds,
-    ids::{IdSpace, id_in},
+    id_space::IdSpace,
     log::{Log, Position, Prepared},
+    scheme::{Scheme, id_in},
 };
 use crate::{
     Event, EventId,
@@ -49,7 +50,8 @@ pub enum Replay<'a> {
     Evicted(Events<'a>),
     /// The ID was never given out here: it is another buffer's, or from before a restart, or made up.
     ///
-    /// So is an ID whose event is gone, where the application's IDs are [unordered](Ids::unordered).
+    /// So is an ID whose event is gone, unless it is the newest, where the application's IDs are
+    /// [unordered](Ids::unordered).
     Unknown,
 }
 
@@ -103,18 +105,16 @@ impl ReplayBuffer {
     /// Returns a [`PushError`] if the event alone is over the bound on bytes, or if its ID does not fit the IDs in
     /// use. Nothing has changed then.
     pub fn push(&mut self, event: &Event) -> Result<EventId, PushError> {
-        let prepared = prepare(event, self.bounds.bytes)?;
-        self.ids.check([event].into_iter())?;
-        let position = self.ids.take(event.id());
-        self.line.clear();
-        self.ids.write_line(position, event.id(), &mut self.line);
+        let mut prepared = prepare(event, self.ids.scheme(), self.bounds.bytes)?;
+        self.ids.check(&[(event, &prepared)])?;
+        let position = self.ids.take(event, &prepared, &mut self.line);
         let at = if self.bounds.age.is_some() { self.clock.nanos() } else { 0 };
-        self.log.append(position, at, &self.line, prepared);
+        self.log.append(position, at, &self.line, &mut prepared);
         while self.log.len() > self.bounds.events || self.log.cost() > self.bounds.bytes {
             self.evict();
         }
         self.expire();
-        Ok(event.id().cloned().or_else(|| self.ids.id(position)).unwrap_or(EventId::from_static("")))
+        Ok(self.ids.scheme().event_id(event, || position))
     }
 
     /// Returns what came after the event with the given ID.
@@ -122,8 +122,9 @@ impl ReplayBuffer {
     /// Costs O(log n) in the events held, and nothing is copied.
     pub fn after(&mut self, last_event_id: &EventId) -> Replay<'_> {
         self.expire();
-        let Some(position) = self.ids.resolve(last_event_id) else { return Replay::Unknown };
-        let evicted = position < self.log.evicted();
+        let located = self.ids.scheme().locate(last_event_id);
+        let Some(position) = self.ids.resolve(last_event_id, located) else { return Replay::Unknown };
+        let evicted = position < self.log.evicted() || self.ids.is_before_known(position);
         let events = Events { indices: self.log.index_after(position)..self.log.next(), log: &mut self.log };
         if evicted { Replay::Evicted(events) } else { Replay::After(events) }
     }
@@ -148,7 +149,7 @@ impl ReplayBuffer {
     ///
     /// Without any event it is the ID that comes before all events, if the kind of IDs has one.
     pub fn latest(&self) -> Option<EventId> {
-        self.ids.id(self.ids.head())
+        self.ids.scheme().id(self.ids.mark(self.ids.head()))
     }
 
     /// Returns the ID of the oldest event held.
@@ -173,7 +174,7 @@ impl ReplayBuffer {
 
     fn evict(&mut self) {
         let Self { log, ids, .. } = self;
-        ids.forget(|| log.first_text().and_then(id_in).map(EventId::from_checked));
+        ids.forget(|| log.first_text().and_then(id_in));
         log.evict();
     }
 }
@@ -198,10 +199,10 @@ impl Iterator for Events<'_> {
     }
 }
 
-/// Encodes all of an event but its `id` line, and checks it against a bound on bytes.
-pub(crate) fn prepare(event: &Event, max: usize) -> Result<Prepared, PushError> {
-    let room = IdSpace::room(event);
-    let prepared = event.encode_after_id(room);
+/// Encodes all of an event but its `id` line, and checks its ID and a bound on bytes.
+pub(crate) fn prepare(event: &Event, scheme: &Scheme, max: usize) -> Result<Prepared, PushError> {
+    let room = Scheme::room(event);
+    let prepared = event.encode_after_id(room).with_position(scheme.position_of(event)?);
     let len = prepared.len() + room + Bounds::EVENT_OVERHEAD;
     if len > max { Err(PushError::TooLarge { len, max }) } else { Ok(prepared) }
 }

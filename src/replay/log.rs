@@ -4,7 +4,7 @@
 //! without a copy, and every reader gets slices of the same sealed segment. When a chunk is full, the pieces it
 //! was sealed in are joined, so that history is read in long runs however it came about.
 
-use std::{collections::VecDeque, ops::Range};
+use std::{collections::VecDeque, mem, ops::Range};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -26,7 +26,8 @@ pub(crate) struct Log {
     open: BytesMut,
     open_index: u64,
     open_start: u64,
-    next_chunk: usize,
+    /// How many bytes of the last chunk were used.
+    last_chunk: usize,
     cost: usize,
     evicted: Position,
 }
@@ -53,6 +54,8 @@ struct Segment {
 pub(crate) struct Prepared {
     buffer: BytesMut,
     room: usize,
+    /// Where its own ID puts it.
+    position: Option<Position>,
 }
 
 /// Consecutive events of one log, as one piece of text.
@@ -76,28 +79,34 @@ impl Log {
             open: BytesMut::new(),
             open_index: 0,
             open_start: 0,
-            next_chunk: MIN_CHUNK,
+            last_chunk: 0,
             cost: 0,
             evicted,
         }
     }
 
-    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: Prepared) {
+    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared) {
         let len = id_line.len() + event.len();
-        if len > self.open.capacity() - self.open.len() {
+        if len > self.open.capacity() - self.open.len() || self.in_chunk >= MAX_PIECES {
             self.close_chunk();
             if len >= MAX_CHUNK / 4 {
-                self.push_segment(event.into_bytes(id_line));
+                self.push_segment(event.take(id_line));
                 self.push_entry(position, at, len);
                 self.open_index = self.next();
                 self.open_start += len as u64;
                 return;
             }
-            self.open = BytesMut::with_capacity(self.next_chunk.max(len));
+            self.open = BytesMut::with_capacity(self.next_chunk().max(len));
         }
         self.open.extend_from_slice(id_line);
         self.open.extend_from_slice(event.after_id());
         self.push_entry(position, at, len);
+    }
+
+    /// Returns the size of the next chunk: no more than is held, so that room to spare at most doubles the whole.
+    fn next_chunk(&self) -> usize {
+        let held = self.cost - self.entries.len() * Bounds::EVENT_OVERHEAD;
+        (self.last_chunk * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
     }
 
     fn push_entry(&mut self, position: Position, at: u64, len: usize) {
@@ -121,6 +130,8 @@ impl Log {
                 self.segments.pop_front();
             }
             self.in_chunk = self.in_chunk.min(self.segments.len());
+            give_back(&mut self.entries);
+            give_back(&mut self.segments);
         }
         Some(cost)
     }
@@ -133,7 +144,7 @@ impl Log {
         self.open = BytesMut::new();
         self.open_index = self.first;
         self.open_start = self.first_start;
-        self.next_chunk = MIN_CHUNK;
+        self.last_chunk = 0;
     }
 
     /// Reads the events from `index` on that lie in one piece, up to the one at the position `before`.
@@ -256,7 +267,7 @@ impl Log {
         if pieces.len() > 1 || self.open.capacity() > used {
             self.join(pieces, used);
         }
-        self.next_chunk = (used * 2).clamp(MIN_CHUNK, MAX_CHUNK);
+        self.last_chunk = used;
         self.in_chunk = 0;
         self.open = BytesMut::new();
     }
@@ -281,7 +292,15 @@ impl Segment {
 impl Prepared {
     /// Takes a buffer whose first `room` bytes are free for the `id` line.
     pub(crate) fn new(buffer: BytesMut, room: usize) -> Self {
-        Self { buffer, room }
+        Self { buffer, room, position: None }
+    }
+
+    pub(super) fn with_position(self, position: Option<Position>) -> Self {
+        Self { position, ..self }
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.position
     }
 
     /// Returns the length without the `id` line.
@@ -293,12 +312,20 @@ impl Prepared {
         &self.buffer[self.room..]
     }
 
-    /// Completes the event where it stands.
-    fn into_bytes(mut self, id_line: &[u8]) -> Bytes {
+    /// Completes the event where it stands, and takes it.
+    fn take(&mut self, id_line: &[u8]) -> Bytes {
         let start = self.room - id_line.len();
-        self.buffer[start..self.room].copy_from_slice(id_line);
-        self.buffer.advance(start);
-        self.buffer.freeze()
+        let mut buffer = mem::take(&mut self.buffer);
+        buffer[start..self.room].copy_from_slice(id_line);
+        buffer.advance(start);
+        buffer.freeze()
+    }
+}
+
+/// Gives memory back once three quarters of it are unused.
+fn give_back<T>(queue: &mut VecDeque<T>) {
+    if queue.capacity() > 32 && queue.capacity() / 4 > queue.len() {
+        queue.shrink_to(queue.len() * 2);
     }
 }
 
@@ -315,3 +342,5 @@ fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
 /// A log of one small event should take little more than the event.
 const MIN_CHUNK: usize = 256;
 const MAX_CHUNK: usize = 64 * 1024;
+/// A chunk that was sealed in so many pieces is closed, since each piece costs beside its text.
+const MAX_PIECES: usize = 128;

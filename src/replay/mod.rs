@@ -5,8 +5,10 @@
 
 pub(crate) mod bounds;
 pub(crate) mod buffer;
-pub(crate) mod ids;
+pub(crate) mod id_space;
+mod ids;
 pub(crate) mod log;
+pub(crate) mod scheme;
 
 pub use self::{
     buffer::{Events, PushError, Replay},

@@ -1,0 +1,119 @@
+use std::{
+    borrow::Borrow,
+    collections::{HashMap, HashSet},
+};
+
+use bytes::BytesMut;
+
+use super::{
+    IdError, Ids,
+    ids::Kind,
+    log::{Position, Prepared},
+    scheme::{Epoch, Mark, Scheme, random},
+};
+use crate::{Event, EventId};
+
+/// The IDs that have been given out.
+///
+/// It calls nothing of the application's.
+#[derive(Debug)]
+pub(crate) struct IdSpace {
+    scheme: Scheme,
+    /// The newest position, or the one before all events.
+    head: Position,
+    /// From where on all that was published is known. `None` if that is yet to begin.
+    known: Option<Position>,
+    /// Where the IDs stand that have no order.
+    held: HashMap<EventId, Position>,
+    /// The newest of those.
+    last: Option<EventId>,
+}
+
+impl IdSpace {
+    pub(crate) fn new(ids: Ids) -> Self {
+        let (scheme, known) = match ids.0 {
+            Kind::Own => (Scheme::Own(Epoch::new(random())), Some(0)),
+            Kind::Ordered(order, start) => {
+                let start = start.and_then(|id| order.position(id.as_str()));
+                (Scheme::Ordered(order), start)
+            }
+            Kind::Unordered => (Scheme::Unordered, Some(0)),
+        };
+        Self { scheme, head: known.unwrap_or(0), known, held: HashMap::new(), last: None }
+    }
+
+    pub(crate) fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// Returns the position of the newest event, or the one before all events.
+    pub(crate) fn head(&self) -> Position {
+        self.head
+    }
+
+    /// Checks whether a run of events may be published next. Nothing is taken.
+    pub(crate) fn check<P: Borrow<Prepared>>(&self, batch: &[(&Event, P)]) -> Result<(), IdError> {
+        if let Scheme::Unordered = self.scheme {
+            return self.check_unique(batch);
+        }
+        let mut last = self.head;
+        for position in batch.iter().filter_map(|(_, prepared)| prepared.borrow().position()) {
+            if position <= last {
+                return Err(IdError::NotAfter);
+            }
+            last = position;
+        }
+        Ok(())
+    }
+
+    fn check_unique<P>(&self, batch: &[(&Event, P)]) -> Result<(), IdError> {
+        let mut ids = batch.iter().filter_map(|(event, _)| event.id());
+        let mut seen = HashSet::new();
+        let unique = ids.all(|id| !self.held.contains_key(id) && (batch.len() == 1 || seen.insert(id)));
+        if unique { Ok(()) } else { Err(IdError::Duplicate) }
+    }
+
+    /// Gives the next position to an event that was checked, and writes its `id` line.
+    pub(crate) fn take(&mut self, event: &Event, prepared: &Prepared, line: &mut BytesMut) -> Position {
+        self.head = prepared.position().unwrap_or_else(|| self.head + 1);
+        self.known.get_or_insert(self.head);
+        if let (Scheme::Unordered, Some(id)) = (&self.scheme, event.id()) {
+            self.held.insert(id.clone(), self.head);
+            self.last = Some(id.clone());
+        }
+        line.clear();
+        self.scheme.write_line(event, self.head, line);
+        self.head
+    }
+
+    /// Returns where a last event ID points that was [located](Scheme::locate), or `None` if it is not one of
+    /// those that were given out.
+    pub(crate) fn resolve(&self, id: &EventId, located: Option<Position>) -> Option<Position> {
+        self.known?;
+        let position = match self.scheme {
+            Scheme::Unordered if self.last.as_ref() == Some(id) => Some(self.head),
+            Scheme::Unordered => self.held.get(id).copied(),
+            _ => located,
+        };
+        position.filter(|position| *position <= self.head)
+    }
+
+    /// Returns whether events after a position may have been published before this began.
+    pub(crate) fn is_before_known(&self, position: Position) -> bool {
+        self.known.is_none_or(|known| position < known)
+    }
+
+    /// Returns a position so that [`Scheme::id`] can tell its ID.
+    pub(crate) fn mark(&self, position: Position) -> Mark {
+        Mark { position, id: self.last.clone().filter(|_| position == self.head) }
+    }
+
+    /// Notes that an event is no longer held.
+    pub(crate) fn forget<'a>(&mut self, id: impl FnOnce() -> Option<&'a str>) {
+        if let Scheme::Unordered = self.scheme {
+            if let Some(id) = id() {
+                self.held.remove(id);
+            }
+        }
+    }
+}
