@@ -218,7 +218,7 @@ impl Reader {
         } else if cursor.next < topic.log.next() {
             self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
             cursor.state = CursorState::Queued;
-        } else if topic.finished {
+        } else if topic.is_finished() {
             self.unfinished -= 1;
             cursor.state = CursorState::Finished;
         } else {

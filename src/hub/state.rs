@@ -156,7 +156,7 @@ impl State {
 
     pub(super) fn finish(&mut self, topic: &str) -> Wake {
         let key = self.topics.open(topic);
-        self.topics.get_mut(key).finished = true;
+        self.topics.get_mut(key).finish(self.ids.head());
         let wake = self.wake_waiting(key);
         self.topics.retire(key);
         wake

@@ -163,7 +163,7 @@ impl<'a> SubscribeOptions<'a> {
         };
         let nothing_remains = cursors.iter().all(|cursor| {
             let topic = state.topics.get(cursor.topic);
-            topic.finished && cursor.next == topic.log.next()
+            topic.is_finished() && cursor.next == topic.log.next()
         });
         if nothing_remains && gap.is_none() {
             for cursor in &cursors {

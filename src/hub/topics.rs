@@ -18,8 +18,8 @@ pub(super) struct Topics {
     /// right when it comes up.
     oldest: BinaryHeap<Reverse<(Position, Key)>>,
     records: HashMap<Arc<str>, Record>,
-    /// The records by what they have evicted: the first one is forgotten first.
-    by_evicted: BTreeSet<(Position, Arc<str>)>,
+    /// The records by [age](Record::age): the first one is forgotten first.
+    by_age: BTreeSet<(Position, Arc<str>)>,
     max_records: usize,
     /// Of a topic without a record, nothing up to here is known to be held.
     floor: Position,
@@ -31,7 +31,8 @@ pub(super) struct Topics {
 pub(super) struct Topic {
     pub(super) name: Arc<str>,
     pub(super) log: Log,
-    pub(super) finished: bool,
+    /// The newest position of the hub when the topic was finished.
+    finished: Option<Position>,
     subscribers: usize,
     /// Subscriptions that have got everything and want to be told of more.
     waiting: Vec<Waiting>,
@@ -52,7 +53,7 @@ pub(super) struct Waiting {
 #[derive(Clone, Copy, Debug)]
 struct Record {
     evicted: Position,
-    finished: bool,
+    finished: Option<Position>,
 }
 
 impl Topics {
@@ -62,7 +63,7 @@ impl Topics {
             names: HashMap::new(),
             oldest: BinaryHeap::new(),
             records: HashMap::new(),
-            by_evicted: BTreeSet::new(),
+            by_age: BTreeSet::new(),
             max_records,
             floor,
             cost: 0,
@@ -77,10 +78,10 @@ impl Topics {
         }
         let (name, record) = match self.records.remove_entry(name) {
             Some((name, record)) => {
-                self.by_evicted.remove(&(record.evicted, name.clone()));
+                self.by_age.remove(&(record.age(), name.clone()));
                 (name, record)
             }
-            None => (Arc::from(name), Record { evicted: self.floor, finished: false }),
+            None => (Arc::from(name), Record { evicted: self.floor, finished: None }),
         };
         let key = self.topics.insert(Topic {
             name: name.clone(),
@@ -98,8 +99,8 @@ impl Topics {
     /// Returns whether a topic was finished, without making it.
     pub(super) fn is_finished(&self, name: &str) -> bool {
         match self.names.get(name) {
-            Some(key) => self.topics[*key].finished,
-            None => self.records.get(name).is_some_and(|record| record.finished),
+            Some(key) => self.topics[*key].is_finished(),
+            None => self.records.get(name).is_some_and(|record| record.finished.is_some()),
         }
     }
 
@@ -178,14 +179,12 @@ impl Topics {
         let Some(topic) = self.topics.remove(key) else { return };
         self.names.remove(&topic.name);
         let record = Record { evicted: topic.log.evicted(), finished: topic.finished };
-        if record.finished || record.evicted > self.floor {
-            self.by_evicted.insert((record.evicted, topic.name.clone()));
+        if record.finished.is_some() || record.evicted > self.floor {
+            self.by_age.insert((record.age(), topic.name.clone()));
             self.records.insert(topic.name, record);
             if self.records.len() > self.max_records {
-                if let Some((evicted, name)) = self.by_evicted.pop_first() {
-                    self.records.remove(&name);
-                    self.floor = self.floor.max(evicted);
-                }
+                let oldest = self.by_age.pop_first().and_then(|(_, name)| self.records.remove(&name));
+                self.floor = oldest.map_or(self.floor, |record| self.floor.max(record.evicted));
             }
         }
     }
@@ -205,7 +204,21 @@ impl Topics {
     }
 }
 
+impl Record {
+    fn age(&self) -> Position {
+        self.finished.unwrap_or(0).max(self.evicted)
+    }
+}
+
 impl Topic {
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+
+    pub(super) fn finish(&mut self, head: Position) {
+        self.finished.get_or_insert(head);
+    }
+
     pub(super) fn wait(&mut self, waiting: Waiting) {
         self.waiting.push(waiting);
     }

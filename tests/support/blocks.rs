@@ -19,7 +19,7 @@ pub(crate) fn blocks(bytes: &[u8]) -> Vec<Block> {
 
 fn block(text: &str) -> Block {
     let mut block = Block::default();
-    for line in text.split('\n') {
+    for line in text.split('\n').filter(|line| !line.starts_with(':')) {
         let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("no field: {line:?}"));
         match name {
             "id" => assert_eq!(block.id.replace(value.to_owned()), None),

@@ -1,0 +1,346 @@
+//! How streams end: finished topics, a hub that closes, a greatest lifetime, a client that goes away.
+
+#[path = "support/blocks.rs"]
+mod blocks;
+#[path = "support/clock.rs"]
+mod clock;
+#[path = "support/counting_waker.rs"]
+mod counting_waker;
+#[path = "support/hub_client.rs"]
+mod hub_client;
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use blocks::Block;
+use clock::Clock;
+use counting_waker::CountingWaker;
+use futures_core::Stream;
+use hub_client::{last_event_id, poll, read};
+use ssekit::{
+    Bounds, Event, EventId, Hub, LastEventId,
+    hub::{Close, PublishError, Refusal, RefusalReason, Start},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn event(data: impl ToString) -> Event {
+    Event::new(data.to_string())
+}
+
+fn publish(hub: &Hub, topic: &str, data: impl ToString) -> EventId {
+    hub.publish(topic, event(data)).unwrap()
+}
+
+fn refusal(hub: &Hub, topics: &[&str], last: Option<LastEventId>) -> Refusal {
+    hub.resume(topics, last).expect_err("it was not refused")
+}
+
+#[test]
+fn a_finished_topic_ends_its_streams_after_the_last_event() {
+    let hub = Hub::new(Bounds::events(10));
+    let mut behind = hub.subscribe(["a"]).unwrap();
+    let mut parked = hub.subscribe(["a"]).unwrap();
+    let (wakes, waker) = CountingWaker::new();
+    publish(&hub, "a", 1);
+    while Pin::new(&mut parked).poll_next(&mut Context::from_waker(&waker)).is_ready() {}
+    hub.finish("a");
+    assert_eq!(wakes.take(), 1);
+    let end = read(&mut parked);
+    assert_eq!((end.data().len(), end.ended), (0, true));
+    let end = read(&mut behind);
+    assert_eq!((end.data(), end.ended), (vec!["1"], true));
+    assert_eq!(hub.stats().subscribers, 0);
+    assert!(matches!(poll(&mut behind), Poll::Ready(None)), "it stays ended");
+}
+
+#[test]
+fn a_client_of_a_finished_topic_gets_what_it_missed_and_then_the_end_and_then_204() {
+    let hub = Hub::new(Bounds::events(10));
+    let first = publish(&hub, "a", 1);
+    publish(&hub, "a", 2);
+    hub.finish("a");
+    let seen = read(&mut hub.resume(["a"], Some(first.into())).unwrap());
+    assert_eq!((seen.data(), seen.gaps(), seen.ended), (vec!["2"], vec![], true));
+
+    let refused = refusal(&hub, &["a"], seen.last_event_id());
+    assert_eq!((refused.reason(), refused.retry()), (RefusalReason::Finished, None));
+    assert_eq!(refused.response().status(), 204);
+    assert_eq!(refusal(&hub, &["a"], None).response().status(), 204, "a new client, from now on");
+    let oldest = hub.subscription(["a"]).with_start(Start::Oldest).subscribe();
+    assert_eq!(read(&mut oldest.unwrap()).data(), ["1", "2"]);
+    assert_eq!(refusal(&hub, &[], None).reason(), RefusalReason::Finished, "no topic at all");
+}
+
+#[test]
+fn a_client_with_a_gap_is_told_before_a_finished_topic_ends() {
+    let hub = Hub::new(Bounds::events(1));
+    let first = publish(&hub, "a", 1);
+    publish(&hub, "a", 2);
+    publish(&hub, "a", 3);
+    hub.finish("a");
+    let seen = read(&mut hub.resume(["a"], Some(first.into())).unwrap());
+    assert_eq!((seen.gaps(), seen.data(), seen.ended), (vec!["evicted"], vec!["3"], true));
+    assert_eq!(refusal(&hub, &["a"], seen.last_event_id()).reason(), RefusalReason::Finished);
+
+    let seen = read(&mut hub.resume(["a"], last_event_id("foreign")).unwrap());
+    assert_eq!((seen.gaps(), seen.data(), seen.ended), (vec!["unknown"], vec![], true));
+    assert_eq!(refusal(&hub, &["a"], seen.last_event_id()).reason(), RefusalReason::Finished);
+}
+
+#[test]
+fn publishing_to_a_finished_topic_is_refused() {
+    let hub = Hub::new(Bounds::events(10));
+    hub.finish("never published to");
+    publish(&hub, "a", 1);
+    hub.finish("a");
+    hub.finish("a");
+    for topic in ["a", "never published to"] {
+        assert_eq!(hub.publish(topic, event(2)), Err(PublishError::Finished));
+        assert_eq!(hub.publish_all(topic, [event(2)]), Err(PublishError::Finished));
+    }
+    publish(&hub, "b", 2);
+    assert_eq!(hub.stats().published, 2);
+}
+
+#[test]
+fn a_stream_of_several_topics_ends_only_when_all_are_finished() {
+    let hub = Hub::new(Bounds::events(10));
+    hub.finish("a");
+    let mut client = hub.subscribe(["a", "b", "c"]).unwrap();
+    assert!(!read(&mut client).ended);
+    publish(&hub, "b", 1);
+    hub.finish("b");
+    publish(&hub, "c", 2);
+    let seen = read(&mut client);
+    assert_eq!((seen.data(), seen.ended), (vec!["1", "2"], false));
+    hub.finish("c");
+    assert!(read(&mut client).ended);
+    assert_eq!(refusal(&hub, &["a", "b", "c"], None).reason(), RefusalReason::Finished);
+    assert!(hub.subscribe(["a", "d"]).is_ok());
+}
+
+#[test]
+fn a_closing_hub_gives_what_is_pending_and_then_ends() {
+    let hub = Hub::new(Bounds::events(10_000));
+    let mut behind = hub.subscribe(["a", "b"]).unwrap();
+    let mut parked = hub.subscribe(["c"]).unwrap();
+    let (wakes, waker) = CountingWaker::new();
+    while Pin::new(&mut parked).poll_next(&mut Context::from_waker(&waker)).is_ready() {}
+    for n in 0..5000 {
+        publish(&hub, if n % 3 == 0 { "a" } else { "b" }, n);
+    }
+    hub.close(Close::new());
+    hub.close(Close::new().with_last_event(event("the first call counts")));
+    assert_eq!(wakes.take(), 1);
+    assert!(read(&mut parked).ended);
+    let seen = read(&mut behind);
+    assert_eq!((seen.data().len(), seen.ended), (5000, true));
+    assert_eq!(hub.publish("a", event("late")), Err(PublishError::Closed));
+    assert_eq!(refusal(&hub, &["a"], None).reason(), RefusalReason::Closed);
+    assert_eq!(refusal(&hub, &["a"], None).retry(), Some(3 * SECOND));
+}
+
+#[test]
+fn a_closed_hub_sends_new_clients_away_or_stops_them() {
+    let hub = Hub::new(Bounds::events(10));
+    hub.close(Close::new().with_retry(SECOND, 9 * SECOND));
+    let retries: Vec<_> = (0..100).map(|_| refusal(&hub, &["a"], None).retry().unwrap()).collect();
+    assert!(retries.iter().all(|retry| (SECOND..=10 * SECOND).contains(retry)));
+    assert!(
+        retries.iter().any(|retry| *retry < 4 * SECOND) && retries.iter().any(|retry| *retry > 7 * SECOND)
+    );
+    assert_eq!(refusal(&hub, &["a"], None).response().status(), 200);
+
+    let hub = Hub::new(Bounds::events(10));
+    hub.close(Close::new().with_retry(SECOND, SECOND).stopping());
+    assert_eq!(refusal(&hub, &["a"], None).response().status(), 204);
+}
+
+#[test]
+fn a_closing_hub_tells_each_client_its_own_reconnection_time() {
+    let hub = Hub::new(Bounds::events(10));
+    let mut clients: Vec<_> = (0..100).map(|_| hub.subscribe(["a"]).unwrap()).collect();
+    for client in &mut clients {
+        read(client);
+    }
+    hub.close(Close::new().with_retry(SECOND, 9 * SECOND));
+    let mut retries: Vec<_> = clients
+        .iter_mut()
+        .map(|client| {
+            let seen = read(client);
+            assert!(seen.ended);
+            seen.blocks.iter().find_map(|block| block.retry).unwrap()
+        })
+        .collect();
+    retries.sort_unstable();
+    assert!(*retries.first().unwrap() >= 1000 && *retries.last().unwrap() <= 10_000);
+    assert!(retries[10] < 4000 && retries[90] > 7000, "{retries:?}");
+}
+
+#[test]
+fn the_last_event_of_a_closing_hub_comes_last_and_its_id_counts() {
+    let hub = Hub::new(Bounds::events(10));
+    let mut client = hub.subscribe(["a"]).unwrap();
+    read(&mut client);
+    let moved = publish(&hub, "other", 1);
+    let pending = publish(&hub, "a", 2);
+    let after = publish(&hub, "other", 3);
+    let last = event("bye").with_id(EventId::from_static("elsewhere"));
+    hub.close(Close::new().with_last_event(last).with_retry(SECOND, Duration::ZERO));
+    let seen = read(&mut client);
+    let ids: Vec<_> = seen.blocks.iter().map(|block| block.id.as_deref().unwrap()).collect();
+    assert_eq!(ids, [pending.as_str(), after.as_str(), "elsewhere"]);
+    assert!(!ids.contains(&moved.as_str()));
+    assert_eq!(seen.blocks[1].retry, Some(1000));
+    assert_eq!(seen.blocks[2].data.as_deref(), Some("bye"));
+}
+
+#[test]
+fn a_closing_hub_ends_streams_at_its_deadline_and_they_have_lost_nothing() {
+    let clock = Clock::new();
+    let hub = Hub::builder(Bounds::events(100)).with_clock(clock.now()).build();
+    let ids: Vec<_> = (0..3).map(|n| publish(&hub, "a", n)).collect();
+    let mut client = hub.resume(["a"], Some(ids[0].clone().into())).unwrap();
+    assert!(poll(&mut client).is_ready());
+    hub.close(Close::new().with_deadline(SECOND).with_last_event(event("bye")));
+    clock.advance(SECOND - Duration::from_nanos(1));
+    let mut in_time = hub_client::Seen::default();
+    let Poll::Ready(Some(piece)) = poll(&mut client) else { panic!("the deadline has not come") };
+    in_time.blocks = blocks::blocks(&piece);
+    assert_eq!(in_time.data(), ["1", "2"]);
+
+    let hub = Hub::builder(Bounds::events(100)).with_clock(clock.now()).build();
+    let ids: Vec<_> = (0..3).map(|n| publish(&hub, "a", n)).collect();
+    let mut client = hub.resume(["a"], Some(ids[0].clone().into())).unwrap();
+    hub.close(Close::new().with_deadline(SECOND).with_last_event(event("bye")));
+    clock.advance(SECOND);
+    let seen = read(&mut client);
+    assert_eq!((seen.data(), seen.ended), (vec!["bye"], true));
+    assert_eq!(seen.last_event_id(), Some(ids[0].clone().into()), "it claims nothing that it was not given");
+}
+
+#[test]
+fn a_stream_ends_within_its_greatest_lifetime() {
+    let clock = Clock::new();
+    let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
+    let (max, jitter) = (10 * SECOND, 4 * SECOND);
+    let mut clients: Vec<_> =
+        (0..100).map(|_| hub.subscription(["a"]).with_lifetime(max, jitter).subscribe().unwrap()).collect();
+    let mut alive = Vec::new();
+    for _ in 0..=20 {
+        alive.push(clients.iter_mut().filter_map(|client| (!read(client).ended).then_some(())).count());
+        clock.advance(SECOND / 2);
+    }
+    assert!(alive[..12].iter().all(|alive| *alive == 100), "{alive:?}");
+    assert!((20..80).contains(&alive[16]), "{alive:?}");
+    assert_eq!(alive[20], 0);
+    assert_eq!(hub.stats().subscribers, 0);
+
+    let at_once = hub.subscription(["a"]).with_lifetime(Duration::ZERO, SECOND).subscribe();
+    assert!(read(&mut at_once.unwrap()).ended);
+    let never = hub.subscription(["a"]).with_lifetime(Duration::MAX, Duration::MAX).subscribe();
+    assert!(!read(&mut never.unwrap()).ended);
+}
+
+#[test]
+fn a_stream_that_ends_tells_its_last_position() {
+    let clock = Clock::new();
+    let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
+    let client = hub.subscription(["a"]).with_filter(|_| false).with_lifetime(SECOND, Duration::ZERO);
+    let mut client = client.subscribe().unwrap();
+    let filtered_out = publish(&hub, "a", 1);
+    read(&mut client);
+    clock.advance(SECOND);
+    let seen = read(&mut client);
+    let expected = Block {
+        id: Some(filtered_out.to_string()),
+        event: Some("position".to_owned()),
+        data: Some(String::new()),
+        retry: None,
+    };
+    assert_eq!((seen.blocks, seen.ended), (vec![expected], true));
+}
+
+#[test]
+fn a_subscription_that_is_dropped_is_gone_at_once() {
+    let hub = Hub::new(Bounds::events(10));
+    let (alive, waker) = CountingWaker::new();
+    let mut client = hub.subscribe(["a", "b"]).unwrap();
+    while Pin::new(&mut client).poll_next(&mut Context::from_waker(&waker)).is_ready() {}
+    drop(waker);
+    assert_eq!((hub.stats().subscribers, hub.stats().topics, Arc::strong_count(&alive)), (1, 2, 2));
+    drop(client);
+    assert_eq!((hub.stats().subscribers, hub.stats().topics, Arc::strong_count(&alive)), (0, 0, 1));
+    publish(&hub, "a", 1);
+}
+
+#[test]
+fn the_drop_callback_runs_once_and_may_use_the_hub() {
+    let hub = Hub::new(Bounds::events(10));
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let callback = || {
+        let (hub, counts) = (hub.clone(), counts.clone());
+        move || {
+            publish(&hub, "presence", "gone");
+            counts.lock().unwrap().push(hub.stats().subscribers);
+        }
+    };
+    let dropped = hub.subscribe(["a"]).unwrap().on_drop(callback());
+    let mut ended = hub.subscribe(["b"]).unwrap().on_drop(callback());
+    drop(dropped);
+    hub.finish("b");
+    assert!(read(&mut ended).ended);
+    assert_eq!(*counts.lock().unwrap(), [1, 0]);
+    drop(ended);
+    assert_eq!(*counts.lock().unwrap(), [1, 0]);
+
+    let mut ended =
+        hub.subscription(["c"]).with_lifetime(Duration::ZERO, Duration::ZERO).subscribe().unwrap();
+    assert!(read(&mut ended).ended);
+    drop(ended.on_drop(callback()));
+    assert_eq!(counts.lock().unwrap().len(), 3, "it is not forgotten if the stream has ended already");
+}
+
+#[test]
+fn a_hub_is_drained_when_its_last_subscription_goes() {
+    let hub = Hub::new(Bounds::events(10));
+    let (wakes, waker) = CountingWaker::new();
+    let cx = &mut Context::from_waker(&waker);
+    assert!(pin!(hub.drained()).poll(cx).is_ready(), "there never was one");
+
+    let (first, second) = (hub.subscribe(["a"]).unwrap(), hub.subscribe(["b"]).unwrap());
+    let mut drained = pin!(hub.drained());
+    let mut other = pin!(hub.drained());
+    for _ in 0..2 {
+        assert!(drained.as_mut().poll(cx).is_pending());
+        assert!(other.as_mut().poll(cx).is_pending());
+    }
+    drop(first);
+    assert_eq!(wakes.take(), 0);
+    drop(second);
+    assert_eq!(wakes.take(), 2);
+    let third = hub.subscribe(["c"]).unwrap();
+    assert!(drained.as_mut().poll(cx).is_pending(), "there is one again");
+    drop(third);
+    assert_eq!(wakes.take(), 1);
+    assert!(drained.poll(cx).is_ready());
+}
+
+#[test]
+fn a_wait_for_the_last_subscription_that_is_given_up_leaves_nothing_behind() {
+    let hub = Hub::new(Bounds::events(10));
+    let client = hub.subscribe(["a"]).unwrap();
+    let (wakes, waker) = CountingWaker::new();
+    for _ in 0..3 {
+        assert!(pin!(hub.drained()).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&wakes), 2, "the test's own and its waker's");
+    drop(client);
+    assert_eq!(wakes.take(), 0);
+}
