@@ -157,9 +157,23 @@ fn written_type(event: &Event) -> Option<&str> {
     event.event_type().map(|event_type| event_type.as_str()).filter(|event_type| !event_type.is_empty())
 }
 
-fn whole_millis(time: Duration) -> u64 {
+pub(crate) fn whole_millis(time: Duration) -> u64 {
     let millis = time.as_nanos().div_ceil(1_000_000);
     u64::try_from(millis).unwrap_or(u64::MAX)
+}
+
+/// Takes whole `data` lines for the text in them.
+#[cfg(feature = "tokio")]
+pub(crate) fn unwrap_lines(lines: &Bytes) -> Bytes {
+    let mut texts = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(DATA));
+    match (texts.next(), texts.next()) {
+        (Some(only), None) => lines.slice_ref(only),
+        _ => {
+            let texts: Vec<&[u8]> =
+                lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(DATA)).collect();
+            texts.join(&b'\n').into()
+        }
+    }
 }
 
 pub(crate) fn write_line(name: &[u8], value: &[u8], buffer: &mut BytesMut) {

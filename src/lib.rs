@@ -13,6 +13,9 @@ mod event_stream;
 mod frame;
 pub mod hub;
 mod keep_alive;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod relay;
 pub mod replay;
 mod request;
 mod response;
