@@ -19,6 +19,7 @@ pub mod relay;
 pub mod replay;
 mod request;
 mod response;
+mod shrink;
 mod slab;
 mod sync;
 pub mod timer;

@@ -274,23 +274,23 @@ fn a_keep_alive_tells_the_position_when_it_has_moved() {
         Poll::Ready(end) => panic!("{end:?}"),
     };
     let silence = || timer.advance(SECOND);
-    let alive = Block { data: Some("alive".to_owned()), ..Block::default() };
+    let alive = [Block { data: Some("alive".to_owned()), ..Block::default() }];
 
     assert_eq!((next().len(), next()), (1, vec![]));
     silence();
-    assert_eq!(next(), [alive.clone()]);
+    assert_eq!(next(), alive);
     let moved = publish(&hub, "busy", 1);
     assert_eq!(next(), []);
     silence();
     assert_eq!(next(), [position(&moved)]);
     assert_eq!(next(), []);
     silence();
-    assert_eq!(next(), [alive.clone()], "it is told once");
+    assert_eq!(next(), alive, "it is told once");
     let own = publish(&hub, "quiet", 2);
     assert_eq!(next(), [message(&own, 2)]);
     assert_eq!(next(), []);
     silence();
-    assert_eq!(next(), [alive], "an event tells its own position");
+    assert_eq!(next(), alive, "an event tells its own position");
 }
 
 #[test]

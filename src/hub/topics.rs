@@ -5,6 +5,7 @@ use std::{
 
 use crate::{
     replay::log::{Log, Position},
+    shrink::excess,
     slab::{Key, Slab},
     sync::Arc,
 };
@@ -135,6 +136,9 @@ impl Topics {
                 Some(first) => *entry = Reverse((first, key)),
                 None => {
                     PeekMut::pop(entry);
+                    if let Some(capacity) = excess(self.oldest.capacity(), self.oldest.len()) {
+                        self.oldest.shrink_to(capacity);
+                    }
                     if let Some(topic) = self.topics.get_mut(key) {
                         topic.queued = false;
                     }
@@ -178,6 +182,9 @@ impl Topics {
         }
         let Some(topic) = self.topics.remove(key) else { return };
         self.names.remove(&topic.name);
+        if let Some(capacity) = excess(self.names.capacity(), self.names.len()) {
+            self.names.shrink_to(capacity);
+        }
         let record = Record { evicted: topic.log.evicted(), finished: topic.finished };
         if record.finished.is_some() || record.evicted > self.floor {
             self.by_age.insert((record.age(), topic.name.clone()));

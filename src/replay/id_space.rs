@@ -11,7 +11,7 @@ use super::{
     log::{Position, Prepared},
     scheme::{Epoch, Mark, Scheme, random},
 };
-use crate::{Event, EventId};
+use crate::{Event, EventId, shrink::excess};
 
 /// The IDs that have been given out.
 ///
@@ -120,6 +120,9 @@ impl IdSpace {
         if let Scheme::Unordered = self.scheme {
             if let Some(id) = id() {
                 self.held.remove(id);
+                if let Some(capacity) = excess(self.held.capacity(), self.held.len()) {
+                    self.held.shrink_to(capacity);
+                }
             }
         }
     }

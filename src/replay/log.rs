@@ -9,6 +9,7 @@ use std::{collections::VecDeque, mem, ops::Range};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::bounds::Bounds;
+use crate::shrink::excess;
 
 /// Where an event stands in the order of its hub or buffer.
 pub(crate) type Position = u128;
@@ -322,10 +323,9 @@ impl Prepared {
     }
 }
 
-/// Gives memory back once three quarters of it are unused.
 fn give_back<T>(queue: &mut VecDeque<T>) {
-    if queue.capacity() > 32 && queue.capacity() / 4 > queue.len() {
-        queue.shrink_to(queue.len() * 2);
+    if let Some(capacity) = excess(queue.capacity(), queue.len()) {
+        queue.shrink_to(capacity);
     }
 }
 

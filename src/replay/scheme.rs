@@ -110,10 +110,12 @@ impl Epoch {
     }
 
     fn id(&self, position: Position) -> EventId {
-        let mut id = String::with_capacity(Self::MAX_ID);
-        id.extend(self.0.iter().map(|byte| char::from(*byte)));
-        id.extend(Digits::new(position as u64).as_bytes().iter().map(|byte| char::from(*byte)));
-        EventId::from_checked(&id)
+        let digits = Digits::new(position as u64);
+        let len = self.0.len() + digits.as_bytes().len();
+        let mut id = [0; Self::MAX_ID];
+        id[..self.0.len()].copy_from_slice(&self.0);
+        id[self.0.len()..len].copy_from_slice(digits.as_bytes());
+        EventId::from_checked(std::str::from_utf8(&id[..len]).unwrap_or_default())
     }
 
     /// Reads an ID back, if it is spelled exactly as it is made here.

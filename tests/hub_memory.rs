@@ -1,0 +1,179 @@
+//! How much memory a hub holds: its bounds, a chunk for each topic with history, a piece for each subscription.
+
+#[path = "support/clock.rs"]
+mod clock;
+#[path = "support/counting_allocator.rs"]
+mod counting_allocator;
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use clock::Clock;
+use counting_allocator::{CountingAllocator, held_bytes};
+use futures_core::Stream;
+use ssekit::{Bounds, Event, Hub, Subscription, hub::Lag};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+const SECOND: Duration = Duration::from_secs(1);
+const TOPICS: usize = 100_000;
+const STALLED: usize = 1_000;
+/// The smallest and the greatest chunk.
+const MIN_CHUNK: usize = 256;
+const MAX_CHUNK: usize = 64 * 1024;
+
+fn poll(subscription: &mut Subscription) -> Option<Bytes> {
+    match Pin::new(subscription).poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(item) => item,
+        Poll::Pending => None,
+    }
+}
+
+fn event(data: impl ToString) -> Event {
+    Event::new(data.to_string())
+}
+
+/// Returns what a hub holds that is made and filled by a function, with what that returns.
+fn held<T>(fill: impl FnOnce() -> T) -> (T, usize) {
+    let before = held_bytes();
+    let filled = fill();
+    (filled, held_bytes() - before)
+}
+
+#[test]
+fn many_topics_with_one_small_event_each_and_stalled_subscribers() {
+    let (hub, topics) = held(|| {
+        let hub = Hub::new(Bounds::events(1));
+        (0..TOPICS).for_each(|n| drop(hub.publish(&format!("topic {n}"), event(n)).unwrap()));
+        hub
+    });
+    let bounds = hub.stats().bytes;
+    println!("{TOPICS} topics: {topics} bytes, of which the bounds count {bounds}");
+    println!("beside that {} for each topic", (topics - bounds) / TOPICS);
+    // A topic has a name, an entry in each of three tables that grow by doubling, and its own state.
+    assert!(topics <= bounds + TOPICS * (MIN_CHUNK + 1000));
+
+    let (stalled, held) = held(|| {
+        let mut stalled = Vec::new();
+        for n in 0..STALLED {
+            let topic = format!("topic {}", n * (TOPICS / STALLED));
+            let mut subscription = hub.subscription([&topic]).with_lag(Lag::Skip).subscribe().unwrap();
+            assert!(poll(&mut subscription).is_some());
+            hub.publish(&topic, event("taken")).unwrap();
+            let taken = poll(&mut subscription).unwrap();
+            (0..5).for_each(|n| drop(hub.publish(&topic, event(n)).unwrap()));
+            stalled.push((subscription, taken));
+        }
+        stalled
+    });
+    println!("{STALLED} stalled subscribers: {held} bytes, {} each", held / STALLED);
+    assert!(held <= STALLED * (MIN_CHUNK + 1000));
+    drop(stalled);
+}
+
+#[test]
+fn each_stalled_subscriber_holds_one_chunk_at_most() {
+    let hub = Hub::new(Bounds::events(10_000).with_bytes(1 << 20));
+    let (stalled, held) = held(|| {
+        let mut stalled = Vec::new();
+        let mut n = 0;
+        let mut publish = |events| {
+            for _ in 0..events {
+                n += 1;
+                hub.publish("a", event(format!("{n:01400}"))).unwrap();
+            }
+        };
+        publish(1_000);
+        // Each takes a piece of another chunk, and comes back no more.
+        for _ in 0..STALLED {
+            let mut subscription = hub.subscribe(["a"]).unwrap();
+            assert!(poll(&mut subscription).is_some());
+            publish(50);
+            let taken = poll(&mut subscription).unwrap();
+            stalled.push((subscription, taken));
+        }
+        stalled
+    });
+    let stats = hub.stats();
+    let taken: usize = stalled.iter().map(|(_, taken)| taken.len()).sum();
+    println!("{STALLED} stalled subscribers of a busy topic: {held} bytes, {} each", held / STALLED);
+    println!("they were given {taken} bytes, and the hub counts {}", stats.bytes);
+    // The front and the end of the history may each lie in a chunk that is used in part.
+    assert!(held <= stats.bytes + 2 * MAX_CHUNK + STALLED * (MAX_CHUNK + 1000));
+}
+
+#[test]
+fn history_costs_no_more_than_its_bound_and_a_chunk_however_it_is_read() {
+    // Dense small events, read one by one as they come, in batches, or not at all; and greater ones.
+    for (events, data) in [(1, 10), (100, 10), (5_000, 10), (5_000, 100), (1000, 5_000), (100, 50_000)] {
+        for read_each in [0, 1, 7] {
+            let hub = Hub::new(Bounds::events(events));
+            let mut subscription = hub.subscribe(["a"]).unwrap();
+            let (_, held) = held(|| {
+                for n in 0..3 * events {
+                    hub.publish("a", event("x".repeat(data))).unwrap();
+                    if read_each > 0 && n % read_each == 0 {
+                        while poll(&mut subscription).is_some() {}
+                    }
+                }
+            });
+            let counted = hub.stats().bytes;
+            println!("{events} events of {data} bytes, read by {read_each}: {held} held, {counted} counted");
+            assert!(held <= counted + 2 * MAX_CHUNK.min(counted) + MIN_CHUNK + 1000, "{held} for {counted}");
+        }
+    }
+}
+
+#[test]
+fn eviction_gives_the_memory_back() {
+    let clock = Clock::new();
+    let builder = Hub::builder(Bounds::events(1000).with_age(SECOND)).with_max_topics(100);
+    let hub = builder.with_clock(clock.now()).build();
+    let empty = held_bytes();
+    for n in 0..TOPICS {
+        hub.publish(&format!("topic {n}"), event(n)).unwrap();
+    }
+    for n in 0..50_000 {
+        hub.publish("busy", event(n)).unwrap();
+    }
+    let full = held_bytes() - empty;
+    clock.advance(SECOND);
+    let left = {
+        hub.publish("busy", event("the last")).unwrap();
+        held_bytes() - empty
+    };
+    println!("{full} bytes held, and {left} once all but one event was too old");
+    assert_eq!((hub.stats().events, hub.stats().topics), (1, 1));
+    // A hundred topics are remembered by name.
+    assert!(left < 40_000);
+}
+
+#[test]
+fn subscribers_that_have_gone_leave_nothing_behind() {
+    let hub = Hub::new(Bounds::events(1));
+    hub.publish("a", event(1)).unwrap();
+    let empty = held_bytes();
+    for _ in 0..3 {
+        let (mut stalled, held) = held(|| {
+            let mut all: Vec<_> = (0..10_000).map(|_| hub.subscribe(["a", "b"]).unwrap()).collect();
+            all.iter_mut().for_each(|subscription| while poll(subscription).is_some() {});
+            all
+        });
+        println!("{} bytes for each idle subscriber of two topics", held / stalled.len());
+        // Every second one goes first.
+        let mut n = 0;
+        stalled.retain(|_| {
+            n += 1;
+            n % 2 == 0
+        });
+        drop(stalled);
+        let left = held_bytes() - empty;
+        println!("{left} bytes are left");
+        assert!(left < 3_000);
+    }
+}
