@@ -7,10 +7,11 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
 
 use super::{
     Entry, Page, Record,
-    core::{Node, PageFuture, Pages},
+    core::{Node, PageFuture, Pages, Progress},
     page_size::PageSize,
 };
 use crate::{
@@ -32,7 +33,9 @@ pub(super) struct Paging {
     /// The last position that the client was told.
     pub(super) told: Position,
     size: PageSize,
-    /// The log had nothing more when it was last read.
+    /// What the tail has done since the last page was asked for.
+    progress: Option<watch::Receiver<Progress>>,
+    /// The log had nothing more then, so that it need not be asked again before the tail has done something.
     at_end: bool,
     /// What comes next is no longer in the log.
     lost: bool,
@@ -75,6 +78,7 @@ impl Paging {
             seen,
             told: seen,
             size: PageSize::new(),
+            progress: None,
             at_end: false,
             lost: false,
             wait: Wait::Nothing,
@@ -129,7 +133,7 @@ impl Paging {
     /// Goes over to the hub if that can go on from here, else sets what to wait for.
     fn turn(&mut self) -> Option<Step> {
         let node = self.pages.node();
-        let mut progress = node.progress.subscribe();
+        let progress = node.progress.subscribe();
         let (current, closed) = {
             let progress = progress.borrow();
             (progress.current.clone(), progress.closed)
@@ -146,13 +150,15 @@ impl Paging {
             _ if closed => return Some(Step::End(self.moved())),
             _ => {}
         }
-        self.wait = if self.at_end {
-            Wait::Progress(Box::pin(async move {
+        let since = if self.at_end { self.progress.take() } else { None };
+        self.wait = match since {
+            Some(mut progress) => Wait::Progress(Box::pin(async move {
                 let _ = progress.changed().await;
-            }))
-        } else {
-            let pages = Arc::clone(&self.pages);
-            Wait::Page(pages.page(self.after.clone(), self.size.limit()))
+            })),
+            None => {
+                self.progress = Some(progress);
+                Wait::Page(Arc::clone(&self.pages).page(self.after.clone(), self.size.limit()))
+            }
         };
         None
     }

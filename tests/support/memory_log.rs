@@ -29,6 +29,8 @@ struct State {
     entries: Vec<Entry>,
     /// The number of the newest entry ever. Like a clock, it never goes back.
     newest: u64,
+    /// Of each entry ever, by its number: the one that it was appended after, and the topic of its event.
+    born: Vec<(Option<u64>, Option<String>)>,
     keys: HashMap<String, EventId>,
     unreachable: bool,
     /// Appends that are carried out but not acknowledged.
@@ -101,6 +103,23 @@ impl MemoryLog {
         self.lock().entries.iter().map(|entry| entry.id.to_string()).collect()
     }
 
+    /// Returns the events between two entries in the history that led to the later one, as numbers and topics, newest
+    /// first. `None` if the earlier one is no part of that history.
+    pub(crate) fn between(&self, earlier: &str, later: &str) -> Option<Vec<(u64, String)>> {
+        let number = |id: &str| Numbers.position(id).map(|position| position as u64);
+        let (earlier, mut at) = (number(earlier)?, number(later)?);
+        let state = self.lock();
+        let mut events = Vec::new();
+        loop {
+            let (before, _) = &state.born[at as usize - 1];
+            at = (*before)?;
+            if at == earlier {
+                return Some(events);
+            }
+            events.extend(state.born[at as usize - 1].1.clone().map(|topic| (at, topic)));
+        }
+    }
+
     /// Returns how many pages were read since this was last asked, beside those of the tails.
     pub(crate) fn take_reads(&self) -> usize {
         mem::take(&mut self.lock().reads)
@@ -128,6 +147,12 @@ impl State {
     fn push(&mut self, record: Result<Record, ssekit::relay::InvalidRecord>) -> EventId {
         self.newest += 1;
         let id = Numbers.id(self.newest.into());
+        let before = self.entries.last().and_then(|entry| Numbers.position(entry.id.as_str()));
+        let topic = match &record {
+            Ok(Record::Event { topic, .. }) => Some(topic.clone()),
+            _ => None,
+        };
+        self.born.push((before.map(|position| position as u64), topic));
         self.entries.push(Entry { id: id.clone(), record });
         id
     }
