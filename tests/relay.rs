@@ -12,7 +12,7 @@ mod relay_client;
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use hub_client::last_event_id;
 use memory_log::MemoryLog;
 use relay_client::{first, is_pending, read, read_to_end};
@@ -345,4 +345,22 @@ async fn dropping_a_subscription_frees_it_and_is_told() {
     }
     let stats = relay.stats();
     assert_eq!((stats.hub.subscribers, stats.paging), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_filter_has_panicked_ends() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let ids = publish(&relay, "a", 0..10).await;
+    let options = relay.subscription(["a"]).with_filter(|event| panic!("at {}", event.id()));
+    let mut client = options.resume(last_event_id(ids[0].as_str())).await.unwrap();
+    first(&mut client).await;
+    let (panicked, mut client) = tokio::spawn(async move {
+        let next = std::panic::AssertUnwindSafe(client.next()).catch_unwind().await;
+        (next.is_err(), client)
+    })
+    .await
+    .unwrap();
+    assert!(panicked);
+    assert_eq!(client.next().await, None);
 }

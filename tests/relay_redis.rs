@@ -34,7 +34,7 @@ const EVENTS: usize = 20_000;
 const PUBLISHERS: usize = 16;
 
 /// The bounds of each node's hub: the first one holds hardly anything of what its clients come back for.
-const HELD: [usize; NODES] = [50, 2_000, 100_000];
+const HELD: [usize; NODES] = [500, 4_000, 100_000];
 
 fn start(server: &RedisServer) -> Vec<Relay<RedisLog>> {
     let node = |events: &usize| {

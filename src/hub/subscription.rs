@@ -41,11 +41,12 @@ pub struct Subscription {
     gap: Option<Gap>,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
     ended: bool,
+    filtering: bool,
 }
 
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
-        Self { shared, reader, lagged: false, first, gap, on_drop: None, ended: false }
+        Self { shared, reader, lagged: false, first, gap, on_drop: None, ended: false, filtering: false }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
@@ -66,7 +67,11 @@ impl Subscription {
     /// Returns a block that tells the client its position, if that has moved since it was last told.
     pub(crate) fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
         let this = self.get_mut();
-        if this.ended || this.first.is_some() { None } else { this.reader.moved(&this.shared) }
+        if this.ended || this.filtering || this.first.is_some() {
+            None
+        } else {
+            this.reader.moved(&this.shared)
+        }
     }
 
     fn end(&mut self) {
@@ -92,6 +97,10 @@ impl Stream for Subscription {
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(first));
         }
+        if this.filtering {
+            // The filter has panicked. What it was to look at is gone, and going on would hide that.
+            this.end();
+        }
         if this.ended {
             return Poll::Ready(None);
         }
@@ -109,7 +118,9 @@ impl Stream for Subscription {
             Step::Runs(Runs::One(bytes)) => Poll::Ready(Some(bytes)),
             Step::Runs(Runs::Many(pieces)) => Poll::Ready(join(pieces)),
             Step::Runs(Runs::Unfiltered(events, last)) => {
+                this.filtering = true;
                 let kept = this.reader.filter(&this.shared, events, last);
+                this.filtering = false;
                 if kept.is_none() {
                     // Nothing passed the filter. There may be more, but one poll looks only so far.
                     cx.waker().wake_by_ref();

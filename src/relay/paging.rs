@@ -39,6 +39,7 @@ pub(super) struct Paging {
     at_end: bool,
     /// What comes next is no longer in the log.
     lost: bool,
+    filtering: bool,
     wait: Wait,
 }
 
@@ -81,6 +82,7 @@ impl Paging {
             progress: None,
             at_end: false,
             lost: false,
+            filtering: false,
             wait: Wait::Nothing,
         }
     }
@@ -96,7 +98,7 @@ impl Paging {
 
     /// Returns a block that tells the client its position, if that has moved since it was last told.
     pub(super) fn moved(&mut self) -> Option<Bytes> {
-        if self.seen <= self.told {
+        if self.seen <= self.told || self.filtering {
             return None;
         }
         self.told = self.seen;
@@ -105,6 +107,10 @@ impl Paging {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.filtering {
+            // The filter has panicked. What it was to look at is gone, and going on would hide that.
+            return Poll::Ready(Step::End(None));
+        }
         loop {
             match &mut self.wait {
                 Wait::Nothing => {
@@ -209,6 +215,7 @@ impl Paging {
     fn write(&mut self, entries: &[Entry]) -> Option<Bytes> {
         let mut filter = self.filter.take();
         let (mut block, mut count, mut last) = (BytesMut::new(), 0, None);
+        self.filtering = true;
         for entry in entries {
             let Some((topic, event)) = self.event_in(entry) else { continue };
             let start = block.len();
@@ -220,6 +227,7 @@ impl Paging {
                 block.truncate(start);
             }
         }
+        self.filtering = false;
         self.filter = filter;
         let node = self.pages.node();
         self.told = last.and_then(|id| node.position(id)).unwrap_or(self.told);

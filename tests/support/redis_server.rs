@@ -24,7 +24,7 @@ pub(crate) struct RedisServer {
 struct Process(Child);
 
 /// Removed when dropped.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl RedisServer {
     /// Starts a server that keeps nothing.
@@ -83,6 +83,23 @@ impl RedisServer {
         self.process = None;
     }
 
+    /// Copies what it has written down.
+    pub(crate) fn copy(&self) -> Folder {
+        let copy = Folder::new();
+        copy_all(self.folder.path(), copy.path());
+        copy
+    }
+
+    /// Kills it, and starts it again with what was written down before, or with nothing.
+    pub(crate) fn restart_with(&mut self, copy: Option<&Folder>) {
+        self.kill();
+        self.folder = Folder::new();
+        if let Some(copy) = copy {
+            copy_all(copy.path(), self.folder.path());
+        }
+        self.restart();
+    }
+
     /// Sends it a signal: `STOP` or `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.as_ref().unwrap().0.id().to_string();
@@ -97,6 +114,19 @@ impl RedisServer {
 
     fn connection(&self) -> RedisResult<Connection> {
         Client::open(self.url())?.get_connection_with_timeout(Duration::from_secs(5))
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy_all(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 
