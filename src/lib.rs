@@ -107,6 +107,9 @@ mod header_list;
 pub mod hub;
 mod keep_alive;
 mod random;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod relay;
 pub mod replay;
 mod request;
 mod response;
