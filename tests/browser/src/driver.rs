@@ -129,4 +129,4 @@ const CHROMIUM_ARGUMENTS: [&str; 8] = [
     "--disable-component-update",
     "--disable-sync",
 ];
-const LONGEST_TEST: Duration = Duration::from_secs(90);
+const LONGEST_TEST: Duration = Duration::from_secs(180);
