@@ -89,6 +89,11 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Without its feature an item that the docs link to is not there.
+#![cfg_attr(
+    not(all(feature = "http-body", feature = "json", feature = "tokio")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 mod body;
 pub mod client;
@@ -102,6 +107,9 @@ mod header_list;
 pub mod hub;
 mod keep_alive;
 mod random;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod relay;
 pub mod replay;
 mod request;
 mod response;

@@ -9,6 +9,7 @@
 //! Cut the connection and come back with `-H 'Last-Event-ID: …'`: nothing is missing and nothing comes twice. The page
 //! at `/` does the same with a button.
 
+mod faults;
 mod query;
 mod routes;
 mod serve;

@@ -11,7 +11,7 @@ use axum::{
     extract::{RawQuery, State},
     http::{HeaderMap, Response, StatusCode, header},
     response::{Html, IntoResponse},
-    routing::get,
+    routing::{get, post},
 };
 use bytes::BytesMut;
 use http_body_util::BodyExt;
@@ -22,22 +22,24 @@ use ssekit::{
 };
 use tokio::time::timeout;
 
-use crate::query::Query;
+use crate::{faults::Faults, query::Query};
 
 /// What all requests share.
 #[derive(Debug)]
 struct Service {
     hub: Hub,
     heartbeat: Duration,
+    faults: Faults,
     started: Instant,
 }
 
 pub(crate) fn router(hub: Hub, heartbeat: Duration) -> Router {
-    let service = Arc::new(Service { hub, heartbeat, started: Instant::now() });
+    let service = Arc::new(Service { hub, heartbeat, faults: Faults::new(), started: Instant::now() });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
         .route("/stats", get(stats))
+        .route("/faults", post(fault))
         .with_state(service)
 }
 
@@ -55,7 +57,13 @@ async fn subscribe(
     let start = if query.from_oldest { Start::Oldest } else { Start::Now };
     let subscription = service.hub.subscription(&query.topics).with_start(start).resume(last_event_id);
     Ok(match subscription {
-        Ok(events) => ssekit::response(events.keep_alive(service.heartbeat)),
+        Ok(events) => {
+            let events = events.keep_alive(service.heartbeat);
+            match query.client {
+                Some(client) => ssekit::response(service.faults.apply(client, events)),
+                None => ssekit::response(events),
+            }
+        }
         Err(refusal) => refusal.response(),
     })
 }
@@ -115,6 +123,17 @@ async fn finish(
 ) -> Result<StatusCode, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
     service.hub.finish(query.topic().map_err(bad_request)?);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a fault happen to the streams that were opened with `client=` this name.
+async fn fault(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    let client = query.client.ok_or_else(|| bad_request("no `client`"))?;
+    service.faults.call(&client, query.fault.ok_or_else(|| bad_request("no `fault`"))?);
     Ok(StatusCode::NO_CONTENT)
 }
 
