@@ -112,6 +112,16 @@ impl RedisServer {
         command.query(&mut self.connection().unwrap()).unwrap()
     }
 
+    /// Carries out commands at once, with nothing between them.
+    pub(crate) fn transaction(&self, commands: &[&[&str]]) {
+        let mut transaction = redis::pipe();
+        transaction.atomic();
+        for words in commands {
+            transaction.cmd(words[0]).arg(&words[1..]).ignore();
+        }
+        transaction.query::<()>(&mut self.connection().unwrap()).unwrap();
+    }
+
     fn connection(&self) -> RedisResult<Connection> {
         Client::open(self.url())?.get_connection_with_timeout(Duration::from_secs(5))
     }
