@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
-    event::{Data, Event},
+    event::{Data, Event, EventId},
     replay::log::Prepared,
 };
 
@@ -28,61 +28,72 @@ impl Event {
     /// assert_eq!(Event::comment("still here").encode(), ": still here\n\n");
     /// ```
     pub fn encode(&self) -> Bytes {
-        let plan = Plan::new(self);
-        let mut buffer = BytesMut::with_capacity(plan.len);
-        plan.write(self, &mut buffer);
-        buffer.freeze()
+        let plan = Plan::new(self, self.id());
+        let mut buffer = Vec::with_capacity(plan.len);
+        plan.write(&mut buffer);
+        buffer.into()
     }
 
     /// Encodes the event at the end of a buffer, the whole of it.
     ///
     /// It allocates only if the buffer has less room than [`encoded_len`](Self::encoded_len).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use ssekit::Event;
+    ///
+    /// let mut buffer = BytesMut::new();
+    /// Event::new("a").encode_into(&mut buffer);
+    /// Event::new("b").encode_into(&mut buffer);
+    /// assert_eq!(buffer, "data: a\n\ndata: b\n\n");
+    /// ```
     pub fn encode_into(&self, buffer: &mut BytesMut) {
-        let plan = Plan::new(self);
+        let plan = Plan::new(self, self.id());
         buffer.reserve(plan.len);
-        plan.write(self, buffer);
+        plan.write(buffer);
     }
 
     /// Encodes all but the `id` line, and leaves `room` bytes in front for it.
     pub(crate) fn encode_after_id(&self, room: usize) -> Prepared {
-        let plan = Plan::new(self);
-        let mut buffer = BytesMut::with_capacity(room + plan.len - plan.id_len);
+        let plan = Plan::new(self, None);
+        let mut buffer = BytesMut::with_capacity(room + plan.len);
         buffer.put_bytes(0, room);
-        plan.write_after_id(self, &mut buffer);
+        plan.write(&mut buffer);
         Prepared::new(buffer, room)
     }
 
     /// Returns how many bytes the encoded event has. Takes one look at the text.
     pub fn encoded_len(&self) -> usize {
-        Plan::new(self).len
+        Plan::new(self, self.id()).len
     }
 }
 
-/// What one look at an event's text tells: its length on the wire, and where it must be split.
-#[derive(Clone, Copy, Debug)]
-struct Plan {
-    /// Bytes of the encoded event, its own `id` line and blank line included.
+/// What one look at an event tells: how many bytes it takes, and where its data must be split.
+///
+/// Its methods become part of their callers, so that no `Plan` is ever laid out in memory; that is a fifth of the
+/// instructions for a short event.
+struct Plan<'a> {
+    event: &'a Event,
+    id: Option<&'a EventId>,
     len: usize,
-    /// Bytes of the `id` line, of an ID that the event has.
-    id_len: usize,
-    retry: Option<Digits>,
+    /// Where the data has its first line break.
     first_break: Option<usize>,
 }
 
-impl Plan {
-    fn new(event: &Event) -> Self {
-        let id_len = event.id().map_or(0, |id| ID.len() + id.as_str().len() + 1);
-        let retry = event.retry().map(|time| Digits::new(whole_millis(time)));
-        let mut len = id_len + 1;
+impl<'a> Plan<'a> {
+    #[inline(always)]
+    fn new(event: &'a Event, id: Option<&'a EventId>) -> Self {
+        let mut len = b"\n".len();
+        if let Some(id) = id {
+            len += line_len(ID, id.as_str());
+        }
         if let Some(event_type) = written_type(event) {
-            len += EVENT.len() + event_type.len() + 1;
+            len += line_len(EVENT, event_type);
         }
-        if let Some(digits) = &retry {
-            len += RETRY.len() + digits.as_bytes().len() + 1;
-        }
-        if let Some(comment) = event.comment_text() {
-            let comment = comment.as_bytes();
-            len += lines_len(COMMENT, comment, find_break(comment));
+        if has_extras(event) {
+            len += extras_len(event);
         }
         let mut first_break = None;
         match event.data() {
@@ -93,35 +104,175 @@ impl Plan {
             }
             Data::Lines(lines) => len += lines.len(),
         }
-        Self { len, id_len, retry, first_break }
+        Self { event, id, len, first_break }
     }
 
-    fn write(&self, event: &Event, buffer: &mut BytesMut) {
-        if let Some(id) = event.id() {
-            write_line(ID, id.as_str().as_bytes(), buffer);
+    /// Writes the event to a buffer that has room for it.
+    #[inline(always)]
+    fn write(&self, buffer: &mut (impl BufMut + AsMut<[u8]>)) {
+        if self.len > SHORT_EVENT {
+            return self.write_to(buffer);
         }
-        self.write_after_id(event, buffer);
+        // A buffer stores its length anew with each piece that is put into it, and the next piece must wait for
+        // that; a slice is kept in registers. For a short event that is worth more than zeroing the slice costs.
+        let start = buffer.as_mut().len();
+        buffer.put_bytes(0, self.len);
+        self.write_to(&mut buffer.as_mut()[start..]);
     }
 
-    /// Writes all that follows the `id` line, the blank line included.
-    fn write_after_id(&self, event: &Event, buffer: &mut BytesMut) {
-        if let Some(event_type) = written_type(event) {
-            write_line(EVENT, event_type.as_bytes(), buffer);
+    #[inline(always)]
+    fn write_to(&self, mut buffer: impl BufMut) {
+        if let Some(id) = self.id {
+            write_line(ID, id.as_str().as_bytes(), &mut buffer);
         }
-        if let Some(digits) = &self.retry {
-            write_line(RETRY, digits.as_bytes(), buffer);
+        if let Some(event_type) = written_type(self.event) {
+            write_line(EVENT, event_type.as_bytes(), &mut buffer);
         }
-        if let Some(comment) = event.comment_text() {
-            let comment = comment.as_bytes();
-            write_lines(COMMENT, comment, find_break(comment), buffer);
+        if has_extras(self.event) {
+            buffer = write_extras(self.event, buffer);
         }
-        match event.data() {
+        match self.event.data() {
             Data::Absent => {}
-            Data::Text(text) => write_lines(DATA, text.as_bytes(), self.first_break, buffer),
-            Data::Lines(lines) => buffer.extend_from_slice(lines),
+            Data::Text(text) => buffer = write_lines(DATA, text.as_bytes(), self.first_break, buffer),
+            Data::Lines(lines) => buffer.put_slice(lines),
         }
         buffer.put_u8(b'\n');
     }
+}
+
+/// An empty type says what no type says, so it is not written.
+#[inline]
+fn written_type(event: &Event) -> Option<&str> {
+    event.event_type().map(|event_type| event_type.as_str()).filter(|event_type| !event_type.is_empty())
+}
+
+/// Returns whether there are fields that hardly any event has, which are kept out of the way of the others.
+#[inline]
+fn has_extras(event: &Event) -> bool {
+    event.retry().is_some() || event.comment_text().is_some()
+}
+
+#[cold]
+fn extras_len(event: &Event) -> usize {
+    let retry = event.retry().map_or(0, |time| RETRY.len() + millis(time).as_bytes().len() + 1);
+    let comment = event.comment_text().map_or(0, |comment| {
+        let comment = comment.as_bytes();
+        lines_len(COMMENT, comment, find_break(comment))
+    });
+    retry + comment
+}
+
+#[cold]
+fn write_extras<B: BufMut>(event: &Event, mut buffer: B) -> B {
+    if let Some(time) = event.retry() {
+        write_line(RETRY, millis(time).as_bytes(), &mut buffer);
+    }
+    if let Some(comment) = event.comment_text() {
+        let comment = comment.as_bytes();
+        buffer = write_lines(COMMENT, comment, find_break(comment), buffer);
+    }
+    buffer
+}
+
+fn millis(time: Duration) -> Digits {
+    Digits::new(whole_millis(time))
+}
+
+/// Returns a time in whole milliseconds, rounded up.
+pub(crate) fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[inline]
+fn line_len(name: &[u8], value: &str) -> usize {
+    name.len() + value.len() + 1
+}
+
+#[inline]
+pub(crate) fn write_line(name: &[u8], value: &[u8], buffer: &mut impl BufMut) {
+    buffer.put_slice(name);
+    buffer.put_slice(value);
+    buffer.put_u8(b'\n');
+}
+
+#[inline]
+fn lines_len(name: &[u8], text: &[u8], first_break: Option<usize>) -> usize {
+    let one_line = name.len() + text.len() + 1;
+    match first_break {
+        None => one_line,
+        Some(at) => {
+            let (breaks, bytes) = count_breaks(&text[at..]);
+            one_line - bytes + breaks * (name.len() + 1)
+        }
+    }
+}
+
+/// Writes each line of a text as a line of the same field.
+#[inline]
+fn write_lines<B: BufMut>(name: &[u8], text: &[u8], first_break: Option<usize>, mut buffer: B) -> B {
+    match first_break {
+        None => {
+            write_line(name, text, &mut buffer);
+            buffer
+        }
+        Some(at) => split_lines(name, text, at, buffer),
+    }
+}
+
+#[inline(never)]
+fn split_lines<B: BufMut>(name: &[u8], text: &[u8], first_break: usize, mut buffer: B) -> B {
+    let mut rest = text;
+    let mut next = Some(first_break);
+    while let Some(at) = next {
+        let (line, end) = rest.split_at(at);
+        write_line(name, line, &mut buffer);
+        rest = end.strip_prefix(b"\r\n").unwrap_or(&end[1..]);
+        next = memchr::memchr2(b'\r', b'\n', rest);
+    }
+    write_line(name, rest, &mut buffer);
+    buffer
+}
+
+/// Counts the line breaks, and their bytes: each CR LF is one break of two.
+fn count_breaks(text: &[u8]) -> (usize, usize) {
+    let (mut returns, mut pairs) = (0, 0);
+    for at in memchr::memchr_iter(b'\r', text) {
+        returns += 1;
+        pairs += usize::from(text[at..].starts_with(b"\r\n"));
+    }
+    let bytes = returns + memchr::memchr_iter(b'\n', text).count();
+    (bytes - pairs, bytes)
+}
+
+/// Returns where the first CR or LF is.
+#[inline]
+pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
+    if text.len() <= SHORT_TEXT && !has_low_byte(text) {
+        return None;
+    }
+    memchr::memchr2(b'\r', b'\n', text)
+}
+
+/// Returns whether a byte is below 16, as CR and LF are and hardly any other byte of a text.
+#[inline]
+fn has_low_byte(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk() else { return text.iter().any(|byte| *byte < 16) };
+    let mut rest = text;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        if word_has_low_byte(word) {
+            return true;
+        }
+        rest = after;
+    }
+    word_has_low_byte(last)
+}
+
+#[inline]
+fn word_has_low_byte(word: &[u8; 8]) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_ne_bytes(*word);
+    // Subtracting sets the highest bit of a byte that is too small, or was set in it anyway.
+    word.wrapping_sub(EACH * 16) & !word & (EACH * 0x80) != 0
 }
 
 /// A decimal number, written without an allocation.
@@ -152,16 +303,6 @@ impl Digits {
     }
 }
 
-/// An empty type says what no type says, so it is not written.
-fn written_type(event: &Event) -> Option<&str> {
-    event.event_type().map(|event_type| event_type.as_str()).filter(|event_type| !event_type.is_empty())
-}
-
-pub(crate) fn whole_millis(time: Duration) -> u64 {
-    let millis = time.as_nanos().div_ceil(1_000_000);
-    u64::try_from(millis).unwrap_or(u64::MAX)
-}
-
 /// Takes whole `data` lines for the text in them.
 #[cfg(feature = "tokio")]
 pub(crate) fn unwrap_lines(lines: &Bytes) -> Bytes {
@@ -176,51 +317,13 @@ pub(crate) fn unwrap_lines(lines: &Bytes) -> Bytes {
     }
 }
 
-pub(crate) fn write_line(name: &[u8], value: &[u8], buffer: &mut BytesMut) {
-    buffer.extend_from_slice(name);
-    buffer.extend_from_slice(value);
-    buffer.put_u8(b'\n');
-}
-
-fn write_lines(name: &[u8], text: &[u8], first_break: Option<usize>, buffer: &mut BytesMut) {
-    let mut rest = text;
-    let mut next = first_break;
-    while let Some(at) = next {
-        write_line(name, &rest[..at], buffer);
-        rest = &rest[at + break_len(&rest[at..])..];
-        next = find_break(rest);
-    }
-    write_line(name, rest, buffer);
-}
-
-fn lines_len(name: &[u8], text: &[u8], first_break: Option<usize>) -> usize {
-    let (breaks, break_bytes) = first_break.map_or((0, 0), |at| count_breaks(&text[at..]));
-    text.len() - break_bytes + (breaks + 1) * (name.len() + 1)
-}
-
-/// Counts the line breaks, and their bytes: each CR LF is one break of two.
-fn count_breaks(text: &[u8]) -> (usize, usize) {
-    let bytes = text.iter().filter(|byte| is_break(**byte)).count();
-    let pairs =
-        text.iter().zip(text.iter().skip(1)).filter(|(cr, lf)| **cr == b'\r' && **lf == b'\n').count();
-    (bytes - pairs, bytes)
-}
-
-/// Returns how long the line break at the start of `text` is.
-pub(crate) fn break_len(text: &[u8]) -> usize {
-    if text.starts_with(b"\r\n") { 2 } else { 1 }
-}
-
-pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
-    text.iter().position(|byte| is_break(*byte))
-}
-
-fn is_break(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n')
-}
-
 pub(crate) const ID: &[u8] = b"id: ";
 pub(crate) const EVENT: &[u8] = b"event: ";
 const RETRY: &[u8] = b"retry: ";
 pub(crate) const DATA: &[u8] = b"data: ";
 const COMMENT: &[u8] = b": ";
+
+/// Up to this length, an event is written into zeroed bytes.
+const SHORT_EVENT: usize = 512;
+/// Up to this length, a text is searched here, as a call of `memchr2` costs more than the search.
+const SHORT_TEXT: usize = 64;

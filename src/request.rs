@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use crate::event::EventId;
+use crate::{event::EventId, header_list::split_unquoted};
 
 /// The header with which a client says what it saw last (WHATWG HTML 9.2.4), in lower case.
 pub const LAST_EVENT_ID: &str = "last-event-id";
@@ -179,20 +179,6 @@ fn is_zero_weight(parameter: &[u8]) -> bool {
         },
         _ => false,
     }
-}
-
-/// Splits a list at a separator, but not within quotation marks.
-fn split_unquoted(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let (mut quoted, mut escaped) = (false, false);
-    list.split(move |byte| {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ => {}
-        }
-        *byte == separator && !quoted
-    })
 }
 
 /// Returns what all the values say, or if they disagree that it is no ID.

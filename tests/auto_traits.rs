@@ -1,6 +1,10 @@
 //! Which public types are `Send`, `Sync` and `Unpin`. It holds if it compiles.
 
-use ssekit::{Body, Event, EventId, KeepAlive, LastEventId};
+use futures_util::stream::Empty;
+use ssekit::{
+    Body, Decoder, Event, EventId, EventStream, EventStreamError, KeepAlive, LastEventId, ReceivedEvent,
+    decode::{Item, Items},
+};
 
 const fn send<T: Send>() {}
 const fn sync<T: Sync>() {}
@@ -16,7 +20,14 @@ const _: () = {
     send::<Body>();
     unpin::<Body>();
 
+    all::<Decoder>();
+    all::<Item<'static>>();
+    all::<ReceivedEvent>();
+    all::<EventStreamError<()>>();
+    send::<Items<'static, 'static>>();
+
     // An adaptor is what its parts are.
+    all::<EventStream<Empty<Result<&'static [u8], ()>>>>();
     all::<KeepAlive<(), ()>>();
     send::<KeepAlive<std::cell::Cell<()>, ()>>();
     sync::<KeepAlive<std::sync::MutexGuard<'static, ()>, ()>>();

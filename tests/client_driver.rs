@@ -1,8 +1,10 @@
 //! What `EventSource` makes of its parts: requests, bodies and timers, without sockets.
 #![cfg(all(feature = "http-body", feature = "tokio"))]
 
-#[path = "support/manual_clock.rs"]
-mod manual_clock;
+#[path = "support/counting_waker.rs"]
+mod counting_waker;
+#[path = "support/manual_timer.rs"]
+mod manual_timer;
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,24 +12,20 @@ use std::{
     future::{pending, ready},
     pin::pin,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    time::{Duration, Instant},
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
+use counting_waker::CountingWaker;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use http::{Method, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
-use manual_clock::{ManualClock, ManualTimer};
+use manual_timer::ManualTimer;
 use ssekit::{
     EventSource,
     client::{Change, Policy, ReadyState, Reason},
-    timer::Timer,
 };
 use tokio::sync::mpsc::{self, UnboundedSender};
 
@@ -119,7 +117,7 @@ fn nothing_happens_before_the_first_poll() {
         called.set(true);
         pending::<Answer<Full<Bytes>>>()
     };
-    let mut source = EventSource::with_timer(client, get(), ManualClock::new().timer());
+    let mut source = EventSource::with_timer(client, get(), ManualTimer::new());
     assert!(!called.get());
     assert!(source.next().now_or_never().is_none());
     assert!(called.get());
@@ -138,7 +136,7 @@ fn close_drops_the_response_under_way_and_the_stream_stays_ended() {
             answer
         }
     };
-    let mut source = EventSource::with_timer(client, get(), ManualClock::new().timer());
+    let mut source = EventSource::with_timer(client, get(), ManualTimer::new());
     assert!(source.next().now_or_never().is_none());
     assert_eq!(Rc::strong_count(&guard), 3);
     source.close();
@@ -161,52 +159,49 @@ fn one_poll_does_a_bounded_amount_of_work_and_asks_to_be_polled_again() {
         });
         ready(answer(StreamBody::new(comments)))
     };
-    let mut source = pin!(EventSource::with_timer(client, get(), ManualClock::new().timer()));
-    let wakes = Arc::new(Wakes::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let mut source = pin!(EventSource::with_timer(client, get(), ManualTimer::new()));
+    let (wakes, waker) = CountingWaker::new();
     let mut cx = Context::from_waker(&waker);
     assert!(matches!(source.as_mut().poll_next(&mut cx), Poll::Ready(Some(Ok(Change::Opened(_))))));
     assert!(source.as_mut().poll_next(&mut cx).is_pending());
     assert!((1..1_000).contains(&taken.get()), "{}", taken.get());
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert_eq!(wakes.take(), 1);
 }
 
 #[test]
 fn chunks_do_not_arm_the_timer_each() {
-    let arms = Rc::new(Cell::new(0));
-    let timer = CountingTimer { timer: ManualClock::new().timer(), arms: Rc::clone(&arms) };
+    let timer = ManualTimer::new();
     let (sender, body) = body();
     let mut body = Some(body);
     let client = move |_: Request<()>| ready(answer(body.take().unwrap()));
-    let mut source = EventSource::with_timer(client, get(), timer);
+    let mut source = EventSource::with_timer(client, get(), timer.clone());
     assert!(source.next().now_or_never().is_some(), "open");
     for _ in 0..100 {
         sender.send(":\n").unwrap();
         assert!(source.next().now_or_never().is_none());
     }
-    assert_eq!(arms.get(), 1);
+    assert_eq!(timer.counts().arms, 1);
 }
 
 #[test]
 fn the_timer_of_a_silence_gives_way_to_a_shorter_wait() {
-    let clock = ManualClock::new();
+    let timer = ManualTimer::new();
     let (sender, body) = body();
     let mut body = Some(body);
     let client = move |_: Request<()>| match body.take() {
         Some(body) => ready(answer(body)).left_future(),
         None => pending().right_future(),
     };
-    let mut source = EventSource::with_timer(client, get(), clock.timer());
+    let mut source = EventSource::with_timer(client, get(), timer.clone());
     assert!(matches!(source.next().now_or_never(), Some(Some(Ok(Change::Opened(_))))));
     assert!(source.next().now_or_never().is_none());
     drop(sender);
     let Some(Some(Ok(Change::Reconnecting { delay, .. }))) = source.next().now_or_never() else { panic!() };
     assert!(source.next().now_or_never().is_none());
-    let wakes = Arc::new(Wakes::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let (wakes, waker) = CountingWaker::new();
     assert!(source.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
-    clock.advance(delay);
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    timer.advance(delay);
+    assert_eq!(wakes.take(), 1);
 }
 
 #[test]
@@ -221,41 +216,11 @@ fn trailers_and_empty_frames_are_no_events() {
     };
     let client =
         move |_: Request<()>| ready(answer(StreamBody::new(stream::iter(frames().map(Ok::<_, Infallible>)))));
-    let mut source = EventSource::with_timer(client, get(), ManualClock::new().timer());
+    let mut source = EventSource::with_timer(client, get(), ManualTimer::new());
     let mut next = || source.next().now_or_never().unwrap().unwrap().unwrap();
     assert!(matches!(next(), Change::Opened(_)));
     assert!(matches!(next(), Change::Event(event) if event.data() == "a"));
     assert!(matches!(next(), Change::Reconnecting { reason: Reason::Ended, .. }));
-}
-
-/// A timer that counts how often it is armed.
-struct CountingTimer {
-    timer: ManualTimer,
-    arms: Rc<Cell<usize>>,
-}
-
-impl Timer for CountingTimer {
-    fn now(&self) -> Instant {
-        self.timer.now()
-    }
-
-    fn arm(&mut self, delay: Duration) {
-        self.arms.set(self.arms.get() + 1);
-        self.timer.arm(delay);
-    }
-
-    fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.poll_elapsed(cx)
-    }
-}
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// Makes a body of what is sent.

@@ -5,6 +5,8 @@
 
 #[path = "support/manual_clock.rs"]
 mod manual_clock;
+#[path = "support/raw_connection.rs"]
+mod raw_connection;
 #[path = "support/raw_server.rs"]
 mod raw_server;
 
@@ -16,7 +18,8 @@ use http::Request;
 use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use manual_clock::{ManualClock, ManualTimer};
-use raw_server::{OK, RawServer};
+use raw_connection::OK;
+use raw_server::RawServer;
 use ssekit::{
     EventSource,
     client::{Change, Connect, EventSourceError, Policy, ReadyState, Reason},

@@ -215,9 +215,11 @@ fn content_types_are_accepted_as_a_browser_does() {
         "text/event-stream, ",
         "text/event-stream, */*",
         "text/event-stream, nonsense",
+        "text/event-stream, /plain",
+        "text/event-stream, text/",
         // A comma in quotes separates nothing.
-        r#"text/event-stream; a="b, text/plain""#,
-        r#"text/event-stream; a="\", text/plain""#,
+        r#"text/event-stream; a="b, text/plain;""#,
+        r#"text/event-stream; a="\", text/plain;""#,
     ];
     let given_up = [
         "",
@@ -233,7 +235,7 @@ fn content_types_are_accepted_as_a_browser_does() {
         "text/event-stream foo",
         "/event-stream",
         "text/",
-        r#"text/plain; a="b, text/event-stream""#,
+        r#"text/plain; a="b, text/event-stream;""#,
     ];
     let first_told = |headers: &[(&str, &str)]| simulate([Answer::head(200, headers)]).told()[0].to_owned();
     for value in accepted {

@@ -141,10 +141,3 @@ fn last_event_id_can_be_given() {
         ["message|1|41", "message|2|42"]
     );
 }
-
-#[test]
-fn is_send_sync_and_unpin() {
-    fn check<T: Send + Sync + Unpin + 'static>() {}
-    check::<Decoder>();
-    check::<Item<'static>>();
-}

@@ -317,10 +317,10 @@ fn a_position_is_never_ahead_of_what_was_given() {
         }
         timer.advance(SECOND);
     }
-    let at = seen.iter().position(|block| block.id.as_deref() == Some(kept.as_str())).unwrap();
-    let before = &seen[..at];
-    assert!(before.iter().all(|block| ids.iter().any(|id| block.id.as_deref() == Some(id.as_str()))));
-    assert!(seen[at].data.is_some());
+    let at = seen.iter().position(|block| block.data.as_deref() == Some("kept")).unwrap();
+    let is_one_of_them = |block: &Block| ids.iter().any(|id| block.id.as_deref() == Some(id.as_str()));
+    assert!(at > 0 && seen[..at].iter().all(is_one_of_them));
+    assert_eq!(seen[at].id.as_deref(), Some(kept.as_str()));
 }
 
 #[test]

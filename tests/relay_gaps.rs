@@ -282,5 +282,5 @@ async fn a_node_that_has_not_read_the_log_yet_sends_clients_away_for_a_while() {
     let waiting = relay.clone();
     let waiting = tokio::spawn(async move { waiting.subscribe(["a"]).await });
     log.set_unreachable(false);
-    waiting.await.unwrap().unwrap();
+    drop(waiting.await.unwrap().unwrap());
 }

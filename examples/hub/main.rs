@@ -9,6 +9,7 @@
 //! Cut the connection and come back with `-H 'Last-Event-ID: …'`: nothing is missing and nothing comes twice. The page
 //! at `/` does the same with a button.
 
+mod faults;
 mod query;
 mod routes;
 mod serve;
@@ -17,10 +18,7 @@ use std::{error::Error, net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use ssekit::{Bounds, Hub};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A hub that publishes server-sent events and lets clients resume.
 #[derive(Debug, Parser)]
@@ -54,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Hub::builder(bounds).with_max_bytes(options.replay_bytes).with_retry(Duration::from_secs(1)).build();
     let routes = routes::router(hub.clone(), options.heartbeat);
 
-    let listener = TcpListener::bind(options.listen).await?;
+    let listener = serve::listen(options.listen)?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     println!("listening on http://{}", listener.local_addr()?);
     serve::until(listener, routes, hub, async move {

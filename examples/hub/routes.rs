@@ -7,35 +7,39 @@ use std::{
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, RawQuery, State},
-    http::{HeaderMap, Response, StatusCode},
+    body::{Body, Bytes, HttpBody},
+    extract::{RawQuery, State},
+    http::{HeaderMap, Response, StatusCode, header},
     response::{Html, IntoResponse},
-    routing::get,
+    routing::{get, post},
 };
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use serde_json::json;
 use ssekit::{
     Event, EventType, Hub, Text,
     hub::{PublishError, Start},
 };
+use tokio::time::timeout;
 
-use crate::query::Query;
+use crate::{faults::Faults, query::Query};
 
 /// What all requests share.
 #[derive(Debug)]
 struct Service {
     hub: Hub,
     heartbeat: Duration,
+    faults: Faults,
     started: Instant,
 }
 
 pub(crate) fn router(hub: Hub, heartbeat: Duration) -> Router {
-    let service = Arc::new(Service { hub, heartbeat, started: Instant::now() });
+    let service = Arc::new(Service { hub, heartbeat, faults: Faults::new(), started: Instant::now() });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
         .route("/stats", get(stats))
-        .layer(DefaultBodyLimit::max(MAX_EVENT))
+        .route("/faults", post(fault))
         .with_state(service)
 }
 
@@ -53,22 +57,32 @@ async fn subscribe(
     let start = if query.from_oldest { Start::Oldest } else { Start::Now };
     let subscription = service.hub.subscription(&query.topics).with_start(start).resume(last_event_id);
     Ok(match subscription {
-        Ok(events) => ssekit::response(events.keep_alive(service.heartbeat)),
+        Ok(events) => {
+            let events = events.keep_alive(service.heartbeat);
+            match query.client {
+                Some(client) => ssekit::response(service.faults.apply(client, events)),
+                None => ssekit::response(events),
+            }
+        }
         Err(refusal) => refusal.response(),
     })
 }
 
 async fn publish(
     State(service): State<Arc<Service>>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
-    body: Bytes,
+    body: Body,
 ) -> Result<impl IntoResponse, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
-    let mut event = Event::new(Text::try_from(body).map_err(bad_request)?);
+    let topic = query.topic().map_err(bad_request)?;
+    let data = timeout(READ_TIMEOUT, read(&headers, body))
+        .await
+        .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the data does not come".to_owned()))??;
+    let mut event = Event::new(Text::try_from(data).map_err(bad_request)?);
     if let Some(event_type) = &query.event_type {
         event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
     }
-    let topic = query.topic().map_err(bad_request)?;
     let id = service.hub.publish(topic, event).map_err(|error| {
         let status = match error {
             PublishError::Finished => StatusCode::CONFLICT,
@@ -81,12 +95,45 @@ async fn publish(
     Ok((StatusCode::CREATED, Json(json!({ "id": id.as_str() }))))
 }
 
+/// Reads the data of an event, unless there is too much of it.
+///
+/// What is too much is read as well, up to a point, and dropped: a client that is still sending when the connection
+/// is closed may never see the answer. One that waits for `100 Continue` is answered before it sends.
+async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refused> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("more than {MAX_DATA} bytes"));
+    if headers.contains_key(header::EXPECT) && body.size_hint().lower() > MAX_DATA as u64 {
+        return Err(too_large());
+    }
+    let (mut data, mut len) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(bad_request)?.into_data() else { continue };
+        len += chunk.len();
+        if len <= MAX_DATA {
+            data.extend_from_slice(&chunk);
+        } else if len > MAX_DROPPED {
+            break;
+        }
+    }
+    if len <= MAX_DATA { Ok(data.freeze()) } else { Err(too_large()) }
+}
+
 async fn finish(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
     service.hub.finish(query.topic().map_err(bad_request)?);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a fault happen to the streams that were opened with `client=` this name.
+async fn fault(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    let client = query.client.ok_or_else(|| bad_request("no `client`"))?;
+    service.faults.call(&client, query.fault.ok_or_else(|| bad_request("no `fault`"))?);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -113,4 +160,6 @@ fn bad_request(error: impl ToString) -> Refused {
     (StatusCode::BAD_REQUEST, error.to_string())
 }
 
-const MAX_EVENT: usize = 1 << 20;
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_DATA: usize = 1 << 20;
+const MAX_DROPPED: usize = 16 << 20;

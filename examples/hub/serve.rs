@@ -1,6 +1,6 @@
 //! Connections: bounded buffers, a limit on stalled readers, and an end in bounded time.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use hyper_util::{
@@ -9,8 +9,17 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use ssekit::{Hub, hub::Close};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
+
+/// Listens for connections, each with a bounded send buffer.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop` is ready, then closes the hub and waits for its clients, but not for long.
 pub(crate) async fn until(listener: TcpListener, routes: Router, hub: Hub, stop: impl Future<Output = ()>) {
@@ -44,18 +53,24 @@ fn serve(socket: TcpStream, routes: &Router, connections: &GracefulShutdown) {
     socket.set_write_timeout(Some(WRITE_TIMEOUT));
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).max_buf_size(MAX_BUFFER);
-    server.http2().timer(TokioTimer::new()).max_send_buf_size(MAX_BUFFER);
+    server.http2().timer(TokioTimer::new()).max_send_buf_size(MAX_BUFFER).max_header_list_size(MAX_HEADERS);
     let service = TowerToHyperService::new(routes.clone());
     let connection = server.serve_connection(TokioIo::new(Box::pin(socket)), service).into_owned();
     tokio::spawn(connections.watch(connection));
 }
 
-/// hyper would take up to 400 KB a connection from a subscription whose reader has stalled.
-const MAX_BUFFER: usize = 16 * 1024;
+/// hyper would take up to 400 KB a connection from a subscription whose reader has stalled. It bounds the head of a
+/// request by the same number, so there is room for whatever a client may take for an event ID, and for the longest
+/// URL, to be refused by what they are.
+const MAX_BUFFER: usize = 128 * 1024;
+const MAX_HEADERS: u32 = 128 * 1024;
+/// The kernel would take up to 4 MB a connection from a subscription whose reader has stalled.
+const SEND_BUFFER: u32 = 128 * 1024;
+const BACKLOG: u32 = 4096;
 /// A reader that takes nothing for so long is cut; it can resume.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const LEAST_RETRY: Duration = Duration::from_millis(500);
 const RETRY_SPREAD: Duration = Duration::from_secs(4);
 const DRAIN: Duration = Duration::from_secs(2);
-const GRACE: Duration = Duration::from_secs(4);
+const GRACE: Duration = Duration::from_secs(3);

@@ -1,35 +1,17 @@
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
+use crate::header_list::split_unquoted;
+
 /// Tells whether a response's content type is that of an event stream, as Fetch's "extract a MIME type" reads it.
 ///
 /// Of several values the last valid one counts; parameters do not matter.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     let lines: Vec<&[u8]> = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes).collect();
     let value = lines.join(&b", "[..]);
-    let mut essences = split_at_commas(&value).filter_map(essence).filter(|essence| *essence != ANY);
-    essences.next_back().is_some_and(|(kind, subtype)| {
+    let essences = split_unquoted(&value, b',').filter_map(essence).filter(|essence| *essence != ANY);
+    essences.last().is_some_and(|(kind, subtype)| {
         kind.eq_ignore_ascii_case(b"text") && subtype.eq_ignore_ascii_case(b"event-stream")
     })
-}
-
-/// Splits at the commas outside quoted strings.
-fn split_at_commas(value: &[u8]) -> std::vec::IntoIter<&[u8]> {
-    let mut parts = Vec::new();
-    let (mut start, mut quoted, mut escaped) = (0, false, false);
-    for (at, &byte) in value.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' if !quoted => {
-                parts.push(&value[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&value[start..]);
-    parts.into_iter()
 }
 
 /// Returns the type and subtype of a MIME type, or `None` if it is not one.

@@ -15,11 +15,10 @@ use http_body::Body;
 
 use super::{
     Change, Command, Connect, EventSourceError, Machine, MakeRequest, Policy, ReadyState, TransportError,
-    machine::LAST_EVENT_ID, random::random_seed,
 };
 #[cfg(feature = "tokio")]
 use crate::timer::TokioTimer;
-use crate::{decode::Limits, timer::Timer};
+use crate::{LAST_EVENT_ID, decode::Limits, random::seed, timer::Timer};
 
 /// A client that reads an event stream and comes back to it: a `Stream` of [`Change`]s.
 ///
@@ -29,7 +28,8 @@ use crate::{decode::Limits, timer::Timer};
 /// - with an [`EventSourceError`] and then `None` when the connection failed for good,
 /// - with `None` when the server answered 204, or after [`close`](Self::close).
 ///
-/// Nothing happens unless it is polled. Dropping it, and `close`, drop the request or the response's body at once,
+/// Nothing happens unless it is polled, and nothing is lost if it is not for a while: waiting for the next change
+/// can be one branch of a `select!`. Dropping it, and `close`, drop the request or the response's body at once,
 /// which closes the socket in every client that ties the two together (hyper and reqwest do). It is always
 /// `Unpin`, and `Send` where its parts are; it allocates twice for each connection and once for each event.
 ///
@@ -115,7 +115,7 @@ where
     ///
     /// `request` is a [`Request`](http::Request), or a closure that makes one for each attempt.
     pub fn with_timer(connect: C, request: R, timer: T) -> Self {
-        let machine = Machine::new(random_seed());
+        let machine = Machine::new(seed());
         Self { connect, request, timer, armed: None, machine, connection: Connection::None }
     }
 

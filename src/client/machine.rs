@@ -5,16 +5,17 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderValue,
     header::{ACCEPT, CACHE_CONTROL},
     response::Parts,
 };
 
-use super::{
-    Change, EventSourceError, Policy, ReadyState, Reason, TransportError, outcome::Outcome,
+use super::{Change, EventSourceError, Policy, ReadyState, Reason, TransportError, outcome::Outcome};
+use crate::{
+    LAST_EVENT_ID,
+    decode::{Decoder, Item, Limits},
     random::SplitMix64,
 };
-use crate::decode::{Decoder, Item, Limits};
 
 /// The processing model of an event source (9.2.3) without I/O, clock or randomness of its own.
 ///
@@ -290,8 +291,8 @@ impl Machine {
     /// Makes the headers of a request (9.2.3, 9.2.4).
     fn connect(&mut self) -> Command {
         let mut headers = HeaderMap::with_capacity(3);
-        headers.insert(ACCEPT, EVENT_STREAM);
-        headers.insert(CACHE_CONTROL, NO_CACHE);
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let id = self.decoder.last_event_id();
         if id.is_empty() {
             return Command::Connect(headers);
@@ -376,7 +377,3 @@ fn header_value(id: &str) -> Option<HeaderValue> {
     }
     HeaderValue::from_bytes(id.as_bytes()).ok()
 }
-
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

@@ -49,7 +49,6 @@ pub(crate) mod event_source;
 mod machine;
 mod outcome;
 mod policy;
-mod random;
 mod retry_after;
 
 #[cfg(feature = "http-body")]

@@ -71,6 +71,7 @@ impl Policy {
     /// Sets the reconnection time until the server sets another one with `retry`. Default: 3 s.
     ///
     /// It is held within the [bounds](Self::with_reconnection_time_bounds).
+    #[must_use]
     pub const fn with_reconnection_time(mut self, time: Duration) -> Self {
         self.reconnection_time = time;
         self
@@ -79,6 +80,7 @@ impl Policy {
     /// Sets the bounds that a reconnection time is held within, whoever set it. Default: 100 ms to 5 min.
     ///
     /// If `min` is above `max`, `max` holds.
+    #[must_use]
     pub const fn with_reconnection_time_bounds(mut self, min: Duration, max: Duration) -> Self {
         self.min_reconnection_time = min;
         self.max_reconnection_time = max;
@@ -90,6 +92,7 @@ impl Policy {
     ///
     /// The window is what keeps the clients of a restarted server from coming back all at once. Two zeros turn
     /// it off.
+    #[must_use]
     pub const fn with_backoff(mut self, first: Duration, max: Duration) -> Self {
         self.first_backoff = first;
         self.max_backoff = max;
@@ -98,6 +101,7 @@ impl Policy {
 
     /// Sets how long a connection has to stay open for the backoff and the count of attempts to start anew.
     /// Default: 30 s.
+    #[must_use]
     pub const fn with_sustained_uptime(mut self, uptime: Duration) -> Self {
         self.sustained_uptime = uptime;
         self
@@ -105,12 +109,14 @@ impl Policy {
 
     /// Sets how many reconnections in a row are attempted before the client gives up. Default: `None`, no
     /// limit; `Some(0)` never reconnects.
+    #[must_use]
     pub const fn with_max_attempts(mut self, attempts: Option<u32>) -> Self {
         self.max_attempts = attempts;
         self
     }
 
     /// Sets how long to wait for a response's status and headers. Default: 30 s; `None` waits for ever.
+    #[must_use]
     pub const fn with_connect_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.connect_timeout = timeout;
         self
@@ -120,6 +126,7 @@ impl Policy {
     ///
     /// Comments are bytes, so a server's keep-alives count as life. Choose at least twice the interval at which
     /// the server sends them. Time that the application spends on an event is not counted.
+    #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
@@ -127,6 +134,7 @@ impl Policy {
 
     /// Sets the longest `Retry-After` that is honoured; a longer one counts as this long. Default: 1 h; zero
     /// ignores the header.
+    #[must_use]
     pub const fn with_max_retry_after(mut self, max: Duration) -> Self {
         self.max_retry_after = max;
         self
@@ -136,6 +144,7 @@ impl Policy {
     /// Default: 408, 425, 429, 500, 502, 503 and 504.
     ///
     /// 200 and 204 keep their meaning even if named here.
+    #[must_use]
     pub fn with_temporary_statuses(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
         self.temporary = statuses.into_iter().collect();
         self

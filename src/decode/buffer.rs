@@ -13,23 +13,38 @@ impl Buffer {
         if bytes.len() > self.bytes.capacity() - self.bytes.len() {
             self.grow(bytes.len(), max);
         }
+        #[cfg(test)]
+        super::tests::count_copies(bytes.len());
         self.bytes.extend_from_slice(bytes);
     }
 
     #[cold]
     fn grow(&mut self, additional: usize, max: usize) {
+        #[cfg(test)]
+        super::tests::count_copies(self.bytes.len());
         let needed = self.bytes.len().saturating_add(additional);
         let doubled = self.bytes.capacity().saturating_mul(2).max(MIN_CAPACITY);
         self.bytes.reserve_exact(doubled.min(max).max(needed) - self.bytes.len());
     }
 
-    /// Empties it, and keeps its memory for the next event unless that is much more than this one needed.
-    #[inline]
+    /// Empties it, and gives back its memory if that is much.
     pub(super) fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_CAPACITY && self.bytes.len() < self.bytes.capacity() / 4 {
+        if self.is_large() {
             self.bytes = Vec::new();
         }
         self.bytes.clear();
+    }
+
+    /// Empties it, and gives back its memory if that is much more than was needed this time.
+    pub(super) fn clear_for_more(&mut self) {
+        if self.bytes.len() < self.bytes.capacity() / 4 {
+            self.clear();
+        }
+        self.bytes.clear();
+    }
+
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes.capacity() > KEPT_CAPACITY
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -39,5 +54,5 @@ impl Buffer {
 
 const MIN_CAPACITY: usize = 64;
 
-/// What a buffer may own however little the last event needed.
-const KEPT_CAPACITY: usize = 16 * 1024;
+/// What a buffer may own however little is in it.
+pub(super) const KEPT_CAPACITY: usize = 16 * 1024;

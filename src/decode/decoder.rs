@@ -1,4 +1,4 @@
-use std::{mem, time::Duration};
+use std::{fmt, mem, time::Duration};
 
 use super::{
     Items, Limits,
@@ -35,7 +35,7 @@ use super::{
 /// assert_eq!(events[0].data(), "hello");
 /// assert_eq!(decoder.last_event_id(), "7");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Decoder {
     pub(super) limits: Limits,
     pub(super) reconnection_time: Option<Duration>,
@@ -47,8 +47,8 @@ pub struct Decoder {
     pub(super) event: OpenEvent,
     pub(super) line: OpenLine,
     pub(super) lossy: Lossy,
-    /// An item that was returned may be in a buffer, which is emptied when decoding goes on.
-    pub(super) is_lent: bool,
+    /// The item that was returned last may be in a buffer, to be emptied when decoding goes on.
+    pub(super) lent: bool,
 }
 
 /// The texts of an item that were not UTF-8, decoded.
@@ -56,7 +56,6 @@ pub struct Decoder {
 pub(super) struct Lossy {
     pub(super) data: String,
     pub(super) event_type: String,
-    pub(super) id: String,
 }
 
 impl Decoder {
@@ -157,17 +156,33 @@ impl Decoder {
     }
 
     /// Empties the buffers that the item returned last may be in, before decoding goes on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn forget_lent(&mut self) {
-        if mem::take(&mut self.is_lent) {
-            self.lossy = Lossy::default();
-            if !self.line.is_open() {
-                self.line.clear();
-            }
-            if !self.event.is_open() {
-                self.event.clear();
-            }
+        if self.lent {
+            self.clear_lent();
         }
+    }
+
+    #[inline(never)]
+    fn clear_lent(&mut self) {
+        self.lent = false;
+        self.lossy = Lossy::default();
+        if !self.line.is_open() {
+            self.line.clear();
+        }
+        if !self.event.is_open() {
+            self.event.clear();
+        }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("limits", &self.limits)
+            .field("last_event_id", &self.last_event_id)
+            .field("reconnection_time", &self.reconnection_time)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{LimitExceeded, ReceivedEvent};
+use super::{LimitExceeded, ReceivedEvent, received_event::DEFAULT_EVENT_TYPE};
 
 /// What a [`Decoder`](super::Decoder) found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,10 @@ pub struct EventRef<'a> {
 }
 
 impl<'a> EventRef<'a> {
-    pub(super) const fn new(event_type: &'a str, data: &'a str, last_event_id: &'a str) -> Self {
+    /// An empty `event_type` is the default one.
+    #[inline(always)]
+    pub(super) fn new(event_type: &'a str, data: &'a str, last_event_id: &'a str) -> Self {
+        let event_type = if event_type.is_empty() { DEFAULT_EVENT_TYPE } else { event_type };
         Self { event_type, data, last_event_id }
     }
 
@@ -48,6 +51,20 @@ impl<'a> EventRef<'a> {
     }
 
     /// Copies the event, with one heap allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::decode::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"event: greeting\ndata: hello\n\n"[..];
+    /// let mut items = decoder.decode(&mut chunk);
+    /// let Some(Item::Event(event)) = items.next() else { panic!("there is an event") };
+    /// let kept = event.to_owned();
+    /// drop(decoder);
+    /// assert_eq!((kept.event_type(), kept.data()), ("greeting", "hello"));
+    /// ```
     pub fn to_owned(&self) -> ReceivedEvent {
         ReceivedEvent::new(self.event_type, self.data, self.last_event_id)
     }

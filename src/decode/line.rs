@@ -1,59 +1,68 @@
-use std::{ops::Range, time::Duration};
+use std::time::Duration;
 
-/// A line that is not blank, interpreted as far as one line can be (9.2.6). Ranges are within the line.
+/// What a line is; where it is a field, with the offset of its value in the line (9.2.6).
+#[derive(Clone, Copy)]
 pub(super) enum Line {
-    Comment(Range<usize>),
-    Data(Range<usize>),
-    EventType(Range<usize>),
-    Id(Range<usize>),
-    Retry(Duration),
+    Blank,
+    Comment,
+    Data(usize),
+    EventType(usize),
+    Id(usize),
+    Retry(usize),
+    /// A field whose name is unknown, or an ID with NUL in it.
     Ignored,
 }
 
 impl Line {
-    /// Interprets `line`, which has no line end in it and is not empty.
-    #[inline]
-    pub(super) fn parse(line: &[u8]) -> Self {
-        if let Some(value) = value_range(line, b"data:") {
-            return Self::Data(value);
+    /// Tells what `line` is, which is without its line end.
+    #[inline(always)]
+    pub(super) fn of(line: &[u8]) -> Self {
+        // The most frequent first.
+        if let Some(value) = value_start(line, b"data:") {
+            Self::Data(value)
+        } else if line.is_empty() {
+            Self::Blank
+        } else if let Some(value) = value_start(line, b"event:") {
+            Self::EventType(value)
+        } else if let Some(value) = value_start(line, b"id:") {
+            Self::id(line, value)
+        } else {
+            Self::of_rare(line)
         }
-        if let Some(value) = value_range(line, b"id:") {
-            return if line[value.clone()].contains(&0) { Self::Ignored } else { Self::Id(value) };
-        }
-        if let Some(value) = value_range(line, b"event:") {
-            return Self::EventType(value);
-        }
-        if let Some(value) = value_range(line, b"retry:") {
-            return reconnection_time(&line[value]).map_or(Self::Ignored, Self::Retry);
-        }
+    }
+
+    #[inline(always)]
+    fn id(line: &[u8], value: usize) -> Self {
+        if line[value..].contains(&0) { Self::Ignored } else { Self::Id(value) }
+    }
+
+    #[cold]
+    fn of_rare(line: &[u8]) -> Self {
         match line {
-            [b':', ..] => Self::Comment(1..line.len()),
-            b"data" => Self::Data(4..4),
-            b"id" => Self::Id(2..2),
-            b"event" => Self::EventType(5..5),
-            _ => Self::Ignored,
+            [b':', ..] => Self::Comment,
+            b"data" => Self::Data(4),
+            b"event" => Self::EventType(5),
+            b"id" => Self::Id(2),
+            _ => value_start(line, b"retry:").map_or(Self::Ignored, Self::Retry),
         }
     }
 }
 
-/// Returns what a line has so far of a `data` field's value, once it is clear that it has one and where it begins.
-pub(super) fn open_data_value(line: &[u8]) -> Option<&[u8]> {
-    match line.strip_prefix(b"data:")? {
-        [] => None,
-        [b' ', value @ ..] | value => Some(value),
-    }
-}
-
-/// Returns where the field's value is in a line that begins with `name`, the colon included.
-#[inline]
-fn value_range(line: &[u8], name: &[u8]) -> Option<Range<usize>> {
+/// Returns where the value begins in a line that begins with `name`, the colon included.
+#[inline(always)]
+fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
     let value = line.strip_prefix(name)?;
-    let start = name.len() + usize::from(value.first() == Some(&b' '));
-    Some(start..line.len())
+    Some(name.len() + usize::from(value.first() == Some(&b' ')))
 }
 
-/// Reads ASCII digits as milliseconds; more than fit are as many as fit.
-fn reconnection_time(value: &[u8]) -> Option<Duration> {
+/// Returns what a line has so far of a `data` field's value, once it is clear where that begins.
+pub(super) fn open_data_value(line: &[u8]) -> Option<&[u8]> {
+    let start = value_start(line, b"data:")?;
+    line.get(start..).filter(|_| line.len() > b"data:".len())
+}
+
+/// Reads a value that consists of ASCII digits as milliseconds; `u64::MAX` of them if it says more.
+pub(super) fn reconnection_time(value: &[u8]) -> Option<Duration> {
     if value.is_empty() {
         return None;
     }

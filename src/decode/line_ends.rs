@@ -4,7 +4,7 @@
 ///
 /// A block of 64 bytes becomes a mask with a bit for each byte, so that short lines cost one scan of a block and
 /// not one each. Each byte is looked at once.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LineEnds {
     /// The line ends that are still to come in the block at `block`.
     mask: u64,
@@ -17,7 +17,7 @@ impl LineEnds {
     /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
     #[inline]
     pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
-        if self.mask == 0 && !self.find_block(input) {
+        if self.mask == 0 && (self.ahead >= input.len() || !self.find_block(input)) {
             return None;
         }
         let position = self.block + self.mask.trailing_zeros() as usize;
@@ -28,6 +28,8 @@ impl LineEnds {
     /// Goes on to the next block with a line end in it.
     fn find_block(&mut self, input: &[u8]) -> bool {
         while let Some(rest) = input.get(self.ahead..).filter(|rest| !rest.is_empty()) {
+            #[cfg(test)]
+            super::tests::count_visits(rest.len().min(BLOCK));
             self.block = self.ahead;
             self.ahead += BLOCK;
             self.mask = match rest.first_chunk() {

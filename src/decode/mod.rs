@@ -24,3 +24,75 @@ pub use self::{
     limits::{LimitExceeded, LimitKind, Limits},
     received_event::ReceivedEvent,
 };
+
+/// Time is linear however the bytes are cut, which is shown by counting and not by a clock.
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{Decoder, Item};
+
+    thread_local! {
+        static VISITS: Cell<usize> = const { Cell::new(0) };
+        static COPIES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Counts bytes that are looked at, for line ends or for UTF-8.
+    pub(super) fn count_visits(bytes: usize) {
+        VISITS.set(VISITS.get() + bytes);
+    }
+
+    /// Counts bytes that are copied to a buffer, or with a buffer that grows.
+    pub(super) fn count_copies(bytes: usize) {
+        COPIES.set(COPIES.get() + bytes);
+    }
+
+    /// Decodes `stream` in pieces, one item from each `Items` if `one_by_one`; returns the visits and the copies.
+    fn work(stream: &[u8], size: usize, one_by_one: bool) -> (usize, usize) {
+        VISITS.set(0);
+        COPIES.set(0);
+        let mut decoder = Decoder::new();
+        let mut events = 0;
+        for mut piece in stream.chunks(size) {
+            while !piece.is_empty() {
+                let mut items = decoder.decode(&mut piece);
+                while let Some(item) = items.next() {
+                    events += usize::from(matches!(item, Item::Event(_)));
+                    if one_by_one {
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(events > 0);
+        (VISITS.get(), COPIES.get())
+    }
+
+    #[test]
+    fn work_is_linear_whatever_the_pieces() {
+        let streams = [
+            ["data: ", &"€".repeat((4 << 20) / 3), "\n\n"].concat().into_bytes(),
+            ["data\n".repeat(1_000_000).as_str(), "\n"].concat().into_bytes(),
+            ["data: 0123456789\r\n".repeat(10_000).as_str(), "\r\n"].concat().repeat(4).into_bytes(),
+            "id: 1\nevent: a\ndata: 0123456789\n\n".repeat(10_000).into_bytes(),
+            b"data: 0123456789\n\ndata: \xFF\n\n".repeat(10_000),
+        ];
+        for stream in streams {
+            let begin = stream[..16].escape_ascii().to_string();
+            let (whole, _) = work(&stream, stream.len(), false);
+            for size in [16 * 1024, 1024, 16] {
+                let (visits, copies) = work(&stream, size, false);
+                assert!(
+                    visits * 2 <= whole * 3,
+                    "{begin}… in {size}s: {visits} visits, {whole} in one piece"
+                );
+                assert!(copies <= 3 * stream.len(), "{begin}… in {size}s: {copies} copies");
+            }
+            for size in [stream.len(), 1024, 16] {
+                let (visits, _) = work(&stream, size, true);
+                // A block of 64 bytes that several events share is looked at for each of them.
+                assert!(visits <= 8 * stream.len(), "{begin}… one by one, in {size}s: {visits} visits");
+            }
+        }
+    }
+}

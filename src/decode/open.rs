@@ -18,8 +18,10 @@ pub(super) struct OpenEvent {
     pub(super) has_id: bool,
     /// How many bytes it has taken on the wire.
     bytes: usize,
-    /// It went over a limit: it will not be dispatched, and only its `id` counts.
+    /// It went over a limit: it will not be dispatched, and its data is not kept.
     over: bool,
+    /// Some of the buffers may have something in them, or own much memory.
+    pub(super) uses_buffers: bool,
 }
 
 /// What the limits say to a line.
@@ -32,32 +34,51 @@ pub(super) enum Admission {
 }
 
 impl OpenEvent {
-    /// Counts a line that has ended.
-    #[inline]
-    pub(super) fn admit_line(&mut self, line_bytes: usize, limits: &Limits) -> Admission {
-        let bytes = self.bytes.saturating_add(line_bytes + 1);
-        if line_bytes > limits.max_line_bytes() || bytes > limits.max_event_bytes() || self.over {
-            return self.judge(line_bytes, line_bytes + 1, limits);
+    /// Returns how many bytes may come, line ends included, before a line has to be checked.
+    #[inline(always)]
+    pub(super) fn room(&self, limits: &Limits) -> usize {
+        if self.over {
+            return 0;
         }
-        self.bytes = bytes;
-        Admission::Admitted
+        let event_left = limits.max_event_bytes().saturating_sub(self.bytes);
+        limits.max_line_bytes().min(event_left)
     }
 
-    /// Looks at what there is of a line that has not ended.
+    /// Counts bytes whose lines need no check.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Checks and counts a line that has ended.
+    pub(super) fn admit_line(&mut self, line_bytes: usize, limits: &Limits) -> Admission {
+        let wire_bytes = line_bytes.saturating_add(1);
+        let admission = self.judge(line_bytes, wire_bytes, limits);
+        self.count(wire_bytes);
+        admission
+    }
+
+    /// Checks what there is of a line that has not ended.
     pub(super) fn admit_open_line(&mut self, line_bytes: usize, limits: &Limits) -> Admission {
         self.judge(line_bytes, line_bytes, limits)
     }
 
     /// Counts the LF of a CR LF, if the CR ended a line of this event and not the event before.
-    #[inline]
     pub(super) fn count_lf(&mut self) {
-        if self.bytes > 0 {
-            self.bytes = self.bytes.saturating_add(1);
+        if self.is_open() {
+            self.count(1);
         }
     }
 
-    #[cold]
+    #[inline(always)]
     fn judge(&mut self, line_bytes: usize, wire_bytes: usize, limits: &Limits) -> Admission {
+        if wire_bytes <= self.room(limits) {
+            return Admission::Admitted;
+        }
+        self.judge_exactly(line_bytes, wire_bytes, limits)
+    }
+
+    #[cold]
+    fn judge_exactly(&mut self, line_bytes: usize, wire_bytes: usize, limits: &Limits) -> Admission {
         let (max_line, max_event) = (limits.max_line_bytes(), limits.max_event_bytes());
         if self.over {
             return if line_bytes > max_line.min(max_event) {
@@ -77,62 +98,75 @@ impl OpenEvent {
         }
     }
 
-    /// Counts a `data` field.
-    #[inline]
-    pub(super) fn begin_data_line(&mut self) {
-        self.data_lines = self.data_lines.saturating_add(1);
+    /// Counts a `data` field that has ended if it is the first one.
+    #[inline(always)]
+    pub(super) fn count_first_data_line(&mut self, limits: &Limits) -> bool {
+        let is_first = self.data_lines == 0 && limits.max_data_lines() > 0;
+        if is_first {
+            self.data_lines = 1;
+        }
+        is_first
     }
 
-    /// Checks the number of `data` fields, when one has ended.
-    #[inline]
-    pub(super) fn check_data_lines(&mut self, limits: &Limits) -> Option<LimitExceeded> {
-        if self.data_lines > limits.max_data_lines() && !self.over {
+    /// Counts a `data` field that has ended.
+    #[inline(always)]
+    pub(super) fn count_data_line(&mut self, limits: &Limits) -> Option<LimitExceeded> {
+        if self.data_lines >= limits.max_data_lines() && !self.over {
             return Some(self.give_up(LimitKind::DataLines, limits.max_data_lines()));
         }
+        self.data_lines = self.data_lines.saturating_add(1);
         None
     }
 
     #[inline]
     pub(super) fn set_event_type(&mut self, value: &[u8], limits: &Limits) {
+        self.uses_buffers = true;
         self.event_type.clear();
         self.event_type.append(value, limits.max_line_bytes());
     }
 
     #[inline]
     pub(super) fn set_id(&mut self, value: &[u8], limits: &Limits) {
+        self.uses_buffers = true;
         self.has_id = true;
         self.id.clear();
         self.id.append(value, limits.max_line_bytes());
     }
 
-    /// Ends the event at its blank line; tells whether it is to be dispatched. Its values stay until `clear`.
-    #[inline]
-    pub(super) fn end(&mut self, limits: &Limits) -> Result<bool, LimitExceeded> {
-        let bytes = mem::take(&mut self.bytes);
-        let has_data = mem::take(&mut self.data_lines) > 0;
-        if mem::take(&mut self.over) {
-            return Ok(false);
-        }
-        // The LF of a CR LF is not checked when it is counted, but here or with the next line.
-        if bytes > limits.max_event_bytes() {
-            return Err(LimitExceeded::new(LimitKind::EventBytes, limits.max_event_bytes()));
-        }
-        Ok(has_data)
+    /// Returns whether a blank line dispatches the event.
+    #[inline(always)]
+    pub(super) fn is_complete(&self, limits: &Limits) -> bool {
+        self.data_lines > 0 && !self.over && self.bytes <= limits.max_event_bytes()
     }
 
-    /// Appends the value of a `data` field, or the first piece of it.
+    /// Returns the limit that the event has passed without being told: the LF of a CR LF is counted unchecked.
+    pub(super) fn excess(&self, limits: &Limits) -> Option<LimitExceeded> {
+        let max = limits.max_event_bytes();
+        (self.bytes > max && !self.over).then(|| LimitExceeded::new(LimitKind::EventBytes, max))
+    }
+
+    /// Ends the event. Its values stay until `clear`.
+    #[inline(always)]
+    pub(super) fn end(&mut self) {
+        self.bytes = 0;
+        self.data_lines = 0;
+        self.over = false;
+    }
+
+    /// Appends the value of a `data` field, or the first piece of it, before it is counted.
     #[inline]
     pub(super) fn push_data(&mut self, value: &[u8], limits: &Limits) {
-        if self.data_lines > 1 {
+        if self.data_lines > 0 {
             self.extend_data(b"\n", limits);
         }
         self.extend_data(value, limits);
     }
 
-    /// Appends to the last value of the data.
+    /// Appends more of the value that was appended last.
     #[inline]
     pub(super) fn extend_data(&mut self, piece: &[u8], limits: &Limits) {
         if !self.over {
+            self.uses_buffers = true;
             self.data.append(piece, limits.max_event_bytes());
         }
     }
@@ -145,10 +179,12 @@ impl OpenEvent {
     /// Empties the buffers for the next event.
     #[inline]
     pub(super) fn clear(&mut self) {
-        self.data.clear();
+        self.has_id = false;
         self.event_type.clear();
         self.id.clear();
-        self.has_id = false;
+        // Huge events come in a row: their buffer is given back when one that is not has come.
+        self.data.clear_for_more();
+        self.uses_buffers = self.data.is_large();
     }
 
     /// Remembers that the event is lost, and frees its data.
@@ -199,7 +235,7 @@ impl OpenLine {
         event: &mut OpenEvent,
         limits: &Limits,
     ) -> Option<LimitExceeded> {
-        self.bytes += piece.len();
+        self.bytes = self.bytes.saturating_add(piece.len());
         match event.admit_open_line(self.bytes, limits) {
             Admission::Over(over) => {
                 self.ignore();
@@ -209,10 +245,16 @@ impl OpenLine {
             Admission::Admitted if self.is_ignored => {}
             Admission::Admitted if self.is_data => event.extend_data(piece, limits),
             Admission::Admitted => {
+                if self.bytes == piece.len() {
+                    if let Some(value) = line::open_data_value(piece) {
+                        self.is_data = true;
+                        event.push_data(value, limits);
+                        return None;
+                    }
+                }
                 self.kept.append(piece, limits.max_line_bytes());
                 if let Some(value) = line::open_data_value(self.kept.as_slice()) {
                     self.is_data = true;
-                    event.begin_data_line();
                     event.push_data(value, limits);
                     self.kept.clear();
                 }
@@ -223,7 +265,7 @@ impl OpenLine {
 
     /// Takes in the last piece of the line, up to its line end.
     pub(super) fn end(&mut self, piece: &[u8], event: &mut OpenEvent, limits: &Limits) -> Ended<'_> {
-        let admission = event.admit_line(self.bytes + piece.len(), limits);
+        let admission = event.admit_line(self.bytes.saturating_add(piece.len()), limits);
         self.bytes = 0;
         let (is_data, is_ignored) = (mem::take(&mut self.is_data), mem::take(&mut self.is_ignored));
         match admission {
@@ -233,7 +275,7 @@ impl OpenLine {
             }
             Admission::Admitted if is_data => {
                 event.extend_data(piece, limits);
-                event.check_data_lines(limits).map_or(Ended::Done, Ended::Over)
+                event.count_data_line(limits).map_or(Ended::Done, Ended::Over)
             }
             Admission::Admitted if !is_ignored => {
                 self.kept.append(piece, limits.max_line_bytes());

@@ -1,81 +1,54 @@
 //! From bytes to text, as the Encoding Standard's UTF-8 decoder does it.
 
-use std::{
-    ops::Range,
-    str::{self, Utf8Chunk},
-};
+use std::str::{self, Utf8Chunk};
 
-/// A part of a chunk that is known to be UTF-8, so that values within it need no check of their own.
-#[derive(Debug, Default)]
-pub(super) struct Checked<'c> {
-    text: &'c str,
-    start: usize,
+use super::buffer::KEPT_CAPACITY;
+
+/// Where a value is in a chunk, if it is there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
-impl<'c> Checked<'c> {
-    /// Checks `range` of `chunk`, but for a character that it ends in the middle of.
-    pub(super) fn new(chunk: &'c [u8], range: Range<usize>) -> Option<Self> {
-        let start = range.start;
-        let text = str::from_utf8(without_open_character(chunk.get(range)?)).ok()?;
-        Some(Self { text, start })
+impl Span {
+    pub(super) const NONE: Self = Self { start: 0, end: 0 };
+
+    /// Tells an empty value from none: no value ends where the chunk begins.
+    #[inline(always)]
+    pub(super) fn is_some(self) -> bool {
+        self.end > 0
     }
 
-    /// Returns where the part ends.
-    #[inline]
-    pub(super) fn end(&self) -> usize {
-        self.start + self.text.len()
+    pub(super) fn bytes(self, chunk: &[u8]) -> &[u8] {
+        &chunk[self.start..self.end]
     }
 
-    /// Returns the value at `range` of `chunk`, the chunk that was checked.
-    #[inline]
-    pub(super) fn value(&self, chunk: &'c [u8], range: Range<usize>) -> Value<'c> {
-        let text = range
-            .start
-            .checked_sub(self.start)
-            .and_then(|start| self.text.get(start..range.end - self.start));
-        text.map_or_else(|| Value::Unchecked(&chunk[range]), Value::Text)
+    /// Returns the value in the chunk, or what `buffer` has of it instead.
+    pub(super) fn bytes_or<'v>(self, chunk: &'v [u8], buffer: &'v [u8]) -> &'v [u8] {
+        if self.is_some() { self.bytes(chunk) } else { buffer }
+    }
+
+    /// Returns the value if it is in `checked`, the front of the chunk; empty text if there is no value.
+    #[inline(always)]
+    pub(super) fn text(self, checked: &str) -> Option<&str> {
+        checked.get(self.start..self.end)
     }
 }
 
-/// A field's value, known to be UTF-8 or not.
-pub(super) enum Value<'v> {
-    Text(&'v str),
-    Unchecked(&'v [u8]),
-}
-
-impl<'v> Value<'v> {
-    /// Returns the value as text, with U+FFFD for what is not UTF-8; that text is put in `lossy`.
-    ///
-    /// A replacement takes more bytes than what it stands for: returns `None` if that makes it longer than `max`.
-    #[inline]
-    pub(super) fn text(self, lossy: &'v mut String, max: usize) -> Option<&'v str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Unchecked(bytes) => match str::from_utf8(bytes) {
-                Ok(text) => Some(text),
-                Err(_) => {
-                    *lossy = decode_lossy(bytes, max)?;
-                    Some(lossy)
-                }
-            },
+/// Returns `bytes` as text, with U+FFFD for what is not UTF-8; that text is put in `lossy`.
+///
+/// A replacement takes more bytes than what it stands for: returns `None` if the text is longer than `max`.
+pub(super) fn decode<'t>(bytes: &'t [u8], lossy: &'t mut String, max: usize) -> Option<&'t str> {
+    #[cfg(test)]
+    super::tests::count_visits(bytes.len());
+    match str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(_) => {
+            *lossy = decode_lossy(bytes, max)?;
+            Some(lossy)
         }
     }
-}
-
-/// Returns `bytes` without the beginning of a character at their end, whose rest is still to come.
-fn without_open_character(bytes: &[u8]) -> &[u8] {
-    for open in 1..=bytes.len().min(3) {
-        let before = bytes.len() - open;
-        let length = match bytes[before] {
-            0x80..=0xBF => continue,
-            0xC0..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            0xF0..=0xFF => 4,
-            0x00..=0x7F => 1,
-        };
-        return if length > open { &bytes[..before] } else { bytes };
-    }
-    bytes
 }
 
 #[cold]
@@ -91,4 +64,30 @@ fn decode_lossy(bytes: &[u8], max: usize) -> Option<String> {
         text.push_str(replacement(&piece));
     }
     Some(text)
+}
+
+/// Replaces `text` in its memory, unless that is much.
+#[inline(always)]
+pub(super) fn replace(text: &mut String, by: &str) {
+    if text.capacity() > KEPT_CAPACITY {
+        *text = String::new();
+    }
+    text.clear();
+    text.push_str(by);
+}
+
+/// Returns `bytes` without the beginning of a character at their end, whose rest is still to come.
+pub(super) fn without_open_character(bytes: &[u8]) -> &[u8] {
+    for open in 1..=bytes.len().min(3) {
+        let before = bytes.len() - open;
+        let length = match bytes[before] {
+            0x00..=0x7F => 1,
+            0x80..=0xBF => continue,
+            0xC0..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            0xF0..=0xFF => 4,
+        };
+        return if length > open { &bytes[..before] } else { bytes };
+    }
+    bytes
 }

@@ -37,7 +37,8 @@ impl Event {
     /// Returns a [`JsonError`] if the value cannot be serialised.
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     pub fn with_json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, JsonError> {
-        let mut lines = DataLines { wire: DATA.to_vec(), after_cr: false };
+        let mut lines = DataLines { wire: Vec::with_capacity(128), after_cr: false };
+        lines.wire.extend_from_slice(DATA);
         serde_json::to_writer(&mut lines, value).map_err(JsonError)?;
         lines.wire.push(b'\n');
         self.data = Data::Lines(Bytes::from(lines.wire));
@@ -65,11 +66,12 @@ impl io::Write for DataLines {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
         while let Some(at) = find_break(rest) {
-            self.wire.extend_from_slice(&rest[..at]);
+            let (line, end) = rest.split_at(at);
+            self.wire.extend_from_slice(line);
             self.wire.push(b'\n');
             self.wire.extend_from_slice(DATA);
-            self.after_cr = rest[at..] == *b"\r";
-            rest = &rest[at + crate::encode::break_len(&rest[at..])..];
+            self.after_cr = end == b"\r";
+            rest = end.strip_prefix(b"\r\n").unwrap_or(&end[1..]);
         }
         self.wire.extend_from_slice(rest);
         Ok(text.len())

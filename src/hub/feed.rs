@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// What becomes of a subscription that has read elsewhere and wants to go on in a hub.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(crate) enum Joined {
     /// It goes on. It has been given everything up to this position, or that does not concern it.
     Here(Subscription, Position),

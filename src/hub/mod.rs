@@ -1,7 +1,7 @@
 //! Publishing to many subscribers, with a history from which each can resume.
 //!
-//! A [`Hub`](crate::Hub) holds, for each topic, one bounded run of encoded events. It is queue and history at once: a
-//! [`Subscription`](crate::Subscription) is a position in it, and one that resumes after a reconnect is an older position. So there is
+//! A [`Hub`] holds, for each topic, one bounded run of encoded events. It is queue and history at once: a
+//! [`Subscription`] is a position in it, and one that resumes after a reconnect is an older position. So there is
 //! no hand-over from replay to live delivery in which an event could get lost or come twice.
 //!
 //! # What holds

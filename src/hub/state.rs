@@ -13,10 +13,11 @@ use super::{
 use crate::{
     Bounds, Event,
     clock::nanos,
+    random::{SplitMix64, seed},
     replay::{
         id_space::IdSpace,
         log::{Position, Prepared},
-        scheme::{id_in, random},
+        scheme::id_in,
     },
     slab::{Key, Slab},
     sync::Arc,
@@ -38,7 +39,7 @@ pub(super) struct State {
     pub(super) gaps: u64,
     bounds: Bounds,
     max_bytes: usize,
-    random: u64,
+    random: SplitMix64,
     /// Reused for each `id` line.
     line: BytesMut,
     /// Those that wait for the last subscription to go, until they are woken.
@@ -83,7 +84,7 @@ impl State {
             gaps: 0,
             bounds,
             max_bytes,
-            random: random(),
+            random: SplitMix64::new(seed()),
             line: BytesMut::new(),
             drained: Slab::new(),
         }
@@ -220,14 +221,9 @@ impl State {
         self.drained.remove(key).flatten()
     }
 
-    /// Returns a random time between zero and `window`.
+    /// Returns a random time from zero up to `window`.
     pub(super) fn spread(&mut self, window: Duration) -> Duration {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        window.mul_f64((mixed >> 11) as f64 / (1_u64 << 53) as f64)
+        self.random.below(window)
     }
 }
 

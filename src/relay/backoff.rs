@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::replay::scheme::random;
+use crate::random::{SplitMix64, seed};
 
 /// Times to wait between attempts: twice as long each time up to a limit, and of that between half and all at random,
 /// so that the nodes of a service do not come all at once.
@@ -27,7 +27,7 @@ impl Backoff {
 
 /// Returns a time between `least` and `least + window` at random.
 pub(super) fn spread(least: Duration, window: Duration) -> Duration {
-    least + window.mul_f64(random() as f64 / u64::MAX as f64)
+    least + SplitMix64::new(seed()).below(window)
 }
 
 const FIRST: Duration = Duration::from_millis(50);

@@ -44,6 +44,7 @@ pub(super) struct Paging {
 }
 
 /// What comes next.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(super) enum Step {
     Block(Bytes),
     /// The local hub goes on.

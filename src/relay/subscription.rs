@@ -49,6 +49,7 @@ pub(super) struct Reading {
     pub(super) ends_at: Option<Instant>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "the large variant is what it usually is")]
 pub(super) enum Source {
     Live(crate::Subscription),
     Paging(Box<Paging>),

@@ -9,9 +9,9 @@ use super::{
     IdError, Ids,
     ids::Kind,
     log::{Position, Prepared},
-    scheme::{Epoch, Mark, Scheme, random},
+    scheme::{Epoch, Mark, Scheme},
 };
-use crate::{Event, EventId, shrink::excess};
+use crate::{Event, EventId, random::seed, shrink::excess};
 
 /// The IDs that have been given out.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct IdSpace {
 impl IdSpace {
     pub(crate) fn new(ids: Ids) -> Self {
         let (scheme, known) = match ids.0 {
-            Kind::Own => (Scheme::Own(Epoch::new(random())), Some(0)),
+            Kind::Own => (Scheme::Own(Epoch::new(seed())), Some(0)),
             Kind::Ordered(order, start) => {
                 let start = start.and_then(|id| order.position(id.as_str()));
                 (Scheme::Ordered(order), start)

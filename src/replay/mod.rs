@@ -1,6 +1,6 @@
 //! A bounded history of events, and where a last event ID points in it.
 //!
-//! [`ReplayBuffer`] is one run of events for one owner. A service that also wants to deliver live events uses a
+//! [`ReplayBuffer`](crate::ReplayBuffer) is one run of events for one owner. A service that also wants to deliver live events uses a
 //! [`Hub`](crate::Hub), which keeps such a history for each topic and hands it over without a gap.
 
 pub(crate) mod bounds;

@@ -1,9 +1,4 @@
-use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hasher},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
@@ -132,15 +127,6 @@ pub(crate) fn id_in(text: &[u8]) -> Option<&str> {
     let rest = text.strip_prefix(ID)?;
     let end = rest.iter().position(|byte| *byte == b'\n')?;
     std::str::from_utf8(&rest[..end]).ok()
-}
-
-/// Returns a number that is different in each process and at each call.
-pub(crate) fn random() -> u64 {
-    let mut hasher = RandomState::new().build_hasher();
-    hasher.write_u128(
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos()),
-    );
-    hasher.finish()
 }
 
 #[cfg(test)]

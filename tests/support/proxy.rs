@@ -47,7 +47,10 @@ impl Proxy {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let (strike, fault) = watch::channel(None);
-                accepted.lock().unwrap().push(strike);
+                let mut links = accepted.lock().unwrap();
+                links.retain(|link| !link.is_closed());
+                links.push(strike);
+                drop(links);
                 tokio::spawn(link(client, upstream, fault));
             }
         });

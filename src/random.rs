@@ -1,16 +1,19 @@
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Duration, SystemTime},
+};
 
 /// SplitMix64: one word of state, enough to spread clients over a window. Not for secrets.
 #[derive(Debug)]
-pub(super) struct SplitMix64(u64);
+pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Returns a duration from zero up to, but not including, `bound`; zero if `bound` is zero.
-    pub(super) fn below(&mut self, bound: Duration) -> Duration {
+    pub(crate) fn below(&mut self, bound: Duration) -> Duration {
         let bound = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
         let product = u128::from(self.next()) * u128::from(bound);
         // The high half of the product is below `bound`, and so fits.
@@ -26,11 +29,8 @@ impl SplitMix64 {
     }
 }
 
-/// Returns a seed that differs from process to process and from call to call.
-#[cfg(feature = "http-body")]
-pub(super) fn random_seed() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-
+/// Returns a number that differs from process to process and from call to call.
+pub(crate) fn seed() -> u64 {
     // The standard library keys every `RandomState` from the system's randomness.
-    RandomState::new().hash_one(())
+    RandomState::new().hash_one(SystemTime::now())
 }

@@ -1,0 +1,87 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Buf;
+use futures_core::Stream;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::EventStream;
+use crate::decode::Decoder;
+
+pin_project! {
+    /// The stream of a body's data, as [`EventStream::from_body`] reads it. Trailers are skipped.
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct BodyChunks<B> {
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B> BodyChunks<B> {
+    /// Creates the stream of the data of `body`.
+    pub const fn new(body: B) -> Self {
+        Self { body }
+    }
+
+    /// Returns the body.
+    pub fn get_ref(&self) -> &B {
+        &self.body
+    }
+
+    /// Returns the body.
+    pub fn into_inner(self) -> B {
+        self.body
+    }
+}
+
+impl<B> Stream for BodyChunks<B>
+where
+    B: Body,
+{
+    type Item = Result<B::Data, B::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut body = self.project().body;
+        loop {
+            match ready!(body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<B> EventStream<BodyChunks<B>>
+where
+    B: Body,
+    B::Data: Buf,
+{
+    /// Creates a stream of the events in `body`, within the default [`Limits`](crate::decode::Limits).
+    ///
+    /// The status and the content type of the response are for the caller to check first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// use ssekit::EventStream;
+    ///
+    /// let body = http_body_util::Full::new(&b"data: hello\n\n"[..]);
+    /// let mut events = EventStream::from_body(body);
+    /// assert_eq!(events.next().await.unwrap().unwrap().data(), "hello");
+    /// # });
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
+    pub fn from_body(body: B) -> Self {
+        Self::with_decoder(BodyChunks::new(body), Decoder::new())
+    }
+}

@@ -1,0 +1,28 @@
+//! Longer answers, one page for each question. There is no code here.
+
+#[doc = include_str!("../docs/resuming.md")]
+pub mod resuming {}
+
+#[doc = include_str!("../docs/topics.md")]
+pub mod topics {}
+
+#[doc = include_str!("../docs/authorisation.md")]
+pub mod authorisation {}
+
+#[doc = include_str!("../docs/shutting_down.md")]
+pub mod shutting_down {}
+
+#[doc = include_str!("../docs/proxies.md")]
+pub mod proxies {}
+
+#[doc = include_str!("../docs/browsers.md")]
+pub mod browsers {}
+
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}
+
+#[doc = include_str!("../docs/from_axum.md")]
+pub mod from_axum {}
+
+#[doc = include_str!("../docs/model_context_protocol.md")]
+pub mod model_context_protocol {}
