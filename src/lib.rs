@@ -86,6 +86,7 @@
 //! | `tokio` | timers on tokio's clock: [`KeepAlive`]`::new`, [`Subscription`]`::keep_alive`, `EventSource::connect` |
 //! | `http-body` | `http_body::Body` for [`Body`]; the client `EventSource` |
 //! | `json` | payloads as JSON: `Event::json`, `ReceivedEvent::json` |
+//! | `redis` | one log for many processes on Redis Streams: `relay::RedisLog` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -24,6 +24,7 @@ struct NatsServer {
 
 impl NatsServer {
     fn start() -> Self {
+        // Free now: the tests of this program are few, and the system does not give a port out again at once.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("ssekit-nats-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();

@@ -1,0 +1,42 @@
+//! What is asked of the operating system: a core of one's own, and CPU time.
+
+use std::time::Duration;
+
+use rustix::{
+    thread::{CpuSet, sched_setaffinity},
+    time::{ClockId, clock_gettime},
+};
+
+/// Keeps this thread, and those that it will start, on one core. Does nothing if there is none of that number.
+pub(crate) fn pin(core: usize) {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    let _ = sched_setaffinity(None, &cores);
+}
+
+/// Lets this thread, and those that it will start, run on the first two cores.
+pub(crate) fn unpin() {
+    let mut cores = CpuSet::new();
+    cores.set(0);
+    cores.set(1);
+    let _ = sched_setaffinity(None, &cores);
+}
+
+/// Keeps the heap from giving memory back and asking for it again, which costs more than what is measured.
+pub(crate) fn keep_heap() {
+    // SAFETY: these only set two of the allocator's numbers.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+    }
+}
+
+/// Returns the CPU time of this thread.
+pub(crate) fn thread_cpu() -> Duration {
+    cpu(ClockId::ThreadCPUTime)
+}
+
+fn cpu(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

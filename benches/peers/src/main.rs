@@ -1,0 +1,85 @@
+//! Runs ssekit beside its peers, and beside what the machine can do.
+//!
+//! ```text
+//! cargo run --release -p ssekit-peers -- all [--quick]
+//! ```
+//!
+//! Each table gives medians of ratios, with their quartiles, and the figure to reach where there is one. The exit
+//! status is 1 if one was missed. To add an implementation, add a file beside the others and name it in the list of
+//! the `mod.rs` next to it.
+
+mod allocations;
+mod decode;
+mod encode;
+mod fanout;
+mod keep_alive;
+mod machine;
+mod measure;
+mod poll;
+mod report;
+mod resume;
+mod topics;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::measure::Effort;
+
+#[derive(Parser)]
+#[command(about, version)]
+struct Options {
+    #[command(subcommand)]
+    what: What,
+    /// Measure for a short time only, to see that everything works.
+    #[arg(long, global = true)]
+    quick: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Subcommand)]
+enum What {
+    /// Encoding events.
+    Encode,
+    /// Decoding streams.
+    Decode,
+    /// One publisher, many subscribers.
+    Fanout,
+    /// Many clients that come back at once.
+    Resume,
+    /// Idle topics, and subscribers to many.
+    Topics,
+    /// The memory of idle streams.
+    #[command(name = "keepalive")]
+    KeepAlive,
+    /// Everything, one after the other.
+    All,
+}
+
+fn main() -> ExitCode {
+    let Options { what, quick } = Options::parse();
+    let effort = Effort::new(quick);
+    machine::keep_heap();
+    let mut missed = 0;
+    let wanted = |part| what == part || what == What::All;
+    machine::pin(1);
+    if wanted(What::Encode) {
+        missed += encode::run(effort);
+    }
+    if wanted(What::Decode) {
+        missed += decode::run(effort);
+    }
+    if wanted(What::Fanout) {
+        missed += fanout::run(effort);
+    }
+    if wanted(What::Resume) {
+        missed += resume::run(effort);
+    }
+    if wanted(What::Topics) {
+        missed += topics::run(effort);
+    }
+    if wanted(What::KeepAlive) {
+        missed += keep_alive::run();
+    }
+    println!("\n{missed} figures missed");
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
