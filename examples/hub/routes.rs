@@ -16,25 +16,26 @@ use axum::{
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use serde_json::json;
-use ssekit::{
-    Event, EventType, Hub, Text,
-    hub::{PublishError, Start},
-};
+use ssekit::{Event, EventType, Text, hub::Start};
 use tokio::time::timeout;
 
-use crate::{faults::Faults, query::Query};
+use crate::{
+    faults::Faults,
+    query::Query,
+    source::{Refused, Source},
+};
 
 /// What all requests share.
 #[derive(Debug)]
 struct Service {
-    hub: Hub,
+    source: Source,
     heartbeat: Duration,
     faults: Faults,
     started: Instant,
 }
 
-pub(crate) fn router(hub: Hub, heartbeat: Duration) -> Router {
-    let service = Arc::new(Service { hub, heartbeat, faults: Faults::new(), started: Instant::now() });
+pub(crate) fn router(source: Source, heartbeat: Duration) -> Router {
+    let service = Arc::new(Service { source, heartbeat, faults: Faults::new(), started: Instant::now() });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
@@ -55,15 +56,12 @@ async fn subscribe(
         return Err((StatusCode::NOT_ACCEPTABLE, "only text/event-stream is to be had here".into()));
     }
     let start = if query.from_oldest { Start::Oldest } else { Start::Now };
-    let subscription = service.hub.subscription(&query.topics).with_start(start).resume(last_event_id);
-    Ok(match subscription {
-        Ok(events) => {
-            let events = events.keep_alive(service.heartbeat);
-            match query.client {
-                Some(client) => ssekit::response(service.faults.apply(client, events)),
-                None => ssekit::response(events),
-            }
-        }
+    let events = service.source.resume(&query.topics, start, last_event_id, service.heartbeat).await;
+    Ok(match events {
+        Ok(events) => match query.client {
+            Some(client) => ssekit::response(service.faults.apply(client, events)),
+            None => ssekit::response(events),
+        },
         Err(refusal) => refusal.response(),
     })
 }
@@ -83,15 +81,7 @@ async fn publish(
     if let Some(event_type) = &query.event_type {
         event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
     }
-    let id = service.hub.publish(topic, event).map_err(|error| {
-        let status = match error {
-            PublishError::Finished => StatusCode::CONFLICT,
-            PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            PublishError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        (status, error.to_string())
-    })?;
+    let id = service.source.publish(topic, event).await?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id.as_str() }))))
 }
 
@@ -122,7 +112,7 @@ async fn finish(
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
-    service.hub.finish(query.topic().map_err(bad_request)?);
+    service.source.finish(query.topic().map_err(bad_request)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -138,23 +128,10 @@ async fn fault(
 }
 
 async fn stats(State(service): State<Arc<Service>>) -> impl IntoResponse {
-    let stats = service.hub.stats();
-    Json(json!({
-        "subscribers": stats.subscribers,
-        "topics": stats.topics,
-        "published": stats.published,
-        "delivered": stats.delivered,
-        "lagged": stats.lagged,
-        "resumed": stats.resumed,
-        "gaps": stats.gaps,
-        "ring_events": stats.events,
-        "ring_bytes": stats.bytes,
-        "uptime_s": service.started.elapsed().as_secs(),
-    }))
+    let mut stats = service.source.stats();
+    stats["uptime_s"] = service.started.elapsed().as_secs().into();
+    Json(stats)
 }
-
-/// A status and a line that says why.
-type Refused = (StatusCode, String);
 
 fn bad_request(error: impl ToString) -> Refused {
     (StatusCode::BAD_REQUEST, error.to_string())

@@ -38,10 +38,15 @@ impl RedisServer {
     }
 
     fn start_with(options: &[&'static str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { port, folder: Folder::new(), options: options.to_vec(), process: None };
-        server.restart();
-        server
+        let mut server = Self { port: 0, folder: Folder::new(), options: options.to_vec(), process: None };
+        loop {
+            // The port is free now, but another test may take it before the server does.
+            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            server.process = Some(server.spawn());
+            if server.is_up() {
+                return server;
+            }
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -55,6 +60,16 @@ impl RedisServer {
     /// Starts it again, and waits until it has read what it has written down.
     pub(crate) fn restart(&mut self) {
         self.kill();
+        let deadline = Instant::now() + PATIENCE;
+        self.process = Some(self.spawn());
+        // A connection of somebody else's may have the port for a moment.
+        while !self.is_up() {
+            assert!(Instant::now() < deadline, "redis-server does not come back");
+            self.process = Some(self.spawn());
+        }
+    }
+
+    fn spawn(&self) -> Process {
         let mut command = Command::new("redis-server");
         command
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
@@ -66,15 +81,26 @@ impl RedisServer {
             }
             _ => panic!("redis-server: {error}"),
         });
-        self.process = Some(Process(child));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self
-            .connection()
-            .and_then(|mut connection| redis::cmd("PING").query::<()>(&mut connection))
-            .is_err()
-        {
+        Process(child)
+    }
+
+    /// Waits until it answers. Returns `false` if it has ended: what answers at its port is then another one.
+    fn is_up(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let process = self.process.as_mut().unwrap();
+            if process.0.try_wait().unwrap().is_some() {
+                return false;
+            }
+            let id = process.0.id();
+            let answer = self.connection().and_then(|mut connection| {
+                redis::cmd("INFO").arg("server").query::<String>(&mut connection)
+            });
+            match answer {
+                Ok(info) if info.lines().any(|line| line == format!("process_id:{id}")) => return true,
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
             assert!(Instant::now() < deadline, "redis-server does not answer");
-            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -170,3 +196,5 @@ impl Drop for Folder {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(20);
