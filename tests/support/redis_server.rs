@@ -93,9 +93,9 @@ impl RedisServer {
                 return false;
             }
             let id = process.0.id();
-            let answer = self.connection().and_then(|mut connection| {
-                redis::cmd("INFO").arg("server").query::<String>(&mut connection)
-            });
+            let answer = self
+                .connection()
+                .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
             match answer {
                 Ok(info) if info.lines().any(|line| line == format!("process_id:{id}")) => return true,
                 _ => std::thread::sleep(Duration::from_millis(5)),

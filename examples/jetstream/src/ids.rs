@@ -15,7 +15,8 @@ impl TaggedNumbers {
 impl IdOrder for TaggedNumbers {
     fn position(&self, id: &str) -> Option<u128> {
         let (number, tag) = id.split_once('-')?;
-        let position = u128::from(number.parse::<u64>().ok()?) << 64 | u128::from(u64::from_str_radix(tag, 16).ok()?);
+        let position =
+            u128::from(number.parse::<u64>().ok()?) << 64 | u128::from(u64::from_str_radix(tag, 16).ok()?);
         // One ID, one spelling.
         Some(position).filter(|position| self.id(*position).as_str() == id)
     }

@@ -87,8 +87,13 @@ impl JetStreamLog {
         }
         if let (Some(wait), true) = (wait, read.len() == 1) {
             // Only the one from which it was read. As soon as there is another, all that is there will be had.
-            let mut batch =
-                consumer.batch().max_messages(1).expires(wait).messages().await.map_err(JetStreamError::new)?;
+            let mut batch = consumer
+                .batch()
+                .max_messages(1)
+                .expires(wait)
+                .messages()
+                .await
+                .map_err(JetStreamError::new)?;
             while let Some(message) = batch.next().await {
                 read.push(taken(&message.map_err(JetStreamError)?)?);
             }
@@ -102,14 +107,18 @@ impl JetStreamLog {
         limit: usize,
         wait: Option<Duration>,
     ) -> Result<Page, JetStreamError> {
-        let from = after.and_then(|id| TaggedNumbers.position(id.as_str())).map(|position| (position >> 64) as u64);
+        let from =
+            after.and_then(|id| TaggedNumbers.position(id.as_str())).map(|position| (position >> 64) as u64);
         let limit_with_after = limit.saturating_add(usize::from(after.is_some()));
-        let mut messages = self.messages(from.unwrap_or(0), limit_with_after, wait).await?.into_iter().peekable();
+        let mut messages =
+            self.messages(from.unwrap_or(0), limit_with_after, wait).await?.into_iter().peekable();
         let held = match after {
             None => true,
             Some(after) => messages.next_if(|(id, _)| id.as_ref() == Some(after)).is_some(),
         };
-        let entries = messages.take(limit).filter_map(|(id, payload)| Some(Entry { id: id?, record: record(&payload) }));
+        let entries = messages
+            .take(limit)
+            .filter_map(|(id, payload)| Some(Entry { id: id?, record: record(&payload) }));
         Ok(Page { held, entries: entries.collect() })
     }
 }
@@ -122,7 +131,11 @@ impl Log for JetStreamLog {
         TaggedNumbers
     }
 
-    async fn append(&self, record: Record, key: Option<&str>) -> Result<EventId, AppendError<JetStreamError>> {
+    async fn append(
+        &self,
+        record: Record,
+        key: Option<&str>,
+    ) -> Result<EventId, AppendError<JetStreamError>> {
         let tag = ids::tag();
         let fields = record.fields().into_iter();
         let fields: Map<String, Value> =
@@ -145,7 +158,8 @@ impl Log for JetStreamLog {
             return Ok(TaggedNumbers::new(acknowledged.sequence, tag));
         }
         // It was appended before, with another tag.
-        let before = self.messages(acknowledged.sequence, 1, None).await.map_err(AppendError::Unacknowledged)?;
+        let before =
+            self.messages(acknowledged.sequence, 1, None).await.map_err(AppendError::Unacknowledged)?;
         let id = before.into_iter().next().and_then(|(id, _)| id);
         id.ok_or_else(|| AppendError::Unacknowledged(JetStreamError("the first one is gone".into())))
     }

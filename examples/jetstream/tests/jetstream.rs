@@ -29,7 +29,9 @@ impl NatsServer {
         let folder = std::env::temp_dir().join(format!("ssekit-nats-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let mut command = Command::new("nats-server");
-        command.args(["--jetstream", "--addr", "127.0.0.1", "--port", &port.to_string(), "--store_dir"]).arg(&folder);
+        command
+            .args(["--jetstream", "--addr", "127.0.0.1", "--port", &port.to_string(), "--store_dir"])
+            .arg(&folder);
         let process = command.stderr(Stdio::null()).spawn().unwrap_or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 panic!("nats-server is not to be found: install it (apt-get install nats-server)")
