@@ -2,7 +2,7 @@
 //!
 //! A [`Hub`](crate::Hub) serves one process. A service that outgrows it keeps the hub in each process and feeds all
 //! of them from one ordered [`Log`] outside, whose entry IDs are the event IDs. [`Relay`] is the handle of one node;
-//! [`RedisLog`](crate::relay::RedisLog), with the feature `redis`, is a log on Redis Streams. Other logs implement
+//! [`RedisLog`], with the feature `redis`, is a log on Redis Streams. Other logs implement
 //! [`Log`], in three methods.
 //!
 //! ```text
