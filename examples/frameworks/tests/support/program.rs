@@ -109,7 +109,9 @@ pub(crate) type HttpClient = Client<HttpConnector, Full<Bytes>>;
 
 /// Makes a client that knows before the first request which version of HTTP it speaks.
 pub(crate) fn client(version: Version) -> HttpClient {
-    Client::builder(TokioExecutor::new()).http2_only(version == Version::Http2).build_http()
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).http2_only(version == Version::Http2).build(connector)
 }
 
 /// A test fails rather than to hang for ever.
