@@ -269,8 +269,9 @@ async fn the_number_of_connections_does_not_depend_on_the_number_of_subscribers(
 async fn an_id_that_must_be_looked_up_is_not_guessed_while_redis_is_away() {
     let mut server = RedisServer::start();
     let relay = start(server.address());
-    publish(&relay, 0..3).await;
     let mut client = subscribe(&relay).await;
+    publish(&relay, 0..3).await;
+    assert_eq!(read(&mut client, 3).await.data(), texts(0..3));
     server.kill();
     let unknown = hub_client::last_event_id("1700000000000-0");
     let refusal = relay.resume(["a"], unknown).await.unwrap_err();
