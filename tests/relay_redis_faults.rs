@@ -81,6 +81,23 @@ async fn connections_cut_in_the_middle_of_a_reply_cost_nothing_and_repeat_nothin
 }
 
 #[tokio::test]
+async fn a_connection_that_hangs_is_given_up() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address()).await;
+    let (node, other) = (start_with(proxy.address(), SHORT), start(server.address()));
+    let mut client = subscribe(&node).await;
+    publish(&other, 0..1).await;
+    assert_eq!(read(&mut client, 1).await.data(), ["0"]);
+    // The one that waits for entries, and those that have read and appended: which is which is not known here.
+    for connection in 0..3 {
+        proxy.strike(connection, Fault::Stall);
+    }
+    publish(&other, 1..3).await;
+    assert_eq!(read(&mut client, 2).await.data(), ["1", "2"]);
+    until(&node, |stats| stats.reconnects > 0).await;
+}
+
+#[tokio::test]
 async fn a_slow_redis_delays_and_loses_nothing() {
     let server = RedisServer::start();
     let relay = start_with(server.address(), SHORT);
@@ -252,8 +269,9 @@ async fn the_number_of_connections_does_not_depend_on_the_number_of_subscribers(
 async fn an_id_that_must_be_looked_up_is_not_guessed_while_redis_is_away() {
     let mut server = RedisServer::start();
     let relay = start(server.address());
-    publish(&relay, 0..3).await;
     let mut client = subscribe(&relay).await;
+    publish(&relay, 0..3).await;
+    assert_eq!(read(&mut client, 3).await.data(), texts(0..3));
     server.kill();
     let unknown = hub_client::last_event_id("1700000000000-0");
     let refusal = relay.resume(["a"], unknown).await.unwrap_err();

@@ -13,7 +13,7 @@ use ssekit::{
     relay::{AppendError, Entry, Log, Page, Record},
     replay::IdOrder,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryLog(Arc<Shared>);
@@ -27,12 +27,13 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     entries: Vec<Entry>,
-    /// The number of the newest entry ever. Like a clock, it never goes back.
+    /// The number of the newest entry ever. Like a clock, it does not go back unless somebody puts it back.
     newest: u64,
     /// Of each entry ever, by its number: the one that it was appended after, and the topic of its event.
-    born: Vec<(Option<u64>, Option<String>)>,
+    born: HashMap<u64, (Option<u64>, Option<String>)>,
     keys: HashMap<String, EventId>,
     unreachable: bool,
+    deaf: bool,
     /// Appends that are carried out but not acknowledged.
     unacknowledged: usize,
     reads: usize,
@@ -86,6 +87,17 @@ impl MemoryLog {
         self.0.changed.notify_waiters();
     }
 
+    /// Lets the tails hear of nothing that happens to the log, or again of all.
+    pub(crate) fn set_deaf(&self, deaf: bool) {
+        self.lock().deaf = deaf;
+        self.0.changed.notify_waiters();
+    }
+
+    /// Sets the number after which the next entry gets its own, like a clock that somebody puts forward or back.
+    pub(crate) fn set_newest(&self, number: u64) {
+        self.lock().newest = number;
+    }
+
     /// Lets the next append be carried out without an acknowledgement.
     pub(crate) fn lose_acknowledgement(&self) {
         self.lock().unacknowledged += 1;
@@ -111,12 +123,12 @@ impl MemoryLog {
         let state = self.lock();
         let mut events = Vec::new();
         loop {
-            let (before, _) = &state.born[at as usize - 1];
+            let (before, _) = &state.born[&at];
             at = (*before)?;
             if at == earlier {
                 return Some(events);
             }
-            events.extend(state.born[at as usize - 1].1.clone().map(|topic| (at, topic)));
+            events.extend(state.born[&at].1.clone().map(|topic| (at, topic)));
         }
     }
 
@@ -152,7 +164,7 @@ impl State {
             Ok(Record::Event { topic, .. }) => Some(topic.clone()),
             _ => None,
         };
-        self.born.push((before.map(|position| position as u64), topic));
+        self.born.insert(self.newest, (before.map(|position| position as u64), topic));
         self.entries.push(Entry { id: id.clone(), record });
         id
     }
@@ -202,14 +214,23 @@ impl Log for MemoryLog {
     }
 
     async fn follow(&self, after: &EventId, limit: usize) -> Result<Page, Unreachable> {
-        let changed = self.0.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        let page = self.page(Some(after), limit)?;
-        if page.held && page.entries.is_empty() {
-            let _ = tokio::time::timeout(Duration::from_secs(1), changed).await;
-            return self.page(Some(after), limit);
+        let deadline = Instant::now() + Duration::from_secs(1);
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let deaf = self.lock().deaf;
+            if !deaf {
+                let page = self.page(Some(after), limit)?;
+                if !page.held || !page.entries.is_empty() || Instant::now() >= deadline {
+                    return Ok(page);
+                }
+            }
+            if deaf {
+                changed.await;
+            } else {
+                let _ = tokio::time::timeout_at(deadline, changed).await;
+            }
         }
-        Ok(page)
     }
 }
