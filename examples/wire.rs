@@ -1,21 +1,29 @@
 //! Event streams on the command line, as bytes and as JSON lines.
 //!
 //! ```text
+//! echo '{"id": "1", "data": "hello"}' | cargo run --example wire -- encode
 //! printf 'id: 1\ndata: hello\n\n' | cargo run --example wire -- decode
 //! ```
+//!
+//! `encode` reads one event a line, an object with any of `id`, `event`, `data`, `comment` (strings) and `retry_ms`
+//! (an integer), and writes the event stream. An event that is refused writes nothing but a line to the standard
+//! error, and the exit status is 1 at the end.
 //!
 //! `decode` reads an event stream from the standard input and writes each event as one line of JSON, then the state
 //! at the end. `--chunk` and `--cuts` choose the pieces that the decoder is fed with; the result is the same.
 
 use std::{
-    io::{self, BufWriter, Read, Write},
+    error::Error,
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
     num::NonZeroUsize,
+    process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ssekit::{
-    Decoder,
+    Decoder, Event,
     decode::{Item, Limits},
 };
 
@@ -28,19 +36,78 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Reads events as JSON lines, writes the event stream.
+    Encode,
     /// Reads an event stream, writes its events as JSON lines.
     Decode(DecodeArgs),
 }
 
-fn main() -> io::Result<()> {
+fn main() -> io::Result<ExitCode> {
     let output = BufWriter::new(io::stdout().lock());
-    run(Cli::parse(), io::stdin().lock(), output)
+    let all_taken = run(Cli::parse(), io::stdin().lock(), output, io::stderr().lock())?;
+    Ok(if all_taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(crate) fn run(cli: Cli, input: impl Read, output: impl Write) -> io::Result<()> {
+/// Returns whether all of the input was taken.
+pub(crate) fn run(cli: Cli, input: impl Read, output: impl Write, errors: impl Write) -> io::Result<bool> {
     match cli.command {
-        Command::Decode(args) => decode(&args, input, output),
+        Command::Encode => encode(input, output, errors),
+        Command::Decode(args) => decode(&args, input, output).map(|()| true),
     }
+}
+
+/// One line of what `encode` reads.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToEncode {
+    id: Option<String>,
+    event: Option<String>,
+    data: Option<String>,
+    comment: Option<String>,
+    retry_ms: Option<u64>,
+}
+
+/// What `encode` writes of an event that it refuses.
+#[derive(Serialize)]
+struct Refused {
+    line: usize,
+    error: String,
+}
+
+fn encode(input: impl Read, mut output: impl Write, mut errors: impl Write) -> io::Result<bool> {
+    let mut all_taken = true;
+    for (index, line) in BufReader::new(input).split(b'\n').enumerate() {
+        match event(&line?) {
+            Ok(event) => output.write_all(&event.encode())?,
+            Err(error) => {
+                all_taken = false;
+                write_line(&Refused { line: index + 1, error: error.to_string() }, &mut errors)?;
+            }
+        }
+    }
+    output.flush()?;
+    Ok(all_taken)
+}
+
+fn event(line: &[u8]) -> Result<Event, Box<dyn Error>> {
+    let fields: ToEncode = serde_json::from_slice(line)?;
+    let mut event = Event::default();
+    if let Some(id) = fields.id {
+        event = event.with_id(id.try_into()?);
+    }
+    if let Some(event_type) = fields.event {
+        event = event.with_type(event_type.try_into()?);
+    }
+    if let Some(data) = fields.data {
+        event = event.with_data(data);
+    }
+    if let Some(comment) = fields.comment {
+        event = event.with_comment(comment);
+    }
+    if let Some(millis) = fields.retry_ms {
+        event = event.with_retry(Duration::from_millis(millis));
+    }
+    Ok(event)
 }
 
 #[derive(Args)]
@@ -131,7 +198,7 @@ fn decode_piece(decoder: &mut Decoder, mut piece: &[u8], output: &mut impl Write
     output.flush()
 }
 
-fn write_line(line: &Decoded<'_>, output: &mut impl Write) -> io::Result<()> {
+fn write_line(line: &impl Serialize, output: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *output, line)?;
     output.write_all(b"\n")
 }

@@ -13,6 +13,7 @@ mod hub_client;
 mod manual_timer;
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -316,10 +317,10 @@ fn a_position_is_never_ahead_of_what_was_given() {
         }
         timer.advance(SECOND);
     }
-    let at = seen.iter().position(|block| block.id.as_deref() == Some(kept.as_str())).unwrap();
-    let before = &seen[..at];
-    assert!(before.iter().all(|block| ids.iter().any(|id| block.id.as_deref() == Some(id.as_str()))));
-    assert!(seen[at].data.is_some());
+    let at = seen.iter().position(|block| block.data.as_deref() == Some("kept")).unwrap();
+    let is_one_of_them = |block: &Block| ids.iter().any(|id| block.id.as_deref() == Some(id.as_str()));
+    assert!(at > 0 && seen[..at].iter().all(is_one_of_them));
+    assert_eq!(seen[at].id.as_deref(), Some(kept.as_str()));
 }
 
 #[test]
@@ -369,6 +370,23 @@ fn a_client_whose_events_are_all_filtered_out_resumes_from_where_it_was_told() {
     let last = told.last().unwrap().id.clone().unwrap();
     let client = hub.subscription(["a"]).with_filter(|_| false).resume(last_event_id(&last));
     assert!(client.unwrap().gap().is_none());
+}
+
+#[test]
+fn a_stream_whose_filter_panics_ends_rather_than_hide_what_was_not_looked_at() {
+    let hub = Hub::new(Bounds::events(10));
+    let filter = |event: &ssekit::hub::EventInfo<'_>| {
+        assert_ne!(event.event_type(), Some("bad"));
+        true
+    };
+    let mut client = hub.subscription(["a"]).with_filter(filter).subscribe().unwrap();
+    read(&mut client);
+    hub.publish("a", event("bad").with_type(EventType::from_static("bad"))).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut client))).is_err());
+    publish(&hub, "a", "later");
+    let seen = read(&mut client);
+    assert_eq!((seen.blocks.len(), seen.ended), (0, true));
+    assert_eq!(hub.stats().subscribers, 0);
 }
 
 #[test]

@@ -17,13 +17,8 @@ use hub_process::HubProcess;
 use publisher::Publisher;
 use random::Random;
 use ssekit::ReceivedEvent;
-use subscriber::{PATIENCE, Subscriber};
-use tokio::{
-    join,
-    net::{TcpSocket, TcpStream},
-    sync::watch,
-    time::timeout,
-};
+use subscriber::{PATIENCE, Subscriber, small_socket};
+use tokio::{join, net::TcpStream, sync::watch, time::timeout};
 
 const CLIENTS: usize = 50;
 const EVENTS: usize = 20_000;
@@ -239,11 +234,4 @@ async fn publish(
 /// Reads the number that an ID of the hub's ends in.
 fn number_in(id: &str) -> u64 {
     id.rsplit_once('-').unwrap().1.parse().unwrap()
-}
-
-/// Connects a socket that takes little which is not read.
-async fn small_socket(address: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(64 * 1024).unwrap();
-    socket.connect(address).await.unwrap()
 }

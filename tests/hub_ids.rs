@@ -261,10 +261,11 @@ fn all_code_of_an_application_may_use_the_hub() {
             })
             .build();
         nosy.0.hub.set(hub.clone()).unwrap();
-        let client = hub.subscription(["a"]).with_lifetime(100 * SECOND, SECOND).with_filter(move |_| {
-            filter.call("filter");
-            true
-        });
+        let client =
+            hub.subscription(["a", "b"]).with_lifetime(100 * SECOND, SECOND).with_filter(move |_| {
+                filter.call("filter");
+                true
+            });
         let client = client.subscribe().unwrap().on_drop(move || callback.call("on_drop"));
         let mut client = Box::pin(client);
         let mut poll = || {
@@ -278,6 +279,8 @@ fn all_code_of_an_application_may_use_the_hub() {
         while poll().is_ready() {}
         drop(hub.resume(["a"], last_event_id("1")).unwrap());
         hub.expire();
+        hub.finish("b");
+        while poll().is_ready() {}
         hub.close(Close::new().with_deadline(100 * SECOND));
         while !matches!(poll(), Poll::Ready(None)) {}
         drop(client);

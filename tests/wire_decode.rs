@@ -9,7 +9,7 @@ use clap::Parser;
 fn decode(arguments: &[&str], stream: &[u8]) -> Vec<String> {
     let cli = wire::Cli::parse_from(["wire", "decode"].iter().chain(arguments));
     let mut output = Vec::new();
-    wire::run(cli, stream, &mut output).unwrap();
+    assert!(wire::run(cli, stream, &mut output, std::io::sink()).unwrap());
     String::from_utf8(output).unwrap().lines().map(str::to_owned).collect()
 }
 

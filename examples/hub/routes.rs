@@ -7,17 +7,20 @@ use std::{
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes, HttpBody, to_bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{RawQuery, State},
-    http::{HeaderMap, Response, StatusCode},
+    http::{HeaderMap, Response, StatusCode, header},
     response::{Html, IntoResponse},
     routing::get,
 };
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use serde_json::json;
 use ssekit::{
     Event, EventType, Hub, Text,
     hub::{PublishError, Start},
 };
+use tokio::time::timeout;
 
 use crate::query::Query;
 
@@ -59,12 +62,16 @@ async fn subscribe(
 
 async fn publish(
     State(service): State<Arc<Service>>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<impl IntoResponse, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
     let topic = query.topic().map_err(bad_request)?;
-    let mut event = Event::new(Text::try_from(read(body).await?).map_err(bad_request)?);
+    let data = timeout(READ_TIMEOUT, read(&headers, body))
+        .await
+        .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the data does not come".to_owned()))??;
+    let mut event = Event::new(Text::try_from(data).map_err(bad_request)?);
     if let Some(event_type) = &query.event_type {
         event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
     }
@@ -82,13 +89,24 @@ async fn publish(
 
 /// Reads the data of an event, unless there is too much of it.
 ///
-/// What says beforehand that it is too long is not read: a client that waits for `100 Continue` then never sends it.
-async fn read(body: Body) -> Result<Bytes, Refused> {
-    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("more than {MAX_EVENT} bytes"));
-    if body.size_hint().lower() > MAX_EVENT as u64 {
+/// What is too much is read as well, up to a point, and dropped: a client that is still sending when the connection
+/// is closed may never see the answer. One that waits for `100 Continue` is answered before it sends.
+async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refused> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("more than {MAX_DATA} bytes"));
+    if headers.contains_key(header::EXPECT) && body.size_hint().lower() > MAX_DATA as u64 {
         return Err(too_large());
     }
-    to_bytes(body, MAX_EVENT).await.map_err(|_| too_large())
+    let (mut data, mut len) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(bad_request)?.into_data() else { continue };
+        len += chunk.len();
+        if len <= MAX_DATA {
+            data.extend_from_slice(&chunk);
+        } else if len > MAX_DROPPED {
+            break;
+        }
+    }
+    if len <= MAX_DATA { Ok(data.freeze()) } else { Err(too_large()) }
 }
 
 async fn finish(
@@ -123,4 +141,6 @@ fn bad_request(error: impl ToString) -> Refused {
     (StatusCode::BAD_REQUEST, error.to_string())
 }
 
-const MAX_EVENT: usize = 1 << 20;
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_DATA: usize = 1 << 20;
+const MAX_DROPPED: usize = 16 << 20;

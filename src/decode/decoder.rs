@@ -1,4 +1,4 @@
-use std::{mem, time::Duration};
+use std::{fmt, mem, time::Duration};
 
 use super::{
     Items, Limits,
@@ -35,7 +35,7 @@ use super::{
 /// assert_eq!(events[0].data(), "hello");
 /// assert_eq!(decoder.last_event_id(), "7");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Decoder {
     pub(super) limits: Limits,
     pub(super) reconnection_time: Option<Duration>,
@@ -47,7 +47,7 @@ pub struct Decoder {
     pub(super) event: OpenEvent,
     pub(super) line: OpenLine,
     pub(super) lossy: Lossy,
-    /// An item that was returned may be in a buffer, which is emptied when decoding goes on.
+    /// The item that was returned last may be in a buffer, to be emptied when decoding goes on.
     pub(super) lent: bool,
 }
 
@@ -173,6 +173,16 @@ impl Decoder {
         if !self.event.is_open() {
             self.event.clear();
         }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("limits", &self.limits)
+            .field("last_event_id", &self.last_event_id)
+            .field("reconnection_time", &self.reconnection_time)
+            .finish_non_exhaustive()
     }
 }
 

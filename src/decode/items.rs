@@ -142,9 +142,7 @@ impl<'a, 'c> Items<'a, 'c> {
                     }
                     values = Values::default();
                 }
-                Line::Comment => {
-                    break Found::Comment(value(1));
-                }
+                Line::Comment => break Found::Comment(value(1)),
                 Line::Retry(at) => {
                     if let Some(time) = line::reconnection_time(&line[at..]) {
                         break Found::Retry(time);
@@ -160,7 +158,7 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Returns where the next line starts, given the position behind a CR, which an LF may follow.
-    #[cold]
+    #[inline(never)]
     fn skip_lf(&mut self, position: usize) -> usize {
         match self.chunk.get(position) {
             Some(b'\n') => {
@@ -292,7 +290,7 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Makes the item of what was found.
-    #[cold]
+    #[inline(never)]
     fn item(&mut self, found: Found) -> Item<'_> {
         *self.rest = &self.chunk[self.position..];
         match found {
@@ -339,7 +337,7 @@ impl<'a, 'c> Items<'a, 'c> {
         let data = values.data.bytes_or(self.chunk, event.data.as_slice());
         let event_type = values.event_type.bytes_or(self.chunk, event.event_type.as_slice());
         let texts = text::decode(data, &mut lossy.data, max).and_then(|data| {
-            let event_type = text::decode(event_type, &mut lossy.event_type, max - data.len())?;
+            let event_type = text::decode(event_type, &mut lossy.event_type, max.saturating_sub(data.len()))?;
             Some((data, event_type))
         });
         match texts {

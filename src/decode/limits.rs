@@ -1,3 +1,5 @@
+use std::fmt;
+
 use thiserror::Error;
 
 /// How much one event may take, so that a peer cannot make a [`Decoder`](super::Decoder) hold more.
@@ -5,6 +7,9 @@ use thiserror::Error;
 /// The defaults suit answers of language models, pictures in base64 included; raise them for a peer that you trust
 /// with more memory, lower them for many connections to peers that you do not. When an event goes over a limit,
 /// that event alone is lost: see [`LimitExceeded`].
+///
+/// A decoder holds at most one line, the values of one event and the last event ID, each within its limit; so does
+/// the text of what was not UTF-8, which takes more bytes than it took on the wire.
 ///
 /// # Examples
 ///
@@ -131,8 +136,8 @@ pub enum LimitKind {
     DataLines,
 }
 
-impl std::fmt::Display for LimitKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for LimitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LineBytes => "bytes of a line",
             Self::EventBytes => "bytes of an event",

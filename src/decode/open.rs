@@ -18,7 +18,7 @@ pub(super) struct OpenEvent {
     pub(super) has_id: bool,
     /// How many bytes it has taken on the wire.
     bytes: usize,
-    /// It went over a limit: it will not be dispatched, and only its `id` counts.
+    /// It went over a limit: it will not be dispatched, and its data is not kept.
     over: bool,
     /// Some of the buffers may have something in them, or own much memory.
     pub(super) uses_buffers: bool,
@@ -51,8 +51,9 @@ impl OpenEvent {
 
     /// Checks and counts a line that has ended.
     pub(super) fn admit_line(&mut self, line_bytes: usize, limits: &Limits) -> Admission {
-        let admission = self.judge(line_bytes, line_bytes + 1, limits);
-        self.count(line_bytes + 1);
+        let wire_bytes = line_bytes.saturating_add(1);
+        let admission = self.judge(line_bytes, wire_bytes, limits);
+        self.count(wire_bytes);
         admission
     }
 
@@ -234,7 +235,7 @@ impl OpenLine {
         event: &mut OpenEvent,
         limits: &Limits,
     ) -> Option<LimitExceeded> {
-        self.bytes += piece.len();
+        self.bytes = self.bytes.saturating_add(piece.len());
         match event.admit_open_line(self.bytes, limits) {
             Admission::Over(over) => {
                 self.ignore();
@@ -264,7 +265,7 @@ impl OpenLine {
 
     /// Takes in the last piece of the line, up to its line end.
     pub(super) fn end(&mut self, piece: &[u8], event: &mut OpenEvent, limits: &Limits) -> Ended<'_> {
-        let admission = event.admit_line(self.bytes + piece.len(), limits);
+        let admission = event.admit_line(self.bytes.saturating_add(piece.len()), limits);
         self.bytes = 0;
         let (is_data, is_ignored) = (mem::take(&mut self.is_data), mem::take(&mut self.is_ignored));
         match admission {

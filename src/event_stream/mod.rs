@@ -4,6 +4,7 @@
 mod body_chunks;
 
 use std::{
+    fmt,
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -188,11 +189,11 @@ where
     }
 }
 
-impl<S> std::fmt::Debug for EventStream<S>
+impl<S> fmt::Debug for EventStream<S>
 where
-    S: TryStream + std::fmt::Debug,
+    S: TryStream + fmt::Debug,
 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventStream").field("source", &self.source).field("decoder", &self.decoder).finish()
     }
 }

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     EventInfo, Lag, Shared,
     state::{Closing, State},
-    topics::Waiting,
+    topics::{Name, Waiting},
 };
 use crate::{
     replay::{log::Position, scheme::Mark},
@@ -43,7 +43,7 @@ pub(super) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) topic: Key,
-    pub(super) name: Arc<str>,
+    pub(super) name: Name,
     /// The index of the next event to deliver.
     pub(super) next: u64,
     state: CursorState,
@@ -87,7 +87,7 @@ pub(super) enum Runs {
 struct Lagged;
 
 impl Cursor {
-    pub(super) fn new(topic: Key, name: Arc<str>, next: u64) -> Self {
+    pub(super) fn new(topic: Key, name: Name, next: u64) -> Self {
         Self { topic, name, next, state: CursorState::Queued }
     }
 }

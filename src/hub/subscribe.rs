@@ -200,7 +200,7 @@ impl<'a> SubscribeOptions<'a> {
                 (None, Start::Now) => topic.log.next(),
                 (None, Start::Oldest) => topic.log.first(),
             };
-            cursors.push(Cursor::new(key, Arc::clone(&topic.name), next));
+            cursors.push(Cursor::new(key, topic.name.clone(), next));
         }
         (cursors, gap)
     }

@@ -39,11 +39,12 @@ pub struct Subscription {
     gap: Option<Gap>,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
     ended: bool,
+    filtering: bool,
 }
 
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
-        Self { shared, reader, first, gap, on_drop: None, ended: false }
+        Self { shared, reader, first, gap, on_drop: None, ended: false, filtering: false }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
@@ -64,7 +65,11 @@ impl Subscription {
     /// Returns a block that tells the client its position, if that has moved since it was last told.
     pub(crate) fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
         let this = self.get_mut();
-        if this.ended || this.first.is_some() { None } else { this.reader.moved(&this.shared) }
+        if this.ended || this.filtering || this.first.is_some() {
+            None
+        } else {
+            this.reader.moved(&this.shared)
+        }
     }
 
     fn end(&mut self) {
@@ -90,6 +95,10 @@ impl Stream for Subscription {
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(first));
         }
+        if this.filtering {
+            // The filter has panicked. What it was to look at is gone, and going on would hide that.
+            this.end();
+        }
         if this.ended {
             return Poll::Ready(None);
         }
@@ -106,7 +115,9 @@ impl Stream for Subscription {
             Step::Runs(Runs::One(bytes)) => Poll::Ready(Some(bytes)),
             Step::Runs(Runs::Many(pieces)) => Poll::Ready(join(pieces)),
             Step::Runs(Runs::Unfiltered(events, last)) => {
+                this.filtering = true;
                 let kept = this.reader.filter(&this.shared, events, last);
+                this.filtering = false;
                 if kept.is_none() {
                     // Nothing passed the filter. There may be more, but one poll looks only so far.
                     cx.waker().wake_by_ref();

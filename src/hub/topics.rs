@@ -7,20 +7,22 @@ use crate::{
     replay::log::{Log, Position},
     shrink::excess,
     slab::{Key, Slab},
-    sync::Arc,
 };
+
+/// A topic's name. It never changes, so its counter is not among what is explored for interleavings.
+pub(super) type Name = std::sync::Arc<str>;
 
 /// All topics of a hub: those with history or subscribers, and what is remembered of the others.
 #[derive(Debug)]
 pub(super) struct Topics {
     topics: Slab<Topic>,
-    names: HashMap<Arc<str>, Key>,
+    names: HashMap<Name, Key>,
     /// Topics by the position of their oldest event. An entry may be out of date, but never too high, so it is put
     /// right when it comes up.
     oldest: BinaryHeap<Reverse<(Position, Key)>>,
-    records: HashMap<Arc<str>, Record>,
+    records: HashMap<Name, Record>,
     /// The records by [age](Record::age): the first one is forgotten first.
-    by_age: BTreeSet<(Position, Arc<str>)>,
+    by_age: BTreeSet<(Position, Name)>,
     max_records: usize,
     /// Of a topic without a record, nothing up to here is known to be held.
     floor: Position,
@@ -30,7 +32,7 @@ pub(super) struct Topics {
 
 #[derive(Debug)]
 pub(super) struct Topic {
-    pub(super) name: Arc<str>,
+    pub(super) name: Name,
     pub(super) log: Log,
     /// The newest position of the hub when the topic was finished.
     finished: Option<Position>,
@@ -82,7 +84,7 @@ impl Topics {
                 self.by_age.remove(&(record.age(), name.clone()));
                 (name, record)
             }
-            None => (Arc::from(name), Record { evicted: self.floor, finished: None }),
+            None => (Name::from(name), Record { evicted: self.floor, finished: None }),
         };
         let key = self.topics.insert(Topic {
             name: name.clone(),

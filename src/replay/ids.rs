@@ -104,8 +104,8 @@ impl Ids {
     ///
     /// A client that comes back with exactly this ID has missed nothing, and one with an earlier ID has a gap that
     /// is told as *evicted*. Without it, nothing is known of what came before the first event that is published
-    /// here: an ID from before that is *unknown* until then, and *evicted* from then on. It says nothing for IDs
-    /// that are made by the crate or have no order.
+    /// here: an ID from before that is *unknown* until then, and *evicted* from then on. An ID that the order does
+    /// not know is as good as none. It says nothing for IDs that are made by the crate or have no order.
     #[must_use]
     pub fn after(mut self, last: EventId) -> Self {
         if let Kind::Ordered(_, start) = &mut self.0 {

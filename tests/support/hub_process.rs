@@ -179,10 +179,10 @@ fn executable() -> &'static PathBuf {
             executable: Option<PathBuf>,
         }
         let messages = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let executable = messages.filter_map(|line| {
+        let mut executable = messages.filter_map(|line| {
             let message: Message = serde_json::from_slice(line).unwrap();
             message.executable
         });
-        executable.last().expect("cargo names no executable")
+        executable.next_back().expect("cargo names no executable")
     })
 }

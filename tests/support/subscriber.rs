@@ -12,7 +12,11 @@ use ssekit::{
     Decoder, ReceivedEvent,
     decode::{Item, Limits},
 };
-use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    task::JoinHandle,
+    time::timeout,
+};
 
 /// One stream, from its request on.
 pub(crate) struct Subscriber {
@@ -22,6 +26,7 @@ pub(crate) struct Subscriber {
     decoder: Decoder,
     /// How many more bytes of the body are looked at.
     budget: usize,
+    is_broken: bool,
     connection: JoinHandle<()>,
 }
 
@@ -57,7 +62,15 @@ impl Subscriber {
         let (head, body) = response.into_parts();
         let limits = Limits::default().with_max_event_bytes(2 << 20).with_max_line_bytes(2 << 20);
         let decoder = Decoder::with_limits(limits).with_last_event_id(String::from_utf8_lossy(last_event_id));
-        Ok(Self { head, body, chunk: Bytes::new(), decoder, budget: usize::MAX, connection })
+        Ok(Self {
+            head,
+            body,
+            chunk: Bytes::new(),
+            decoder,
+            budget: usize::MAX,
+            is_broken: false,
+            connection,
+        })
     }
 
     /// Lets the stream end after so many more bytes, wherever that is.
@@ -68,6 +81,11 @@ impl Subscriber {
     /// Returns whether it has ended because of that.
     pub(crate) fn is_cut(&self) -> bool {
         self.budget == 0 && self.chunk.is_empty()
+    }
+
+    /// Returns whether the stream has ended otherwise than the server wanted.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     pub(crate) fn head(&self) -> &Parts {
@@ -99,7 +117,9 @@ impl Subscriber {
                 return None;
             }
             let frame = timeout(PATIENCE, self.body.frame()).await.expect("nothing comes, nor an end");
-            self.chunk = frame?.ok()?.into_data().ok()?;
+            let frame = frame?;
+            self.is_broken = frame.is_err();
+            self.chunk = frame.ok()?.into_data().ok()?;
             self.chunk.truncate(self.budget);
             self.budget -= self.chunk.len();
         }
@@ -139,6 +159,13 @@ impl Subscriber {
         assert!(!event.last_event_id().is_empty());
         event.last_event_id().to_owned()
     }
+}
+
+/// Connects a socket that takes little which is not read.
+pub(crate) async fn small_socket(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.connect(address).await.unwrap()
 }
 
 impl Drop for Subscriber {

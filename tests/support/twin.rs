@@ -1,4 +1,4 @@
-//! A slow twin of the decoder: the standard's sentences one after the other, over the whole stream at once.
+//! A slow twin of the decoder: the rules of 9.2.5 and 9.2.6 one after the other, over the whole stream at once.
 
 use std::time::Duration;
 
@@ -22,27 +22,24 @@ pub(crate) enum Seen {
 
 /// Interprets a stream without limits (9.2.6). It knows nothing of bytes, only of the decoded text.
 pub(crate) fn interpret(stream: &[u8]) -> Outcome {
-    // "Streams must be decoded using the UTF-8 decode algorithm", which "strips one leading UTF-8 Byte Order Mark".
+    // UTF-8 decode, which takes one leading byte order mark away.
     let text = String::from_utf8_lossy(stream);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
 
     let mut outcome = Outcome::default();
     let (mut data, mut event_type, mut id) = (String::new(), String::new(), String::new());
     for line in lines(text) {
-        // "If the line is empty (a blank line): Dispatch the event".
+        // A blank line dispatches.
         if line.is_empty() {
-            // "Set the last event ID string of the event source to the value of the last event ID buffer."
+            // First of all the ID buffer becomes the last event ID, whatever else there is.
             outcome.last_event_id = id.clone();
-            // "If the data buffer is an empty string, set the data buffer and the event type buffer to the empty
-            // string and return."
+            // Without data nothing is dispatched, and the type is forgotten, too.
             if !data.is_empty() {
-                // "If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last
-                // character from the data buffer."
+                // Each line of data has added an LF; the last one goes.
                 if data.ends_with('\n') {
                     data.pop();
                 }
-                // "Initialize event's type attribute to "message"", and "if the event type buffer has a value other
-                // than the empty string, change the type".
+                // An empty type buffer leaves the type `message`.
                 let event_type =
                     if event_type.is_empty() { "message".to_owned() } else { event_type.clone() };
                 outcome.items.push(Seen::Event { event_type, data: data.clone(), last_event_id: id.clone() });
@@ -51,42 +48,39 @@ pub(crate) fn interpret(stream: &[u8]) -> Outcome {
             event_type.clear();
             continue;
         }
-        // "If the line starts with a U+003A COLON character (:): Ignore the line."
+        // A colon in front makes a comment.
         if let Some(comment) = line.strip_prefix(':') {
             outcome.items.push(Seen::Comment(comment.to_owned()));
             continue;
         }
-        // "If the line contains a U+003A COLON character (:)": the field name is before it, the value after it, and
-        // "if value starts with a U+0020 SPACE character, remove it from value". Otherwise the whole line is the
+        // The first colon ends the name, and one space after it is skipped. Without a colon the whole line is the
         // name, and the value is empty.
         let (name, value) = match line.split_once(':') {
             Some((name, value)) => (name, value.strip_prefix(' ').unwrap_or(value)),
             None => (line.as_str(), ""),
         };
         match name {
-            // "Set the event type buffer to the field value."
+            // The last `event` field of a block counts.
             "event" => event_type = value.to_owned(),
-            // "Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character".
+            // Data adds up, with an LF after each line.
             "data" => {
                 data.push_str(value);
                 data.push('\n');
             }
-            // "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field
-            // value. Otherwise, ignore the field."
+            // An ID with NUL in it is ignored.
             "id" if !value.contains('\0') => id = value.to_owned(),
-            // "If the field value consists of only ASCII digits, then interpret the field value as an integer in
-            // base ten, and set the event stream's reconnection time to that integer."
+            // Only ASCII digits make a reconnection time, in base ten.
             "retry" => {
                 if let Some(time) = reconnection_time(value) {
                     outcome.reconnection_time = Some(time);
                     outcome.items.push(Seen::Retry(time));
                 }
             }
-            // "The field is ignored."
+            // Other names mean nothing.
             _ => {}
         }
     }
-    // "Once the end of the file is reached, any pending data must be discarded."
+    // What no blank line has ended is discarded.
     outcome
 }
 
