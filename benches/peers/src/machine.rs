@@ -14,6 +14,23 @@ pub(crate) fn pin(core: usize) {
     let _ = sched_setaffinity(None, &cores);
 }
 
+/// Lets this thread, and those that it will start, run on the first two cores.
+pub(crate) fn unpin() {
+    let mut cores = CpuSet::new();
+    cores.set(0);
+    cores.set(1);
+    let _ = sched_setaffinity(None, &cores);
+}
+
+/// Keeps the heap from giving memory back and asking for it again, which costs more than what is measured.
+pub(crate) fn keep_heap() {
+    // SAFETY: these only set two of the allocator's numbers.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+    }
+}
+
 /// Returns the CPU time of this thread.
 pub(crate) fn thread_cpu() -> Duration {
     cpu(ClockId::ThreadCPUTime)

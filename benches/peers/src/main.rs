@@ -9,11 +9,16 @@
 //! the `mod.rs` next to it.
 
 mod allocations;
+mod decode;
 mod encode;
+mod fanout;
+mod keep_alive;
 mod machine;
 mod measure;
 mod poll;
 mod report;
+mod resume;
+mod topics;
 
 use std::process::ExitCode;
 
@@ -35,6 +40,17 @@ struct Options {
 enum What {
     /// Encoding events.
     Encode,
+    /// Decoding streams.
+    Decode,
+    /// One publisher, many subscribers.
+    Fanout,
+    /// Many clients that come back at once.
+    Resume,
+    /// Idle topics, and subscribers to many.
+    Topics,
+    /// The memory of idle streams.
+    #[command(name = "keepalive")]
+    KeepAlive,
     /// Everything, one after the other.
     All,
 }
@@ -42,11 +58,27 @@ enum What {
 fn main() -> ExitCode {
     let Options { what, quick } = Options::parse();
     let effort = Effort::new(quick);
+    machine::keep_heap();
     let mut missed = 0;
     let wanted = |part| what == part || what == What::All;
+    machine::pin(1);
     if wanted(What::Encode) {
-        machine::pin(1);
         missed += encode::run(effort);
+    }
+    if wanted(What::Decode) {
+        missed += decode::run(effort);
+    }
+    if wanted(What::Fanout) {
+        missed += fanout::run(effort);
+    }
+    if wanted(What::Resume) {
+        missed += resume::run(effort);
+    }
+    if wanted(What::Topics) {
+        missed += topics::run(effort);
+    }
+    if wanted(What::KeepAlive) {
+        missed += keep_alive::run();
     }
     println!("\n{missed} figures missed");
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

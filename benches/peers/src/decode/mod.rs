@@ -1,0 +1,218 @@
+//! Decoding streams that come in chunks, as a socket gives them.
+//!
+//! ssekit lends each event; what the others give is what they have: strings, for each event. So ssekit is measured
+//! both ways.
+
+mod eventsource_client;
+mod eventsource_stream;
+mod limit;
+mod sse_core;
+mod sse_stream;
+mod ssekit;
+
+use bytes::Bytes;
+
+use crate::{
+    measure::{Contender, Effort, interleave},
+    report::{Report, Target},
+};
+
+/// A stream in chunks, and what must come out of it.
+#[derive(Clone)]
+pub(crate) struct Stream {
+    chunks: Vec<Bytes>,
+    events: u64,
+}
+
+/// Adds up what was decoded, so that all contenders can be compared.
+#[derive(Default)]
+struct Sum {
+    events: u64,
+    data_bytes: u64,
+}
+
+impl Sum {
+    fn add(&mut self, data: &str) {
+        self.events += 1;
+        self.data_bytes += data.len() as u64;
+        std::hint::black_box(data);
+    }
+
+    fn outcome(&self) -> u64 {
+        self.events << 40 | self.data_bytes
+    }
+}
+
+struct Case {
+    name: &'static str,
+    event: fn(usize) -> String,
+    chunks: &'static [Chunks],
+}
+
+/// The size of a chunk in bytes, and the least ratios to reach.
+struct Chunks {
+    bytes: usize,
+    targets: &'static [(&'static str, f64)],
+    /// The least ratio beside sse-core of an event that is owned.
+    owned: Option<f64>,
+}
+
+pub(crate) fn run(effort: Effort) -> usize {
+    let mut report = Report::new();
+    for case in CASES {
+        for chunks in case.chunks {
+            let stream = stream(case.event, chunks.bytes);
+            let name = format!("{}, {} B", case.name, chunks.bytes);
+            let measured = interleave(effort, &mut contenders(&stream));
+            let borrowed = measured.get("ssekit");
+            let rate = borrowed.cpu.iter().map(|time| stream.events as f64 / time / 1e6).collect();
+            let rate = crate::measure::Ratio::summary(rate);
+            report.ratio(&name, "million events a second", rate, Target::Told);
+            for samples in &measured.contenders {
+                let target = chunks.targets.iter().find(|(beside, _)| *beside == samples.name);
+                let target = target.map_or(Target::Told, |(_, least)| Target::AtLeast(*least));
+                if samples.name != "ssekit" && samples.name != "ssekit, owned" {
+                    report.ratio(&name, samples.name, samples.cpu_over(borrowed), target);
+                }
+            }
+            let owned = measured.get("ssekit, owned");
+            let target = chunks.owned.map_or(Target::Told, Target::AtLeast);
+            report.ratio(
+                &format!("{name}, owned"),
+                "sse-core",
+                measured.get("sse-core").cpu_over(owned),
+                target,
+            );
+            for samples in &measured.contenders {
+                let most = match samples.name {
+                    "ssekit" if chunks.bytes > 64 => Target::AtMost(0.0),
+                    "ssekit, owned" if chunks.bytes > 64 => Target::AtMost(1.0),
+                    _ => Target::Told,
+                };
+                let calls = samples.heap_calls as f64 / stream.events as f64;
+                report.figure(&format!("{name}, heap calls an event"), samples.name, calls, most);
+            }
+        }
+    }
+    report.print("Decode: how many times as fast as others")
+}
+
+fn contenders(stream: &Stream) -> Vec<Box<dyn Contender>> {
+    vec![
+        Box::new(ssekit::Borrowed::new(stream)),
+        Box::new(ssekit::Owned::new(stream)),
+        Box::new(sse_core::Decoder::new(stream)),
+        Box::new(sse_stream::Decoder::new(stream)),
+        Box::new(eventsource_stream::Decoder::new(stream)),
+        Box::new(eventsource_client::Decoder::new(stream)),
+        Box::new(limit::Utf8::new(stream)),
+    ]
+}
+
+fn stream(event: fn(usize) -> String, chunk: usize) -> Stream {
+    let mut text = String::new();
+    let mut events = 0;
+    while text.len() < 256 * 1024 {
+        text.push_str(&event(events));
+        events += 1;
+    }
+    let text = Bytes::from(text);
+    let chunks = (0..text.len()).step_by(chunk).map(|start| text.slice(start..text.len().min(start + chunk)));
+    Stream { chunks: chunks.collect(), events: events as u64 }
+}
+
+fn of_data(number: usize, data: &str) -> String {
+    format!("id: {}\nevent: update\ndata: {data}\n\n", 1_000 + number)
+}
+
+fn tiny(number: usize) -> String {
+    of_data(number, &format!("{number:020}"))
+}
+
+fn small(number: usize) -> String {
+    of_data(number, &format!("{number:0200}"))
+}
+
+fn lines(number: usize) -> String {
+    of_data(number, &vec![format!("{number:063}"); 64].join("\ndata: "))
+}
+
+/// What a model's answer looks like, about 290 bytes of JSON for each piece of a word.
+fn token(number: usize) -> String {
+    const PIECES: [&str; 8] = [" the", " answer", ",", " naïve", " 42", "\\n", " streams", " – and"];
+    let piece = PIECES[number % PIECES.len()];
+    let created = 1_753_000_000 + number / 50;
+    format!(
+        "data: {{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion.chunk\",\
+         \"created\":{created},\"model\":\"gpt-4.1-2025-04-14\",\"service_tier\":\"default\",\
+         \"system_fingerprint\":\"fp_3502f4eb73\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{piece}\"}},\
+         \"logprobs\":null,\"finish_reason\":null}}],\"usage\":null,\"obfuscation\":\"jd8SkW\"}}\n\n"
+    )
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "20 B",
+        event: tiny,
+        chunks: &[
+            Chunks { bytes: 64, targets: &[("sse-core", 2.0), ("eventsource-stream", 6.0)], owned: None },
+            Chunks {
+                bytes: 1460,
+                targets: &[("sse-stream", 4.5), ("eventsource-stream", 16.0)],
+                owned: None,
+            },
+            Chunks {
+                bytes: 16_384,
+                targets: &[("sse-stream", 4.8), ("eventsource-stream", 28.0)],
+                owned: None,
+            },
+        ],
+    },
+    Case {
+        name: "200 B",
+        event: small,
+        chunks: &[
+            Chunks { bytes: 64, targets: &[("sse-core", 1.5)], owned: None },
+            Chunks {
+                bytes: 1460,
+                targets: &[("sse-stream", 2.7), ("eventsource-stream", 13.0)],
+                owned: None,
+            },
+            Chunks {
+                bytes: 16_384,
+                targets: &[("sse-stream", 3.2), ("eventsource-stream", 22.0)],
+                owned: None,
+            },
+        ],
+    },
+    Case {
+        name: "LLM tokens",
+        event: token,
+        chunks: &[
+            Chunks { bytes: 64, targets: &[("sse-core", 1.15), ("eventsource-stream", 15.0)], owned: None },
+            Chunks {
+                bytes: 1460,
+                targets: &[("sse-core", 1.5), ("eventsource-stream", 11.0), ("std's UTF-8 check", 0.33)],
+                owned: None,
+            },
+            Chunks {
+                bytes: 16_384,
+                targets: &[("sse-core", 2.0), ("eventsource-stream", 19.0), ("std's UTF-8 check", 0.42)],
+                owned: Some(1.25),
+            },
+        ],
+    },
+    Case {
+        name: "64 lines",
+        event: lines,
+        chunks: &[
+            Chunks { bytes: 64, targets: &[("sse-core", 1.2)], owned: None },
+            Chunks { bytes: 1460, targets: &[("sse-core", 1.4), ("eventsource-stream", 10.0)], owned: None },
+            Chunks {
+                bytes: 16_384,
+                targets: &[("sse-core", 1.6), ("eventsource-stream", 15.0)],
+                owned: None,
+            },
+        ],
+    },
+];

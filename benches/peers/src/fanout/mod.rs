@@ -1,0 +1,174 @@
+//! One publisher, many subscribers, each a task that takes what comes.
+//!
+//! Everything that a service would have on is on in the hub: bounds by count, bytes and age, replay, lag detection.
+
+mod axum;
+mod broadcast_bytes;
+mod crowd;
+mod mpsc;
+mod publishers;
+pub(crate) mod ssekit;
+mod wake;
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::{
+    allocations,
+    measure::{Contender, Effort, Measured, Ratio, interleave},
+    report::{Report, Target},
+};
+
+use self::crowd::Crowd;
+
+/// A way to hand each event to many subscribers.
+pub(crate) trait Fanout: Send + Sync + Sized + 'static {
+    const NAME: &'static str;
+
+    type Subscriber: Stream<Item = Bytes> + Send + Unpin + 'static;
+
+    /// Creates it with this many subscribers, each of which may be this many events behind.
+    fn new(subscribers: usize, capacity: usize) -> (Self, Vec<Self::Subscriber>);
+
+    /// Publishes events, one by one, and returns how many bytes of an event stream each subscriber is to get.
+    fn publish(&self, events: &[Message]) -> usize;
+}
+
+/// An event before any library has seen it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message {
+    pub(crate) id: u64,
+    pub(crate) data: &'static str,
+}
+
+impl Message {
+    pub(crate) fn sequence(count: usize, data: &'static str) -> Vec<Self> {
+        (0..count).map(|number| Self { id: 1_000_000 + number as u64, data }).collect()
+    }
+}
+
+pub(crate) fn run(effort: Effort) -> usize {
+    one_thread(effort) + memory() + growth(effort) + publishers::run(effort)
+}
+
+fn one_thread(effort: Effort) -> usize {
+    let mut report = Report::new();
+    for subscribers in [100, 1_000, 10_000] {
+        for burst in [1, 64] {
+            let measured = interleave(effort, &mut crowds(subscribers, burst));
+            let name = match burst {
+                1 => format!("N = {subscribers}, one at a time"),
+                _ => format!("N = {subscribers}, bursts of {burst}"),
+            };
+            let (mpsc, bytes, axum, wake) =
+                if burst == 1 { (1.0, 2.1, 3.3, 1.6) } else { (13.0, 22.0, 80.0, 3.0) };
+            let hub = measured.get(ssekit::Hub::NAME);
+            report.ratio(&name, "ns a delivery", per_delivery(&measured, subscribers, burst), Target::Told);
+            for (beside, least) in [
+                (mpsc::Mpsc::NAME, mpsc),
+                (broadcast_bytes::Broadcast::NAME, bytes),
+                (axum::Axum::NAME, axum),
+            ] {
+                report.ratio(&name, beside, measured.get(beside).cpu_over(hub), Target::AtLeast(least));
+            }
+            let limit = measured.get(wake::Wake::NAME);
+            report.ratio(&name, wake::Wake::NAME, hub.cpu_over(limit), Target::AtMost(wake));
+            let deliveries = (bursts(subscribers) * burst * subscribers) as f64;
+            for samples in &measured.contenders {
+                let calls = samples.heap_calls as f64 / deliveries;
+                report.figure(&format!("{name}, heap calls a delivery"), samples.name, calls, Target::Told);
+            }
+        }
+    }
+    report.print("Fan-out: how many times as fast as others, and CPU beside waking and polling")
+}
+
+fn crowds(subscribers: usize, burst: usize) -> Vec<Box<dyn Contender>> {
+    vec![
+        crowd::<ssekit::Hub>(subscribers, burst, TEXT),
+        crowd::<mpsc::Mpsc>(subscribers, burst, TEXT),
+        crowd::<broadcast_bytes::Broadcast>(subscribers, burst, TEXT),
+        crowd::<axum::Axum>(subscribers, burst, TEXT),
+        crowd::<wake::Wake>(subscribers, burst, TEXT),
+    ]
+}
+
+fn crowd<F: Fanout>(subscribers: usize, burst: usize, text: &'static str) -> Box<dyn Contender> {
+    Box::new(Crowd::<F>::new(subscribers, burst, bursts(subscribers), text))
+}
+
+/// Returns how many bursts one round has.
+fn bursts(subscribers: usize) -> usize {
+    (20_000 / subscribers).clamp(4, 200)
+}
+
+fn per_delivery(measured: &Measured, subscribers: usize, burst: usize) -> Ratio {
+    let deliveries = (bursts(subscribers) * burst * subscribers) as f64;
+    let hub = measured.get(ssekit::Hub::NAME);
+    Ratio::summary(hub.cpu.iter().map(|time| time * 1e9 / deliveries).collect())
+}
+
+fn memory() -> usize {
+    let mut report = Report::new();
+    let hub = memory_of::<ssekit::Hub>();
+    let mpsc = memory_of::<mpsc::Mpsc>();
+    for (name, bytes) in [
+        (ssekit::Hub::NAME, hub),
+        (mpsc::Mpsc::NAME, mpsc),
+        (broadcast_bytes::Broadcast::NAME, memory_of::<broadcast_bytes::Broadcast>()),
+        (axum::Axum::NAME, memory_of::<axum::Axum>()),
+    ] {
+        report.figure(name, "bytes a subscriber", bytes, Target::Told);
+    }
+    report.figure(ssekit::Hub::NAME, "mpsc", hub / mpsc, Target::AtMost(0.25));
+    report.print("Fan-out: memory of a subscriber, beside its task")
+}
+
+fn memory_of<F: Fanout>() -> f64 {
+    const SUBSCRIBERS: usize = 10_000;
+    let (one, fixed) = allocations::held_by(|| F::new(1, CAPACITY));
+    let (all, bytes) = allocations::held_by(|| F::new(SUBSCRIBERS, CAPACITY));
+    drop((one, all));
+    // The collection of subscribers stands for the tasks that would hold them.
+    (bytes - fixed) as f64 / (SUBSCRIBERS - 1) as f64
+}
+
+/// How the cost of a delivery grows, in the hub alone.
+fn growth(effort: Effort) -> usize {
+    let mut report = Report::new();
+    for subscribers in [1, 10, 100, 1_000, 10_000] {
+        let mut crowds = [crowd::<ssekit::Hub>(subscribers, 1, TEXT)];
+        let measured = interleave(effort, &mut crowds);
+        let cost = per_delivery(&measured, subscribers, 1);
+        report.ratio(&format!("{subscribers} subscribers"), "ns a delivery", cost, Target::Told);
+    }
+    for bytes in [20, 200, 2_000, 20_000, 200_000] {
+        let mut crowds = [crowd::<ssekit::Hub>(1_000, 1, "x".repeat(bytes).leak())];
+        let measured = interleave(effort, &mut crowds);
+        let cost = per_delivery(&measured, 1_000, 1);
+        report.ratio(&format!("1000 subscribers, {bytes} B"), "ns a delivery", cost, Target::Told);
+    }
+    for burst in [1, 4, 16, 64, 256] {
+        let mut crowds = [crowd::<ssekit::Hub>(1_000, burst, TEXT)];
+        let measured = interleave(effort, &mut crowds);
+        let cost = per_delivery(&measured, 1_000, burst);
+        report.ratio(&format!("1000 subscribers, {burst} behind"), "ns a delivery", cost, Target::Told);
+    }
+    let plain = crowd::<ssekit::Hub>(1_000, 64, TEXT);
+    let filtered = crowd::<ssekit::FilteredHub>(1_000, 64, TEXT);
+    let measured = interleave(effort, &mut [plain, filtered]);
+    let ratio = measured.get(ssekit::FilteredHub::NAME).cpu_over(measured.get(ssekit::Hub::NAME));
+    report.ratio("filter that lets 1 in 10 through", "no filter, bursts of 64", ratio, Target::Told);
+    let plain = crowd::<ssekit::Hub>(1_000, 1, TEXT);
+    let filtered = crowd::<ssekit::FilteredHub>(1_000, 1, TEXT);
+    let measured = interleave(effort, &mut [plain, filtered]);
+    let ratio = measured.get(ssekit::FilteredHub::NAME).cpu_over(measured.get(ssekit::Hub::NAME));
+    report.ratio("filter that lets 1 in 10 through", "no filter, one at a time", ratio, Target::Told);
+    report.print("Fan-out: how the hub's cost grows")
+}
+
+/// 200 bytes.
+const TEXT: &str = "{\"order\":4711,\"customer\":\"9d0cf2a0-8f0e-4f7e-9f0a-3a0c1b9a2d11\",\"state\":\"shipped\",\
+     \"items\":[{\"sku\":\"A-1\",\"count\":2},{\"sku\":\"B-7\",\"count\":1}],\"total\":129.95,\"currency\":\"EUR\",\"note\":\"ring\"}";
+const TYPE: &str = "update";
+const CAPACITY: usize = 1_024;
