@@ -15,6 +15,13 @@ pub(crate) trait Contender {
     fn run(&mut self) -> u64;
 }
 
+/// One piece of work, and all that do it.
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    pub(crate) events: u64,
+    pub(crate) contenders: Vec<Box<dyn Contender>>,
+}
+
 /// What was measured of all contenders, in their order.
 #[derive(Debug)]
 pub(crate) struct Measured {
@@ -133,9 +140,5 @@ impl Ratio {
         values.sort_unstable_by(f64::total_cmp);
         let at = |part: f64| values[((values.len() - 1) as f64 * part).round() as usize];
         Self { median: at(0.5), low: at(0.25), high: at(0.75) }
-    }
-
-    pub(crate) fn inverse(self) -> Self {
-        Self { median: 1.0 / self.median, low: 1.0 / self.high, high: 1.0 / self.low }
     }
 }
