@@ -1,7 +1,8 @@
 use std::{
     error::Error,
-    fmt, mem,
+    fmt, io, mem,
     pin::Pin,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
 
@@ -16,7 +17,8 @@ use crate::frame::{COMMENT, IntoFrame};
 /// It is one type whatever the stream, so a handler may return `http::Response<Body>` in all cases.
 /// [`response`](crate::response) makes one from a stream of events. It is itself a `Stream` of bytes, for
 /// stacks that want that, and with the `http-body` feature an `http_body::Body`, which hyper and axum take as
-/// it is.
+/// it is. It is `Sync` even if the stream is not, and fails with an [`io::Error`], because some stacks ask for
+/// these and none refuses them.
 ///
 /// - Each chunk and frame holds whole events.
 /// - If a stream has nothing to send at first, the body begins with an empty comment, so that the stack sends
@@ -52,7 +54,8 @@ enum Content {
     /// At least one byte.
     Full(Bytes),
     Stream {
-        stream: Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>,
+        /// Never contended: the lock makes a stream `Sync` that is not, and polls go past it.
+        stream: Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>,
         polled: bool,
     },
 }
@@ -61,12 +64,14 @@ impl Body {
     /// Creates a body that sends a stream of events.
     ///
     /// An error of the stream ends the body with it; most stacks then cut the connection, and the client
-    /// reconnects.
+    /// reconnects. An [`io::Error`] is passed on as it is, and any other is wrapped in one
+    /// ([`io::Error::get_ref`]).
     pub fn new<S>(stream: S) -> Self
     where
         S: Stream<Item: IntoFrame<Error: Into<Box<dyn Error + Send + Sync>>>> + Send + 'static,
     {
-        Self { content: Content::Stream { stream: Box::pin(Frames { stream }), polled: false } }
+        let stream = Mutex::new(Box::pin(Frames { stream }) as _);
+        Self { content: Content::Stream { stream, polled: false } }
     }
 
     /// Creates a body without any bytes.
@@ -76,7 +81,7 @@ impl Body {
 }
 
 impl Stream for Body {
-    type Item = Result<Bytes, Box<dyn Error + Send + Sync>>;
+    type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = match &mut self.content {
@@ -84,6 +89,7 @@ impl Stream for Body {
             Content::Full(bytes) => Some(Ok(mem::take(bytes))),
             Content::Stream { stream, polled } => {
                 let first = !mem::replace(polled, true);
+                let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
                 match stream.as_mut().poll_next(cx) {
                     Poll::Pending if first => return Poll::Ready(Some(Ok(COMMENT))),
                     Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
@@ -100,7 +106,7 @@ impl Stream for Body {
             Content::Done => (0, Some(0)),
             Content::Full(_) => (1, Some(1)),
             Content::Stream { stream, polled } => {
-                let (lower, upper) = stream.size_hint();
+                let (lower, upper) = stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint();
                 // A first comment adds to the stream, and an error ends it early.
                 (lower.min(1), upper.and_then(|upper| upper.checked_add(usize::from(!polled))))
             }
@@ -112,12 +118,12 @@ impl Stream for Body {
 #[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+    ) -> Poll<Option<io::Result<http_body::Frame<Bytes>>>> {
         self.poll_next(cx).map_ok(http_body::Frame::data)
     }
 
@@ -171,12 +177,15 @@ pin_project! {
     }
 }
 
-impl<S: Stream<Item: IntoFrame<Error: Into<BoxError>>>> Stream for Frames<S> {
-    type Item = Result<Bytes, BoxError>;
+impl<S> Stream for Frames<S>
+where
+    S: Stream<Item: IntoFrame<Error: Into<Box<dyn Error + Send + Sync>>>>,
+{
+    type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.project().stream.poll_next(cx));
-        Poll::Ready(item.map(|item| item.into_frame().map_err(Into::into)))
+        Poll::Ready(item.map(|item| item.into_frame().map_err(io_error)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -184,4 +193,6 @@ impl<S: Stream<Item: IntoFrame<Error: Into<BoxError>>>> Stream for Frames<S> {
     }
 }
 
-type BoxError = Box<dyn Error + Send + Sync>;
+fn io_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+    error.into().downcast().map_or_else(io::Error::other, |error| *error)
+}

@@ -174,10 +174,13 @@ fn write_extras<B: BufMut>(event: &Event, mut buffer: B) -> B {
     buffer
 }
 
-/// Returns a time in whole milliseconds, rounded up.
 fn millis(time: Duration) -> Digits {
-    let millis = time.as_nanos().div_ceil(1_000_000);
-    Digits::new(u64::try_from(millis).unwrap_or(u64::MAX))
+    Digits::new(whole_millis(time))
+}
+
+/// Returns a time in whole milliseconds, rounded up.
+pub(crate) fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 #[inline]
@@ -297,6 +300,20 @@ impl Digits {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.digits[usize::from(self.start)..]
+    }
+}
+
+/// Takes whole `data` lines for the text in them.
+#[cfg(feature = "tokio")]
+pub(crate) fn unwrap_lines(lines: &Bytes) -> Bytes {
+    let mut texts = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(DATA));
+    match (texts.next(), texts.next()) {
+        (Some(only), None) => lines.slice_ref(only),
+        _ => {
+            let texts: Vec<&[u8]> =
+                lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(DATA)).collect();
+            texts.join(&b'\n').into()
+        }
     }
 }
 

@@ -86,6 +86,7 @@
 //! | `tokio` | timers on tokio's clock: [`KeepAlive`]`::new`, [`Subscription`]`::keep_alive`, `EventSource::connect` |
 //! | `http-body` | `http_body::Body` for [`Body`]; the client `EventSource` |
 //! | `json` | payloads as JSON: `Event::json`, `ReceivedEvent::json` |
+//! | `redis` | one log for many processes on Redis Streams: `relay::RedisLog` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -107,6 +108,9 @@ mod header_list;
 pub mod hub;
 mod keep_alive;
 mod random;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod relay;
 pub mod replay;
 mod request;
 mod response;

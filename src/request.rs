@@ -32,25 +32,29 @@ pub const LAST_EVENT_ID: &str = "last-event-id";
 /// assert_eq!(last.as_id().unwrap(), &"order-2");
 /// ```
 pub fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Option<LastEventId> {
-    last_event_id_from(headers.get_all(LAST_EVENT_ID).iter().map(|value| value.as_bytes()), query)
+    last_event_id_from(headers.get_all(LAST_EVENT_ID), query)
 }
 
 /// Reads what a client says that it saw last, from the values of its `Last-Event-ID` headers and its query.
 ///
-/// This is [`last_event_id`] for stacks that are not on `http` 1. For one header an `Option` will do.
+/// This is [`last_event_id`] for stacks that are not on `http` 1. It takes what their header maps return for
+/// [`LAST_EVENT_ID`]; for one header an `Option` will do.
 ///
 /// # Examples
 ///
 /// ```
-/// let header: Option<&[u8]> = Some(b"order-1");
-/// let last = ssekit::last_event_id_from(header, Some("topic=a")).unwrap();
+/// let last = ssekit::last_event_id_from(Some("order-1"), Some("topic=a")).unwrap();
 /// assert_eq!(last.as_id().unwrap(), &"order-1");
+///
+/// let headers: [&[u8]; 2] = [b"order-1", b"order-1"];
+/// assert_eq!(ssekit::last_event_id_from(headers, None), Some(last));
 /// ```
-pub fn last_event_id_from<'a>(
-    headers: impl IntoIterator<Item = &'a [u8]>,
+pub fn last_event_id_from(
+    headers: impl IntoIterator<Item: AsRef<[u8]>>,
     query: Option<&str>,
 ) -> Option<LastEventId> {
-    agreed(headers.into_iter().filter_map(LastEventId::from_bytes)).or_else(|| {
+    let ids = headers.into_iter().filter_map(|header| LastEventId::from_bytes(header.as_ref()));
+    agreed(ids).or_else(|| {
         let parameters = query.unwrap_or_default().split('&');
         agreed(parameters.filter_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;

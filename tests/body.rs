@@ -7,7 +7,7 @@ mod feed;
 
 use std::{
     error::Error,
-    fmt,
+    fmt, io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -122,7 +122,16 @@ fn an_error_keeps_its_type() {
     let mut body = Body::new(stream::iter([Err::<Bytes, _>(Lost)]));
     let polled = Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Some(Err(error))) = polled else { panic!("{polled:?}") };
-    assert!(error.is::<Lost>());
+    assert!(error.get_ref().unwrap().is::<Lost>());
+}
+
+#[test]
+fn an_io_error_is_not_wrapped() {
+    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    let mut body = Body::new(stream::iter([Err::<Bytes, _>(reset)]));
+    let polled = Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Some(Err(error))) = polled else { panic!("{polled:?}") };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
 
 #[test]

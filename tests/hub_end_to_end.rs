@@ -51,25 +51,29 @@ async fn every_client_gets_every_event_once_however_often_it_is_cut() {
 
 #[tokio::test]
 async fn a_restart_in_between_is_told_to_every_client_once() {
+    const BEFORE: usize = EVENTS / 4;
     let first = HubProcess::start(&["--replay-events", "20000"]).await;
     let (address, addresses) = watch::channel(first.address());
     let mut clients: Vec<_> = (0..CLIENTS).map(|number| Client::new(number, addresses.clone())).collect();
 
-    let read = join_all(clients.iter_mut().map(|client| client.read(EVENTS / 2)));
-    let (mut published, _) = join!(publish(first.address(), EVENTS / 2, &[]), read);
+    let read = join_all(clients.iter_mut().map(|client| client.read(BEFORE)));
+    let (mut published, _) = join!(publish(first.address(), BEFORE, &[]), read);
 
     let read = join_all(clients.iter_mut().map(|client| client.read(EVENTS)));
     let restart = async {
         first.stop().await;
         let second = HubProcess::start(&["--replay-events", "20000"]).await;
+        // It is further than the first one was before the clients come, so their IDs are not just ahead of it.
+        let mut published = publish(second.address(), EVENTS / 2, &[]).await;
         address.send_replace(second.address());
-        (publish(second.address(), EVENTS / 2, &[]).await, second)
+        published.extend(publish(second.address(), EVENTS / 2 - BEFORE, &[]).await);
+        (published, second)
     };
     let ((more, second), _) = join!(restart, read);
     published.extend(more);
 
     for client in &clients {
-        assert_eq!(client.resets, [Reset { reason: "unknown".into(), after: EVENTS / 2 }]);
+        assert_eq!(client.resets, [Reset { reason: "unknown".into(), after: BEFORE }]);
         client.assert_got(&published);
         assert!(client.cuts >= LEAST_CUTS, "client {} was cut only {} times", client.number, client.cuts);
     }

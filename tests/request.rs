@@ -121,8 +121,8 @@ fn the_header_comes_before_the_query_unless_it_is_empty() {
 fn other_stacks_read_the_same_from_bytes() {
     let header: Option<&[u8]> = Some(b"7");
     assert_eq!(said(last_event_id_from(header, Some("last_event_id=8"))), id("7"));
-    assert_eq!(said(last_event_id_from(None, Some("last_event_id=8"))), id("8"));
-    assert_eq!(said(last_event_id_from([&b"7"[..], b"8"], None)), Said::Unknown);
+    assert_eq!(said(last_event_id_from(None::<&str>, Some("last_event_id=8"))), id("8"));
+    assert_eq!(said(last_event_id_from(["7", "8"], None)), Said::Unknown);
 }
 
 #[test]

@@ -6,18 +6,27 @@
 //! curl 'localhost:3000/events?topic=news&event=note' -d 'hello'
 //! ```
 //!
+//! With `--redis redis://127.0.0.1/` several hubs, each with a `--listen` of its own, are nodes of one service: what is
+//! published at one comes from all, and a client may come back to another one.
+//!
 //! Cut the connection and come back with `-H 'Last-Event-ID: …'`: nothing is missing and nothing comes twice. The page
 //! at `/` does the same with a button.
 
+mod faults;
 mod query;
 mod routes;
 mod serve;
+mod source;
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 
 use clap::Parser;
+#[cfg(feature = "redis")]
+use ssekit::relay::{RedisLog, Relay};
 use ssekit::{Bounds, Hub};
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::source::Source;
 
 /// A hub that publishes server-sent events and lets clients resume.
 #[derive(Debug, Parser)]
@@ -38,6 +47,10 @@ struct Options {
     /// Silence after which a keep-alive is sent, in seconds.
     #[arg(long, value_name = "SECS", value_parser = seconds, default_value = "15")]
     heartbeat: Duration,
+    /// Redis server, such as redis://127.0.0.1/, whose stream `ssekit` all hubs with this address share.
+    #[cfg(feature = "redis")]
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
 }
 
 #[tokio::main]
@@ -47,14 +60,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(age) = options.replay_age {
         bounds = bounds.with_age(age);
     }
-    let hub =
-        Hub::builder(bounds).with_max_bytes(options.replay_bytes).with_retry(Duration::from_secs(1)).build();
-    let routes = routes::router(hub.clone(), options.heartbeat);
+    let hub = Hub::builder(bounds).with_max_bytes(options.replay_bytes).with_retry(Duration::from_secs(1));
+    #[cfg(feature = "redis")]
+    let source = match &options.redis {
+        Some(url) => {
+            let (relay, tail) = Relay::new(RedisLog::open(url, "ssekit")?, hub);
+            tokio::spawn(tail.on_fault(|fault| eprintln!("redis: {fault}")).run());
+            Source::Shared(relay)
+        }
+        None => Source::Local(hub.build()),
+    };
+    #[cfg(not(feature = "redis"))]
+    let source = Source::Local(hub.build());
+    let routes = routes::router(source.clone(), options.heartbeat);
 
     let listener = serve::listen(options.listen)?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     println!("listening on http://{}", listener.local_addr()?);
-    serve::until(listener, routes, hub, async move {
+    serve::until(listener, routes, source, async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

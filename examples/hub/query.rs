@@ -2,12 +2,17 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Topics, event type and start of a request.
+use crate::faults::Fault;
+
+/// Topics, event type, start and client of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     pub(crate) topics: Vec<String>,
     pub(crate) event_type: Option<String>,
     pub(crate) from_oldest: bool,
+    /// The name that a client gives to its streams, for faults to find them.
+    pub(crate) client: Option<String>,
+    pub(crate) fault: Option<Fault>,
 }
 
 impl Query {
@@ -32,6 +37,12 @@ impl Query {
                     "oldest" => parsed.from_oldest = true,
                     "now" => parsed.from_oldest = false,
                     _ => return Err("`from` is neither `oldest` nor `now`".into()),
+                },
+                "client" => parsed.client = Some(decode(value)?),
+                "fault" => match value {
+                    "cut" => parsed.fault = Some(Fault::Cut),
+                    "stall" => parsed.fault = Some(Fault::Stall),
+                    _ => return Err("`fault` is neither `cut` nor `stall`".into()),
                 },
                 _ => {}
             }

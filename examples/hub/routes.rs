@@ -11,33 +11,36 @@ use axum::{
     extract::{RawQuery, State},
     http::{HeaderMap, Response, StatusCode, header},
     response::{Html, IntoResponse},
-    routing::get,
+    routing::{get, post},
 };
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use serde_json::json;
-use ssekit::{
-    Event, EventType, Hub, Text,
-    hub::{PublishError, Start},
-};
+use ssekit::{Event, EventType, Text, hub::Start};
 use tokio::time::timeout;
 
-use crate::query::Query;
+use crate::{
+    faults::Faults,
+    query::Query,
+    source::{Refused, Source},
+};
 
 /// What all requests share.
 #[derive(Debug)]
 struct Service {
-    hub: Hub,
+    source: Source,
     heartbeat: Duration,
+    faults: Faults,
     started: Instant,
 }
 
-pub(crate) fn router(hub: Hub, heartbeat: Duration) -> Router {
-    let service = Arc::new(Service { hub, heartbeat, started: Instant::now() });
+pub(crate) fn router(source: Source, heartbeat: Duration) -> Router {
+    let service = Arc::new(Service { source, heartbeat, faults: Faults::new(), started: Instant::now() });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
         .route("/stats", get(stats))
+        .route("/faults", post(fault))
         .with_state(service)
 }
 
@@ -53,9 +56,12 @@ async fn subscribe(
         return Err((StatusCode::NOT_ACCEPTABLE, "only text/event-stream is to be had here".into()));
     }
     let start = if query.from_oldest { Start::Oldest } else { Start::Now };
-    let subscription = service.hub.subscription(&query.topics).with_start(start).resume(last_event_id);
-    Ok(match subscription {
-        Ok(events) => ssekit::response(events.keep_alive(service.heartbeat)),
+    let events = service.source.resume(&query.topics, start, last_event_id, service.heartbeat).await;
+    Ok(match events {
+        Ok(events) => match query.client {
+            Some(client) => ssekit::response(service.faults.apply(client, events)),
+            None => ssekit::response(events),
+        },
         Err(refusal) => refusal.response(),
     })
 }
@@ -75,15 +81,7 @@ async fn publish(
     if let Some(event_type) = &query.event_type {
         event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
     }
-    let id = service.hub.publish(topic, event).map_err(|error| {
-        let status = match error {
-            PublishError::Finished => StatusCode::CONFLICT,
-            PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            PublishError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        (status, error.to_string())
-    })?;
+    let id = service.source.publish(topic, event).await?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id.as_str() }))))
 }
 
@@ -114,28 +112,26 @@ async fn finish(
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
-    service.hub.finish(query.topic().map_err(bad_request)?);
+    service.source.finish(query.topic().map_err(bad_request)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a fault happen to the streams that were opened with `client=` this name.
+async fn fault(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    let client = query.client.ok_or_else(|| bad_request("no `client`"))?;
+    service.faults.call(&client, query.fault.ok_or_else(|| bad_request("no `fault`"))?);
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn stats(State(service): State<Arc<Service>>) -> impl IntoResponse {
-    let stats = service.hub.stats();
-    Json(json!({
-        "subscribers": stats.subscribers,
-        "topics": stats.topics,
-        "published": stats.published,
-        "delivered": stats.delivered,
-        "lagged": stats.lagged,
-        "resumed": stats.resumed,
-        "gaps": stats.gaps,
-        "ring_events": stats.events,
-        "ring_bytes": stats.bytes,
-        "uptime_s": service.started.elapsed().as_secs(),
-    }))
+    let mut stats = service.source.stats();
+    stats["uptime_s"] = service.started.elapsed().as_secs().into();
+    Json(stats)
 }
-
-/// A status and a line that says why.
-type Refused = (StatusCode, String);
 
 fn bad_request(error: impl ToString) -> Refused {
     (StatusCode::BAD_REQUEST, error.to_string())

@@ -8,9 +8,11 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use ssekit::{Hub, hub::Close};
+use ssekit::hub::Close;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
+
+use crate::source::Source;
 
 /// Listens for connections, each with a bounded send buffer.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -21,8 +23,13 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop` is ready, then closes the hub and waits for its clients, but not for long.
-pub(crate) async fn until(listener: TcpListener, routes: Router, hub: Hub, stop: impl Future<Output = ()>) {
+/// Serves until `stop` is ready, then closes the source of events and waits for its clients, but not for long.
+pub(crate) async fn until(
+    listener: TcpListener,
+    routes: Router,
+    source: Source,
+    stop: impl Future<Output = ()>,
+) {
     let connections = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -39,7 +46,7 @@ pub(crate) async fn until(listener: TcpListener, routes: Router, hub: Hub, stop:
         }
     }
     drop(listener);
-    hub.close(Close::new().with_retry(LEAST_RETRY, RETRY_SPREAD).with_deadline(DRAIN));
+    source.close(Close::new().with_retry(LEAST_RETRY, RETRY_SPREAD).with_deadline(DRAIN));
     if tokio::time::timeout(GRACE, connections.shutdown()).await.is_err() {
         eprintln!("some connections did not end in time and are cut");
     }

@@ -51,6 +51,20 @@ impl<'a> EventRef<'a> {
     }
 
     /// Copies the event, with one heap allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::decode::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"event: greeting\ndata: hello\n\n"[..];
+    /// let mut items = decoder.decode(&mut chunk);
+    /// let Some(Item::Event(event)) = items.next() else { panic!("there is an event") };
+    /// let kept = event.to_owned();
+    /// drop(decoder);
+    /// assert_eq!((kept.event_type(), kept.data()), ("greeting", "hello"));
+    /// ```
     pub fn to_owned(&self) -> ReceivedEvent {
         ReceivedEvent::new(self.event_type, self.data, self.last_event_id)
     }

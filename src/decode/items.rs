@@ -50,6 +50,12 @@ struct Values {
     id: Span,
 }
 
+impl Values {
+    fn are_some(self) -> bool {
+        self.data.is_some() || self.event_type.is_some() || self.id.is_some()
+    }
+}
+
 /// What a line completes, if it is not an event.
 enum Found {
     /// A comment, in this chunk or in the line that an earlier chunk began.
@@ -80,6 +86,21 @@ impl<'a, 'c> Items<'a, 'c> {
     ///
     /// Bytes up to and including those of the item are taken from the front of the slice that was given to
     /// [`decode`](Decoder::decode).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ssekit::decode::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"retry: 500\n: hello\n\n"[..];
+    /// let mut items = decoder.decode(&mut chunk);
+    /// assert_eq!(items.next(), Some(Item::Retry(Duration::from_millis(500))));
+    /// assert_eq!(items.next(), Some(Item::Comment(" hello")));
+    /// assert_eq!(items.next(), None);
+    /// ```
     #[expect(clippy::should_implement_trait, reason = "it lends, as no iterator can")]
     pub fn next(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
@@ -275,8 +296,16 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Keeps the values and counts the bytes, up to `position`, of an event that is not complete.
+    #[inline(always)]
     fn keep(&mut self, position: usize, values: Values) {
         self.count(position);
+        if values.are_some() {
+            self.keep_values(values);
+        }
+    }
+
+    #[inline(never)]
+    fn keep_values(&mut self, values: Values) {
         let Decoder { limits, event, .. } = &mut *self.decoder;
         if values.data.is_some() {
             event.extend_data(values.data.bytes(self.chunk), limits);

@@ -17,7 +17,7 @@ impl LineEnds {
     /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
     #[inline]
     pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
-        if self.mask == 0 && !self.find_block(input) {
+        if self.mask == 0 && (self.ahead >= input.len() || !self.find_block(input)) {
             return None;
         }
         let position = self.block + self.mask.trailing_zeros() as usize;

@@ -51,6 +51,27 @@ impl ReceivedEvent {
     /// # Errors
     ///
     /// Returns serde's error if the data is not JSON, or not that of a `T`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::Item};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Delta<'a> {
+    ///     text: &'a str,
+    /// }
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"data: {\"text\": \"hello\"}\n\n"[..];
+    /// let mut items = decoder.decode(&mut chunk);
+    /// if let Some(Item::Event(event)) = items.next() {
+    ///     let event = event.to_owned();
+    ///     let delta: Delta<'_> = event.json()?;
+    ///     assert_eq!(delta.text, "hello");
+    /// }
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     #[cfg(feature = "json")]
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {

@@ -138,6 +138,27 @@ impl Event {
     pub(crate) fn data(&self) -> &Data {
         &self.data
     }
+
+    /// Returns the length of data and comment in bytes.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn text_len(&self) -> usize {
+        let data = match &self.data {
+            Data::Absent => 0,
+            Data::Text(text) => text.as_bytes().len(),
+            Data::Lines(lines) => lines.len(),
+        };
+        data + self.comment.as_ref().map_or(0, |comment| comment.as_bytes().len())
+    }
+
+    /// Returns the data as the text that a reader gets, which is copied only if it is JSON of several lines.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn data_text(&self) -> Option<bytes::Bytes> {
+        match &self.data {
+            Data::Absent => None,
+            Data::Text(text) => Some(text.to_bytes()),
+            Data::Lines(lines) => Some(crate::encode::unwrap_lines(lines)),
+        }
+    }
 }
 
 impl fmt::Debug for Event {

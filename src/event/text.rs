@@ -27,6 +27,11 @@ impl Text {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        self.0.clone()
+    }
 }
 
 impl From<&'static str> for Text {

@@ -29,16 +29,16 @@ use crate::{
 ///     .build();
 /// assert_eq!(hub.stats().topics, 0);
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct HubBuilder {
     bounds: Bounds,
     max_bytes: usize,
     max_topics: usize,
     ids: Ids,
-    retry: Option<Duration>,
-    notices: Notices,
-    clock: Clock,
+    pub(super) retry: Option<Duration>,
+    pub(super) notices: Notices,
+    pub(super) clock: Clock,
 }
 
 impl HubBuilder {
@@ -115,11 +115,12 @@ impl HubBuilder {
 
     /// Creates the hub.
     pub fn build(self) -> Hub {
+        let max_event = self.max_event();
         let ids = IdSpace::new(self.ids);
         let shared = Shared {
             delivered: AtomicU64::new(0),
             aged: self.bounds.age.is_some(),
-            max_event: self.bounds.bytes.min(self.max_bytes),
+            max_event,
             ids: ids.scheme().clone(),
             state: Mutex::new(State::new(ids, self.bounds, self.max_bytes, self.max_topics)),
             clock: self.clock,
@@ -127,5 +128,10 @@ impl HubBuilder {
             retry: self.retry,
         };
         Hub { shared: Arc::new(shared) }
+    }
+
+    /// Returns the greatest event, in bytes.
+    pub(super) fn max_event(&self) -> usize {
+        self.bounds.bytes.min(self.max_bytes)
     }
 }

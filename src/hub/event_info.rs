@@ -11,7 +11,7 @@ pub struct EventInfo<'a> {
 
 impl<'a> EventInfo<'a> {
     /// Takes an encoded event, whose first line is its `id` and whose second may be its type.
-    pub(super) fn new(topic: &'a str, text: &'a [u8]) -> Self {
+    pub(crate) fn new(topic: &'a str, text: &'a [u8]) -> Self {
         Self { topic, text }
     }
 

@@ -25,19 +25,35 @@ impl Subscription {
 
     /// As [`keep_alive`](Self::keep_alive), on any timer.
     pub fn keep_alive_with_timer<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T, Moved> {
-        KeepAlive::with_fill(self, interval, timer, Moved(()))
+        KeepAlive::with_fill(self, interval, timer, Moved::COMMENT)
     }
 }
 
-impl<T: Timer> KeepAlive<Subscription, T, Moved> {
+impl Moved {
+    pub(crate) const COMMENT: Self = Self(());
+}
+
+impl<S: Positioned, T: Timer> KeepAlive<S, T, Moved> {
     /// Sets an event to send in a silence, in place of a comment, when the position has not moved.
-    pub fn with_event(self, event: Event) -> KeepAlive<Subscription, T, Moved<Bytes>> {
+    pub fn with_event(self, event: Event) -> KeepAlive<S, T, Moved<Bytes>> {
         self.map_fill(|_| Moved(event.encode()))
     }
 }
 
-impl<F: Fill<Subscription>> Fill<Subscription> for Moved<F> {
-    fn fill(&mut self, mut subscription: Pin<&mut Subscription>) -> Bytes {
+/// A stream whose client has a position.
+pub trait Positioned {
+    /// Returns a block that tells the client its position, if that has moved since it was last told.
+    fn moved(self: Pin<&mut Self>) -> Option<Bytes>;
+}
+
+impl Positioned for Subscription {
+    fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
+        self.moved()
+    }
+}
+
+impl<S: Positioned, F: Fill<S>> Fill<S> for Moved<F> {
+    fn fill(&mut self, mut subscription: Pin<&mut S>) -> Bytes {
         let moved = subscription.as_mut().moved();
         moved.unwrap_or_else(|| self.0.fill(subscription))
     }

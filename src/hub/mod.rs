@@ -25,6 +25,8 @@
 mod builder;
 mod close;
 mod event_info;
+#[cfg(feature = "tokio")]
+pub(crate) mod feed;
 mod fill;
 pub(crate) mod handle;
 mod notice;
@@ -48,4 +50,6 @@ pub use self::{
     refusal::{Refusal, RefusalReason},
     subscribe::{Lag, Start, SubscribeOptions},
 };
+#[cfg(feature = "tokio")]
+pub(crate) use self::{fill::Positioned, reader::Filter};
 pub(crate) use self::{handle::Hub, subscription::Subscription};

@@ -44,7 +44,7 @@ pub enum PositionForm {
 }
 
 impl Gap {
-    pub(super) fn new(reason: GapReason, position: Option<EventId>) -> Self {
+    pub(crate) fn new(reason: GapReason, position: Option<EventId>) -> Self {
         Self { reason, position }
     }
 

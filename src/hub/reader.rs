@@ -29,15 +29,15 @@ pub(super) struct Reader {
     /// How many topics are not finished, or not yet read to their end.
     unfinished: usize,
     /// Everything up to here is delivered, or does not concern this subscription.
-    seen: Position,
+    pub(super) seen: Position,
     /// The last position that the client was told, by an event or a notice.
-    told: Position,
+    pub(super) told: Position,
     pub(super) lag: Lag,
     pub(super) filter: Option<Filter>,
     pub(super) ends_at: Option<Instant>,
 }
 
-pub(super) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
+pub(crate) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
 
 /// Where a subscription stands in one of its topics.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ enum CursorState {
     Queued,
     /// On the topic's list of those that have got everything.
     Waiting,
-    /// The topic is finished, and has been read to its end.
+    /// The topic is finished, and has been read to its end. It is on that list, too, should the topic begin anew.
     Finished,
 }
 
@@ -190,7 +190,7 @@ impl Reader {
         }
         let State { topics, subscriptions, .. } = state;
         for cursor in &self.cursors {
-            let waiting = cursor.state == CursorState::Waiting;
+            let waiting = cursor.state != CursorState::Queued;
             topics.unsubscribe(cursor.topic, waiting, |key| subscriptions.get(key).is_some());
         }
         subscriber.waker
@@ -212,18 +212,18 @@ impl Reader {
     fn enqueue(&mut self, ordinal: u32, state: &mut State) {
         let cursor = &mut self.cursors[ordinal as usize];
         let topic = state.topics.get_mut(cursor.topic);
+        self.unfinished += usize::from(cursor.state == CursorState::Finished);
         if cursor.next < topic.log.first() {
             self.queue.push(Reverse((0, ordinal)));
             cursor.state = CursorState::Queued;
         } else if cursor.next < topic.log.next() {
             self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
             cursor.state = CursorState::Queued;
-        } else if topic.is_finished() {
-            self.unfinished -= 1;
-            cursor.state = CursorState::Finished;
         } else {
+            let finished = topic.is_finished();
+            self.unfinished -= usize::from(finished);
             topic.wait(Waiting { subscription: self.key, ordinal });
-            cursor.state = CursorState::Waiting;
+            cursor.state = if finished { CursorState::Finished } else { CursorState::Waiting };
         }
     }
 
@@ -301,6 +301,14 @@ impl Reader {
 }
 
 impl Ending {
+    /// Returns how a closed hub sends one away that it has not told anything yet.
+    #[cfg(feature = "tokio")]
+    pub(super) fn of_closed(state: &mut State) -> Self {
+        let closing = state.closing.clone();
+        let retry = closing.as_ref().and_then(|closing| closing.retry(state));
+        Self { position: None, retry, closing }
+    }
+
     /// Returns the last block: the position if it is to be told, and what the hub closes with.
     pub(super) fn block(self, shared: &Shared) -> Option<Bytes> {
         let id = self.position.and_then(|mark| shared.ids.id(mark));

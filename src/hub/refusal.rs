@@ -24,15 +24,25 @@ pub enum RefusalReason {
     /// The hub is closed.
     #[error("the hub is closed")]
     Closed,
+    /// The [log](crate::relay) that the hub is fed from cannot be reached, so what the client missed is not known.
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+    #[error("the log cannot be reached")]
+    Unavailable,
 }
 
 impl Refusal {
-    pub(super) fn finished() -> Self {
+    pub(crate) fn finished() -> Self {
         Self { reason: RefusalReason::Finished, retry: None }
     }
 
     pub(super) fn closed(retry: Option<Duration>) -> Self {
         Self { reason: RefusalReason::Closed, retry }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn unavailable(retry: Duration) -> Self {
+        Self { reason: RefusalReason::Unavailable, retry: Some(retry) }
     }
 
     /// Returns why.

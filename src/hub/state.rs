@@ -155,6 +155,16 @@ impl State {
         topics.evict(key);
     }
 
+    /// Lets a topic begin anew that was finished.
+    #[cfg(feature = "tokio")]
+    pub(super) fn reopen(&mut self, topic: &str) {
+        if self.topics.is_finished(topic) {
+            let key = self.topics.open(topic);
+            self.topics.get_mut(key).reopen();
+            self.topics.retire(key);
+        }
+    }
+
     pub(super) fn finish(&mut self, topic: &str) -> Wake {
         let key = self.topics.open(topic);
         self.topics.get_mut(key).finish(self.ids.head());

@@ -55,17 +55,17 @@ pub enum Lag {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a subscription is made by `subscribe` or `resume`"]
-pub struct SubscribeOptions<'a> {
-    hub: &'a Hub,
-    topics: Vec<String>,
-    start: Start,
-    lag: Lag,
-    filter: Option<Filter>,
-    lifetime: Option<(Duration, Duration)>,
+pub struct SubscribeOptions<'a, H = Hub> {
+    pub(crate) hub: &'a H,
+    pub(crate) topics: Vec<String>,
+    pub(crate) start: Start,
+    pub(crate) lag: Lag,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) lifetime: Option<(Duration, Duration)>,
 }
 
-impl<'a> SubscribeOptions<'a> {
-    pub(super) fn new<T: AsRef<str>>(hub: &'a Hub, topics: impl IntoIterator<Item = T>) -> Self {
+impl<'a, H> SubscribeOptions<'a, H> {
+    pub(crate) fn new<T: AsRef<str>>(hub: &'a H, topics: impl IntoIterator<Item = T>) -> Self {
         let mut topics: Vec<String> = topics.into_iter().map(|topic| topic.as_ref().to_owned()).collect();
         topics.sort_unstable();
         topics.dedup();
@@ -102,7 +102,9 @@ impl<'a> SubscribeOptions<'a> {
         self.lifetime = Some((max, jitter.min(max)));
         self
     }
+}
 
+impl SubscribeOptions<'_> {
     /// Subscribes a new client.
     ///
     /// # Errors
@@ -156,7 +158,7 @@ impl<'a> SubscribeOptions<'a> {
                 (after, after.is_none())
             }
         };
-        let (cursors, evicted) = self.find(after, state);
+        let (cursors, evicted) = find(&self.topics, self.start, after, state);
         let gap = match unknown {
             true => Some(GapReason::Unknown),
             false => evicted.then_some(GapReason::Evicted),
@@ -184,29 +186,9 @@ impl<'a> SubscribeOptions<'a> {
         let reader = Reader::new(key, cursors.into(), position);
         Ok(Placed { reader, mark: state.ids.mark(position), gap, nothing_remains, lifetime })
     }
-
-    /// Opens the topics, and finds where to begin in each. Tells whether one of them has a gap.
-    fn find(&self, after: Option<Position>, state: &mut State) -> (Vec<Cursor>, bool) {
-        let mut gap = after.is_some_and(|position| state.ids.is_before_known(position));
-        let mut cursors = Vec::with_capacity(self.topics.len());
-        for name in &self.topics {
-            let key = state.topics.open(name);
-            let topic = state.topics.get(key);
-            let next = match (after, self.start) {
-                (Some(position), _) => {
-                    gap |= position < topic.log.evicted();
-                    topic.log.index_after(position)
-                }
-                (None, Start::Now) => topic.log.next(),
-                (None, Start::Oldest) => topic.log.first(),
-            };
-            cursors.push(Cursor::new(key, topic.name.clone(), next));
-        }
-        (cursors, gap)
-    }
 }
 
-impl fmt::Debug for SubscribeOptions<'_> {
+impl<H> fmt::Debug for SubscribeOptions<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SubscribeOptions")
             .field("topics", &self.topics)
@@ -245,4 +227,29 @@ impl<'a> Claim<'a> {
             Some(Some(id)) => Self::Id(id, ids.locate(id)),
         }
     }
+}
+
+/// Opens the topics, and finds where to begin in each. Tells whether one of them has a gap.
+pub(super) fn find(
+    topics: &[String],
+    start: Start,
+    after: Option<Position>,
+    state: &mut State,
+) -> (Vec<Cursor>, bool) {
+    let mut gap = after.is_some_and(|position| state.ids.is_before_known(position));
+    let mut cursors = Vec::with_capacity(topics.len());
+    for name in topics {
+        let key = state.topics.open(name);
+        let topic = state.topics.get(key);
+        let next = match (after, start) {
+            (Some(position), _) => {
+                gap |= position < topic.log.evicted();
+                topic.log.index_after(position)
+            }
+            (None, Start::Now) => topic.log.next(),
+            (None, Start::Oldest) => topic.log.first(),
+        };
+        cursors.push(Cursor::new(key, topic.name.clone(), next));
+    }
+    (cursors, gap)
 }

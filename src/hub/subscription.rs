@@ -33,7 +33,9 @@ use crate::sync::{Arc, lock};
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
     shared: Arc<Shared>,
-    reader: Reader,
+    pub(super) reader: Reader,
+    /// Whether it ended because it had fallen behind.
+    pub(super) lagged: bool,
     /// The first block, until it is yielded.
     first: Option<Bytes>,
     gap: Option<Gap>,
@@ -44,7 +46,7 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
-        Self { shared, reader, first, gap, on_drop: None, ended: false, filtering: false }
+        Self { shared, reader, lagged: false, first, gap, on_drop: None, ended: false, filtering: false }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
@@ -109,6 +111,7 @@ impl Stream for Subscription {
                 Poll::Ready(Some(this.shared.notices.gap(&gap, None)))
             }
             Step::End(ending) => {
+                this.lagged = ending.is_none();
                 this.end();
                 Poll::Ready(ending.and_then(|ending| ending.block(&this.shared)))
             }

@@ -228,6 +228,11 @@ impl Topic {
         self.finished.get_or_insert(head);
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn reopen(&mut self) {
+        self.finished = None;
+    }
+
     pub(super) fn wait(&mut self, waiting: Waiting) {
         self.waiting.push(waiting);
     }

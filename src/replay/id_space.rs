@@ -86,6 +86,13 @@ impl IdSpace {
         self.head
     }
 
+    /// Moves the head to a position that no event has.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn advance(&mut self, position: Position) {
+        self.head = self.head.max(position);
+        self.known.get_or_insert(position);
+    }
+
     /// Returns where a last event ID points that was [located](Scheme::locate), or `None` if it is not one of
     /// those that were given out.
     pub(crate) fn resolve(&self, id: &EventId, located: Option<Position>) -> Option<Position> {

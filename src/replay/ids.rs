@@ -10,10 +10,10 @@ use crate::EventId;
 /// By default the crate makes them. An application that has IDs already (a database key, a broker's offset) keeps
 /// them: [`ordered`](Self::ordered) if a number can be told from each ID that grows from event to event, else
 /// [`unordered`](Self::unordered).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ids(pub(super) Kind);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Kind {
     #[default]
     Own,

@@ -45,8 +45,13 @@ pub(crate) struct Stats {
 impl HubProcess {
     /// Starts a hub on a port of its own, once it is built, and waits until it accepts.
     pub(crate) async fn start(options: &[&str]) -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into(), options).await
+    }
+
+    /// Starts a hub where another one was, and waits until it accepts.
+    pub(crate) async fn start_at(address: SocketAddr, options: &[&str]) -> Self {
         let mut child = tokio::process::Command::new(executable())
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", &address.to_string()])
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -162,7 +167,7 @@ fn executable() -> &'static PathBuf {
     static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
     EXECUTABLE.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--example", "hub", "--all-features"]);
+        cargo.args(["build", "--quiet", "--package", "ssekit", "--example", "hub", "--all-features"]);
         cargo.args(["--message-format", "json-render-diagnostics"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");

@@ -8,10 +8,7 @@ use http::{Request, response::Parts};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1::handshake};
 use hyper_util::rt::TokioIo;
-use ssekit::{
-    Decoder, ReceivedEvent,
-    decode::{Item, Limits},
-};
+use ssekit::{Decoder, ReceivedEvent, decode::Item};
 use tokio::{
     net::{TcpSocket, TcpStream},
     task::JoinHandle,
@@ -60,8 +57,7 @@ impl Subscriber {
         }
         let response = requests.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await?;
         let (head, body) = response.into_parts();
-        let limits = Limits::default().with_max_event_bytes(2 << 20).with_max_line_bytes(2 << 20);
-        let decoder = Decoder::with_limits(limits).with_last_event_id(String::from_utf8_lossy(last_event_id));
+        let decoder = Decoder::new().with_last_event_id(String::from_utf8_lossy(last_event_id));
         Ok(Self {
             head,
             body,
@@ -116,8 +112,7 @@ impl Subscriber {
             if self.budget == 0 {
                 return None;
             }
-            let frame = timeout(PATIENCE, self.body.frame()).await.expect("nothing comes, nor an end");
-            let frame = frame?;
+            let frame = self.body.frame().await?;
             self.is_broken = frame.is_err();
             self.chunk = frame.ok()?.into_data().ok()?;
             self.chunk.truncate(self.budget);
@@ -127,11 +122,14 @@ impl Subscriber {
 
     /// Reads the next event, past comments and reconnection times.
     pub(crate) async fn event(&mut self) -> Option<ReceivedEvent> {
-        loop {
-            if let Block::Event(event) = self.block().await? {
-                return Some(event);
+        let event = async {
+            loop {
+                if let Block::Event(event) = self.block().await? {
+                    return Some(event);
+                }
             }
-        }
+        };
+        timeout(PATIENCE, event).await.expect("no event comes, nor the end")
     }
 
     /// Reads up to the end, and returns the data of all events.

@@ -19,6 +19,15 @@ pub enum Seen {
     Event(u64),
 }
 
+/// Runs a model of three threads through the orders in which a thread is interrupted three times at most.
+///
+/// All orders would take minutes, and few faults take more than two.
+pub fn explore_most(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
 /// Creates a hub that holds so many events for each topic.
 pub fn hub(events: usize) -> Hub {
     Hub::new(Bounds::events(events))

@@ -1,4 +1,5 @@
-//! How a hub's operations interleave: each model runs through every order in which its threads can take the lock.
+//! How a hub's operations interleave: each model runs through the orders in which its threads can take
+//! the lock.
 #![cfg(ssekit_loom)]
 
 use std::{
@@ -16,7 +17,7 @@ use ssekit::{
 };
 use ssekit_loom::{
     Seen::{Event as Published, Gap, Position},
-    blocks, hub, next, number, publish, read, take,
+    blocks, explore_most, hub, next, number, publish, read, take,
 };
 
 /// An event is in the stream exactly if it came after the position that the stream began with.
@@ -251,7 +252,7 @@ fn evict_from_another_topic_against_poll() {
 /// Two publishers on two topics never make the last event ID skip an event.
 #[test]
 fn two_publishers_against_a_client_of_both_topics() {
-    loom::model(|| {
+    explore_most(|| {
         let hub = hub(4);
         let mut client = hub.subscribe(["a", "b"]).unwrap();
         let publishers = ["a", "b"].map(|topic| {
@@ -331,7 +332,7 @@ fn publish_against_keep_alive() {
 /// With a publisher, a subscriber and a hub that closes, what was accepted is delivered, and all come to an end.
 #[test]
 fn publish_against_close_against_a_reader() {
-    loom::model(|| {
+    explore_most(|| {
         let hub = hub(4);
         let mut client = hub.subscribe(["a"]).unwrap();
         let publisher = thread::spawn({

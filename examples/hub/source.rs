@@ -1,0 +1,124 @@
+//! Where events come from: a hub of this process alone, or one that shares a log with other processes.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::BoxStream};
+use serde_json::{Value, json};
+#[cfg(feature = "redis")]
+use ssekit::relay::{self, RedisLog, Relay};
+use ssekit::{
+    Event, EventId, Hub, LastEventId,
+    hub::{Close, PublishError, Refusal, Start, Stats},
+};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Local(Hub),
+    #[cfg(feature = "redis")]
+    Shared(Relay<RedisLog>),
+}
+
+/// Why something was not published, as a status and a line that says so.
+pub(crate) type Refused = (StatusCode, String);
+
+impl Source {
+    /// Subscribes a client, and keeps its connection alive.
+    pub(crate) async fn resume(
+        &self,
+        topics: &[String],
+        start: Start,
+        last_event_id: Option<LastEventId>,
+        heartbeat: Duration,
+    ) -> Result<BoxStream<'static, Result<Bytes, Infallible>>, Refusal> {
+        Ok(match self {
+            Self::Local(hub) => {
+                let events = hub.subscription(topics).with_start(start).resume(last_event_id)?;
+                events.keep_alive(heartbeat).boxed()
+            }
+            #[cfg(feature = "redis")]
+            Self::Shared(relay) => {
+                let events = relay.subscription(topics).with_start(start).resume(last_event_id).await?;
+                events.keep_alive(heartbeat).boxed()
+            }
+        })
+    }
+
+    pub(crate) async fn publish(&self, topic: &str, event: Event) -> Result<EventId, Refused> {
+        match self {
+            Self::Local(hub) => hub.publish(topic, event).map_err(refused),
+            #[cfg(feature = "redis")]
+            Self::Shared(relay) => relay.publish(topic, event).await.map_err(not_published),
+        }
+    }
+
+    pub(crate) async fn finish(&self, topic: &str) -> Result<(), Refused> {
+        match self {
+            Self::Local(hub) => hub.finish(topic),
+            #[cfg(feature = "redis")]
+            Self::Shared(relay) => relay.finish(topic).await.map_err(not_published)?,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close(&self, close: Close) {
+        match self {
+            Self::Local(hub) => hub.close(close),
+            #[cfg(feature = "redis")]
+            Self::Shared(relay) => relay.close(close),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Value {
+        match self {
+            Self::Local(hub) => hub_stats(hub.stats()),
+            #[cfg(feature = "redis")]
+            Self::Shared(relay) => {
+                let stats = relay.stats();
+                let mut value = hub_stats(stats.hub);
+                value["connected"] = stats.connected.into();
+                value["lag_ms"] = u64::try_from(stats.lag.as_millis()).unwrap_or(u64::MAX).into();
+                value["reconnects"] = stats.reconnects.into();
+                value["resets"] = stats.resets.into();
+                value["paging"] = stats.paging.into();
+                value
+            }
+        }
+    }
+}
+
+fn hub_stats(stats: Stats) -> Value {
+    json!({
+        "subscribers": stats.subscribers,
+        "topics": stats.topics,
+        "published": stats.published,
+        "delivered": stats.delivered,
+        "lagged": stats.lagged,
+        "resumed": stats.resumed,
+        "gaps": stats.gaps,
+        "ring_events": stats.events,
+        "ring_bytes": stats.bytes,
+    })
+}
+
+fn refused(error: PublishError) -> Refused {
+    let status = match error {
+        PublishError::Finished => StatusCode::CONFLICT,
+        PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        PublishError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    (status, error.to_string())
+}
+
+#[cfg(feature = "redis")]
+fn not_published<E: std::error::Error>(error: relay::PublishError<E>) -> Refused {
+    let status = match error {
+        relay::PublishError::Refused(error) => return refused(error),
+        relay::PublishError::NotPublished(_) => StatusCode::SERVICE_UNAVAILABLE,
+        // Whoever tries again may publish it twice.
+        _ => StatusCode::GATEWAY_TIMEOUT,
+    };
+    (status, error.to_string())
+}

@@ -1,0 +1,163 @@
+//! A model's answer that comes whether or not anyone listens, so that a client may leave and get the rest later.
+//!
+//! ```text
+//! cargo run --features http-body,tokio --example llm
+//! curl -i localhost:3000/answers -d 'Why do streams break?'    # 201, location: /answers/1
+//! curl -N localhost:3000/answers/1                            # break it off, as often as you like
+//! curl -N localhost:3000/answers/1 -H 'Last-Event-ID: …'      # the rest
+//! curl -X DELETE localhost:3000/answers/1                     # only this stops the model
+//! ```
+//!
+//! Each answer is a topic, and each token an event. The last event says why there are no more; then the topic is
+//! finished, so that an event source that has everything is stopped with 204.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, Response, StatusCode, header},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use futures_util::{Stream, StreamExt, stream};
+use ssekit::{
+    Bounds, Event, EventType, Hub,
+    hub::{Close, PublishError, Start},
+};
+use tokio::sync::oneshot;
+
+/// What turns a prompt into tokens.
+type Model = Arc<dyn Fn(String) -> stream::BoxStream<'static, String> + Send + Sync>;
+
+#[derive(Clone)]
+struct Service {
+    hub: Hub,
+    model: Model,
+    answers: Arc<Mutex<Answers>>,
+}
+
+#[derive(Default)]
+struct Answers {
+    begun: u64,
+    /// Dropping one cancels its answer.
+    running: HashMap<u64, oneshot::Sender<()>>,
+}
+
+/// The routes of a service on a hub that holds whole answers.
+pub(crate) fn router<S>(hub: Hub, model: impl Fn(String) -> S + Send + Sync + 'static) -> Router
+where
+    S: Stream<Item = String> + Send + 'static,
+{
+    let model: Model = Arc::new(move |prompt| model(prompt).boxed());
+    Router::new()
+        .route("/answers", post(ask))
+        .route("/answers/{number}", get(listen).delete(cancel))
+        .with_state(Service { hub, model, answers: Arc::default() })
+}
+
+async fn ask(State(service): State<Service>, prompt: String) -> impl IntoResponse {
+    let (cancel, cancelled) = oneshot::channel();
+    let number = service.answers(|answers| {
+        answers.begun += 1;
+        answers.running.insert(answers.begun, cancel);
+        answers.begun
+    });
+    // The task belongs to no connection: who asked may go.
+    tokio::spawn(async move {
+        if let Err(error) = answer(&service, number, prompt, cancelled).await {
+            eprintln!("answer {number}: {error}");
+        }
+        service.hub.finish(&number.to_string());
+        service.answers(|answers| answers.running.remove(&number));
+    });
+    (StatusCode::CREATED, [(header::LOCATION, format!("/answers/{number}"))])
+}
+
+async fn answer(
+    service: &Service,
+    number: u64,
+    prompt: String,
+    mut cancelled: oneshot::Receiver<()>,
+) -> Result<(), PublishError> {
+    let topic = number.to_string();
+    let mut tokens = (service.model)(prompt);
+    let why = loop {
+        tokio::select! {
+            token = tokens.next() => match token {
+                Some(token) => service.hub.publish(&topic, Event::new(token))?,
+                None => break "complete",
+            },
+            _ = &mut cancelled => break "cancelled",
+        };
+    };
+    service.hub.publish(&topic, Event::new(why).with_type(END)).map(drop)
+}
+
+async fn listen(
+    State(service): State<Service>,
+    Path(number): Path<u64>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response<ssekit::Body>, StatusCode> {
+    service.known(number)?;
+    let last_event_id = ssekit::last_event_id(&headers, query.as_deref());
+    // A new client gets the answer from its first token on.
+    let answer = service.hub.subscription([number.to_string()]).with_start(Start::Oldest);
+    Ok(match answer.resume(last_event_id) {
+        Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
+        Err(refusal) => refusal.response(),
+    })
+}
+
+async fn cancel(State(service): State<Service>, Path(number): Path<u64>) -> Result<StatusCode, StatusCode> {
+    service.known(number)?;
+    service.answers(|answers| answers.running.remove(&number));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Service {
+    fn answers<T>(&self, act: impl FnOnce(&mut Answers) -> T) -> T {
+        act(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A topic that was never begun would never end either.
+    fn known(&self, number: u64) -> Result<(), StatusCode> {
+        let begun = self.answers(|answers| answers.begun);
+        if (1..=begun).contains(&number) { Ok(()) } else { Err(StatusCode::NOT_FOUND) }
+    }
+}
+
+/// Stands for a model: it takes its time, and has one answer for all.
+fn parrot(prompt: String) -> impl Stream<Item = String> {
+    let answer =
+        format!("You ask: {prompt}\nStreams break because networks do. Come back, and nothing is lost.");
+    let tokens: Vec<_> = answer.split_inclusive([' ', '\n']).map(str::to_owned).collect();
+    stream::iter(tokens).then(async |token| {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        token
+    })
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // More than the longest answer, for an hour.
+    let hub = Hub::new(Bounds::events(100_000).with_age(Duration::from_secs(3600)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let closing = hub.clone();
+    axum::serve(listener, router(hub, parrot))
+        .with_graceful_shutdown(async move {
+            let _ = tokio::signal::ctrl_c().await;
+            closing.close(Close::new());
+        })
+        .await?;
+    Ok(())
+}
+
+const END: EventType = EventType::from_static("end");

@@ -1,0 +1,264 @@
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
+
+use super::{
+    Entry, Page, Record,
+    core::{Node, PageFuture, Pages, Progress},
+    page_size::PageSize,
+};
+use crate::{
+    Event, EventId,
+    hub::{EventInfo, Filter, Gap, GapReason, Lag, feed::Joined},
+    replay::log::Position,
+};
+
+/// A subscription for as long as it reads the log itself, page by page, until the local hub holds all that follows.
+pub(super) struct Paging {
+    pages: Arc<dyn Pages>,
+    topics: Arc<[String]>,
+    lag: Lag,
+    filter: Option<Filter>,
+    /// Where the next page begins. `None` at the oldest entry of the log.
+    after: Option<EventId>,
+    /// Everything up to here was given to the client, or does not concern it.
+    pub(super) seen: Position,
+    /// The last position that the client was told.
+    pub(super) told: Position,
+    size: PageSize,
+    /// What the tail has done since the last page was asked for.
+    progress: Option<watch::Receiver<Progress>>,
+    /// The log had nothing more then, so that it need not be asked again before the tail has done something.
+    at_end: bool,
+    /// What comes next is no longer in the log.
+    lost: bool,
+    filtering: bool,
+    wait: Wait,
+}
+
+/// What comes next.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
+pub(super) enum Step {
+    Block(Bytes),
+    /// The local hub goes on.
+    Live(crate::Subscription),
+    End(Option<Bytes>),
+}
+
+enum Wait {
+    Nothing,
+    Page(PageFuture),
+    /// A page that was read, but not looked at.
+    Read(Page),
+    Progress(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl Paging {
+    /// Begins after an entry that the log holds, or at its oldest one.
+    pub(super) fn new(
+        pages: Arc<dyn Pages>,
+        topics: Arc<[String]>,
+        lag: Lag,
+        filter: Option<Filter>,
+        after: Option<Position>,
+    ) -> Self {
+        pages.node().paging.fetch_add(1, Ordering::Relaxed);
+        let seen = after.unwrap_or(0);
+        Self {
+            topics,
+            lag,
+            filter,
+            after: after.map(|position| pages.node().id(position)),
+            pages,
+            seen,
+            told: seen,
+            size: PageSize::new(),
+            progress: None,
+            at_end: false,
+            lost: false,
+            filtering: false,
+            wait: Wait::Nothing,
+        }
+    }
+
+    /// Sets the page to begin with, and moves past the entries in it that do not concern the client.
+    pub(super) fn begin_with(&mut self, page: Page) {
+        let node = self.pages.node();
+        let passed = page.entries.iter().take_while(|entry| self.event_in(entry).is_none());
+        self.seen = passed.filter_map(|entry| node.position(&entry.id)).last().unwrap_or(self.seen);
+        self.told = self.seen;
+        self.wait = Wait::Read(page);
+    }
+
+    /// Returns a block that tells the client its position, if that has moved since it was last told.
+    pub(super) fn moved(&mut self) -> Option<Bytes> {
+        if self.seen <= self.told || self.filtering {
+            return None;
+        }
+        self.told = self.seen;
+        let node = self.pages.node();
+        node.builder.position_block(Some(node.id(self.seen)), false)
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.filtering {
+            // The filter has panicked. What it was to look at is gone, and going on would hide that.
+            return Poll::Ready(Step::End(None));
+        }
+        loop {
+            match &mut self.wait {
+                Wait::Nothing => {
+                    if let Some(step) = self.turn() {
+                        return Poll::Ready(step);
+                    }
+                }
+                Wait::Page(page) => {
+                    let page = ready!(page.as_mut().poll(cx));
+                    self.wait = page.map_or(Wait::Nothing, Wait::Read);
+                }
+                Wait::Read(_) => {
+                    let Wait::Read(page) = mem::replace(&mut self.wait, Wait::Nothing) else { continue };
+                    if let Some(step) = self.take(page) {
+                        return Poll::Ready(step);
+                    }
+                }
+                Wait::Progress(progress) => {
+                    ready!(progress.as_mut().poll(cx));
+                    (self.wait, self.at_end) = (Wait::Nothing, false);
+                }
+            }
+        }
+    }
+
+    /// Goes over to the hub if that can go on from here, else sets what to wait for.
+    fn turn(&mut self) -> Option<Step> {
+        let node = self.pages.node();
+        let progress = node.progress.subscribe();
+        let (current, closed) = {
+            let progress = progress.borrow();
+            (progress.current.clone(), progress.closed)
+        };
+        // Only an entry that the hub was fed shows that it stands in the same log.
+        let current = current.filter(|current| closed || current.has_tailed(self.seen));
+        match current.map(|current| current.hub.join(&self.topics, self.seen, Some(self.told))) {
+            Some(Joined::Here(live, _)) => return Some(Step::Live(live.with_filter(self.filter.take()))),
+            Some(Joined::Finished) => return Some(Step::End(self.moved())),
+            Some(Joined::Closed(last)) if closed => {
+                let blocks = [self.moved(), last].into_iter().flatten().collect::<Vec<_>>();
+                return Some(Step::End((!blocks.is_empty()).then(|| blocks.concat().into())));
+            }
+            _ if closed => return Some(Step::End(self.moved())),
+            _ => {}
+        }
+        let since = if self.at_end { self.progress.take() } else { None };
+        self.wait = match since {
+            Some(mut progress) => Wait::Progress(Box::pin(async move {
+                let _ = progress.changed().await;
+            })),
+            None => {
+                self.progress = Some(progress);
+                Wait::Page(Arc::clone(&self.pages).page(self.after.clone(), self.size.limit()))
+            }
+        };
+        None
+    }
+
+    /// Gives the client what concerns it in a page.
+    fn take(&mut self, page: Page) -> Option<Step> {
+        if !page.held {
+            if let Some(current) = self.pages.node().current() {
+                current.hub.count_lagged();
+            }
+            if self.lag == Lag::Disconnect {
+                return Some(Step::End(None));
+            }
+            (self.lost, self.after) = (true, None);
+            return None;
+        }
+        if mem::replace(&mut self.lost, false) {
+            return Some(self.skip(page));
+        }
+        let entries = page.entries;
+        self.at_end = entries.len() < self.size.limit();
+        self.size.learn(&entries);
+        let newest = entries.last()?.id.clone();
+        let block = self.write(&entries);
+        self.seen = self.pages.node().position(&newest).unwrap_or(self.seen);
+        self.after = Some(newest);
+        block.map(Step::Block)
+    }
+
+    /// Tells the gap that the log has left, and goes on with the oldest that it holds.
+    fn skip(&mut self, page: Page) -> Step {
+        let node = self.pages.node();
+        let first = page.entries.first().and_then(|entry| node.position(&entry.id));
+        if first.is_none_or(|first| first <= self.seen) {
+            // Nothing was evicted: it is another log.
+            return Step::End(None);
+        }
+        if let Some(current) = node.current() {
+            current.hub.count_resumed(true);
+        }
+        self.begin_with(page);
+        let node = self.pages.node();
+        let gap = Gap::new(GapReason::Lagged, Some(node.id(self.seen)));
+        Step::Block(node.builder.gap_block(&gap, false))
+    }
+
+    /// Writes the events of the client's topics that pass its filter, as one block.
+    fn write(&mut self, entries: &[Entry]) -> Option<Bytes> {
+        let mut filter = self.filter.take();
+        let (mut block, mut count, mut last) = (BytesMut::new(), 0, None);
+        self.filtering = true;
+        for entry in entries {
+            let Some((topic, event)) = self.event_in(entry) else { continue };
+            let start = block.len();
+            event.clone().with_id(entry.id.clone()).encode_into(&mut block);
+            if filter.as_mut().is_none_or(|filter| filter(&EventInfo::new(topic, &block[start..]))) {
+                count += 1;
+                last = Some(&entry.id);
+            } else {
+                block.truncate(start);
+            }
+        }
+        self.filtering = false;
+        self.filter = filter;
+        let node = self.pages.node();
+        self.told = last.and_then(|id| node.position(id)).unwrap_or(self.told);
+        node.paged.fetch_add(count, Ordering::Relaxed);
+        if let Some(current) = node.current() {
+            current.hub.count_delivered(count);
+        }
+        (!block.is_empty()).then(|| block.freeze())
+    }
+
+    fn event_in<'a>(&self, entry: &'a Entry) -> Option<(&'a str, &'a Event)> {
+        match &entry.record {
+            Ok(Record::Event { topic, event })
+                if self.topics.binary_search(topic).is_ok()
+                    && !self.pages.node().builder.is_reserved(event) =>
+            {
+                Some((topic, event))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Paging {
+    fn drop(&mut self) {
+        let node: &Node = self.pages.node();
+        node.paging.fetch_sub(1, Ordering::Relaxed);
+        if node.progress.borrow().closed {
+            // Somebody may wait for the last one to go.
+            node.progress.send_modify(|_| {});
+        }
+    }
+}

@@ -1,0 +1,30 @@
+use super::AppendError;
+use crate::hub;
+
+/// An event could not be published, or is not known to have been.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError<E> {
+    /// It may not be published. The log was not asked, or has refused it because the topic is finished.
+    #[error(transparent)]
+    Refused(#[from] hub::PublishError),
+    /// It was not published: the log refused it, or could not be reached. It is safe to try again.
+    #[error("not published: the log refused it or could not be reached")]
+    NotPublished(#[source] E),
+    /// It may have been published or not: the connection broke, or time ran out, before the log acknowledged it.
+    ///
+    /// To try again may publish it twice, with two IDs, unless that is done with
+    /// [`publish_once`](super::Relay::publish_once).
+    #[error("the log did not acknowledge it, so it may have been published or not")]
+    Unacknowledged(#[source] E),
+}
+
+impl<E> From<AppendError<E>> for PublishError<E> {
+    fn from(error: AppendError<E>) -> Self {
+        match error {
+            AppendError::Finished => Self::Refused(hub::PublishError::Finished),
+            AppendError::Refused(error) => Self::NotPublished(error),
+            AppendError::Unacknowledged(error) => Self::Unacknowledged(error),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+use std::{
+    str::{self, Utf8Error},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{Event, EventType, InvalidEventType, Text, encode::whole_millis};
+
+/// What one entry of a log says.
+///
+/// In a log it is a handful of named fields, all of them UTF-8 text, so that other programs can read and write them.
+/// A log that knows no fields keeps them in a form of its own, such as a JSON object.
+///
+/// | field | is there | says |
+/// | --- | --- | --- |
+/// | `topic` | always, but not in a mark `begin` | the topic |
+/// | `mark` | if the entry is no event | `finish`: the topic is finished; `begin`: nothing, it only makes a new log begin |
+/// | `type` | if the event has one | the event type |
+/// | `data` | if the event has data | the data |
+/// | `comment` | if the event has one | the comment |
+/// | `retry` | if the event sets it | the reconnection time in milliseconds |
+///
+/// Fields with other names are left to others.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::{Event, relay::Record};
+///
+/// let record = Record::Event { topic: "orders".into(), event: Event::new("first") };
+/// let fields = record.fields();
+/// assert_eq!(fields, [("topic", "orders".into()), ("data", "first".into())]);
+///
+/// let Ok(Record::Event { topic, event }) = Record::from_fields(fields) else { panic!() };
+/// assert_eq!((&*topic, event.encode()), ("orders", "data: first\n\n".into()));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Record {
+    /// A new log begins here. It concerns no topic: that a log's last entry is still there shows that the log is
+    /// still the same, and for that it needs one.
+    Begin,
+    /// An event was published. Its ID is that of the entry, so it has none of its own.
+    Event {
+        /// Where it was published.
+        topic: String,
+        /// What was published.
+        event: Event,
+    },
+    /// A topic was finished. It begins anew with the next event, if there is one.
+    Finish {
+        /// The topic.
+        topic: String,
+    },
+}
+
+/// The fields of an entry make no [`Record`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRecord {
+    /// There is no topic.
+    #[error("no topic")]
+    NoTopic,
+    /// The mark is not one that this version knows.
+    #[error("unknown mark")]
+    UnknownMark,
+    /// A field is not UTF-8.
+    #[error("a field is not UTF-8")]
+    NotUtf8(#[source] Utf8Error),
+    /// The event type is none.
+    #[error(transparent)]
+    EventType(InvalidEventType),
+    /// The reconnection time is not a number of milliseconds.
+    #[error("the reconnection time is not a number of milliseconds")]
+    Retry,
+}
+
+impl Record {
+    /// Returns the fields that stand for it. Data and comment are shared, not copied.
+    pub fn fields(&self) -> Vec<(&'static str, Bytes)> {
+        match self {
+            Self::Begin => vec![(MARK, Bytes::from_static(BEGIN))],
+            Self::Finish { topic } => vec![(TOPIC, copied(topic)), (MARK, Bytes::from_static(FINISH))],
+            Self::Event { topic, event } => {
+                let retry = event.retry().map(|retry| whole_millis(retry).to_string());
+                let rest = [
+                    (TYPE, event.event_type().map(|event_type| copied(event_type.as_str()))),
+                    (DATA, event.data_text()),
+                    (COMMENT, event.comment_text().map(Text::to_bytes)),
+                    (RETRY, retry.map(Bytes::from)),
+                ];
+                let rest = rest.into_iter().filter_map(|(name, value)| Some((name, value?)));
+                [(TOPIC, copied(topic))].into_iter().chain(rest).collect()
+            }
+        }
+    }
+
+    /// Reads the fields of an entry. Data and comment are taken over without a copy.
+    ///
+    /// Of several fields with one name the last one counts.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`InvalidRecord`] if a field that is needed is missing, or one that is there says nothing.
+    pub fn from_fields<N: AsRef<[u8]>>(
+        fields: impl IntoIterator<Item = (N, Bytes)>,
+    ) -> Result<Self, InvalidRecord> {
+        let (mut topic, mut mark, mut event) = (None, None, Event::default());
+        for (name, value) in fields {
+            match str::from_utf8(name.as_ref()).unwrap_or_default() {
+                TOPIC => topic = Some(text(&value)?.to_owned()),
+                MARK => mark = Some(value),
+                TYPE => {
+                    let event_type = EventType::try_from(text(&value)?);
+                    event = event.with_type(event_type.map_err(InvalidRecord::EventType)?);
+                }
+                DATA => event = event.with_data(Text::try_from(value).map_err(InvalidRecord::NotUtf8)?),
+                COMMENT => event = event.with_comment(Text::try_from(value).map_err(InvalidRecord::NotUtf8)?),
+                RETRY => event = event.with_retry(millis(&value)?),
+                _ => {}
+            }
+        }
+        match (mark.as_deref(), topic) {
+            (Some(BEGIN), _) => Ok(Self::Begin),
+            (Some(FINISH), Some(topic)) => Ok(Self::Finish { topic }),
+            (None, Some(topic)) => Ok(Self::Event { topic, event }),
+            (Some(FINISH) | None, None) => Err(InvalidRecord::NoTopic),
+            (Some(_), _) => Err(InvalidRecord::UnknownMark),
+        }
+    }
+
+    /// Returns the topic, which all have that are not only marks of the log itself.
+    pub fn topic(&self) -> Option<&str> {
+        match self {
+            Self::Begin => None,
+            Self::Event { topic, .. } | Self::Finish { topic } => Some(topic),
+        }
+    }
+}
+
+impl Record {
+    /// Returns about how many bytes of text it has.
+    pub(super) fn text_len(&self) -> usize {
+        match self {
+            Self::Begin => 0,
+            Self::Event { topic, event } => topic.len() + event.text_len(),
+            Self::Finish { topic } => topic.len(),
+        }
+    }
+}
+
+fn copied(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+fn text(value: &[u8]) -> Result<&str, InvalidRecord> {
+    str::from_utf8(value).map_err(InvalidRecord::NotUtf8)
+}
+
+fn millis(value: &[u8]) -> Result<Duration, InvalidRecord> {
+    let digits = str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let millis = digits.and_then(|digits| digits.parse().ok()).ok_or(InvalidRecord::Retry)?;
+    Ok(Duration::from_millis(millis))
+}
+
+const TOPIC: &str = "topic";
+const MARK: &str = "mark";
+const TYPE: &str = "type";
+const DATA: &str = "data";
+const COMMENT: &str = "comment";
+const RETRY: &str = "retry";
+const BEGIN: &[u8] = b"begin";
+const FINISH: &[u8] = b"finish";

@@ -1,0 +1,66 @@
+//! Reading replies: entries of a stream.
+
+use bytes::Bytes;
+use redis::Value;
+
+use super::RedisLogError;
+use crate::{
+    EventId,
+    relay::{Entry, Record},
+};
+
+/// Reads the reply to `XRANGE`: entries.
+pub(super) fn entries(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
+    array(reply)?.into_iter().map(entry).collect()
+}
+
+/// Reads the reply to `XREAD` of one stream: its name and entries, or nothing.
+pub(super) fn streams(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
+    let of_stream = match reply {
+        Value::Nil => return Ok(Vec::new()),
+        // The newer protocol has a map here.
+        Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
+        streams => {
+            array(streams)?.into_iter().next().map(array).transpose()?.and_then(|mut stream| stream.pop())
+        }
+    };
+    entries(of_stream.ok_or_else(RedisLogError::reply)?)
+}
+
+/// Reads an entry ID.
+pub(super) fn id(reply: &Value) -> Result<EventId, RedisLogError> {
+    let text = match reply {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text.as_str()),
+        _ => None,
+    };
+    text.and_then(|text| EventId::try_from(text).ok()).ok_or_else(RedisLogError::reply)
+}
+
+fn entry(reply: Value) -> Result<Entry, RedisLogError> {
+    let mut parts = array(reply)?.into_iter();
+    let (Some(entry_id), Some(fields)) = (parts.next(), parts.next()) else {
+        return Err(RedisLogError::reply());
+    };
+    let mut texts = array(fields)?.into_iter().map(text);
+    let mut fields = Vec::with_capacity(texts.len() / 2);
+    while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+        fields.push((name?, value?));
+    }
+    Ok(Entry { id: id(&entry_id)?, record: Record::from_fields(fields) })
+}
+
+fn array(reply: Value) -> Result<Vec<Value>, RedisLogError> {
+    match reply {
+        Value::Array(values) => Ok(values),
+        _ => Err(RedisLogError::reply()),
+    }
+}
+
+fn text(reply: Value) -> Result<Bytes, RedisLogError> {
+    match reply {
+        Value::BulkString(bytes) => Ok(bytes.into()),
+        Value::SimpleString(text) => Ok(text.into()),
+        _ => Err(RedisLogError::reply()),
+    }
+}

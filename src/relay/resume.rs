@@ -1,0 +1,210 @@
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Log, Page, Relay, Subscription,
+    backoff::spread,
+    core::{Core, Pages},
+    generation::Generation,
+    paging::Paging,
+    subscription::{Reading, Source},
+};
+use crate::{
+    EventId, LastEventId,
+    hub::{Gap, GapReason, Refusal, RefusalReason, Start, SubscribeOptions, feed::Joined},
+    replay::log::Position,
+};
+
+/// Where a client is to go on.
+enum Origin {
+    /// It is new, or what it says is unknown.
+    Start { unknown: bool },
+    /// After an entry that the log holds.
+    After(Position),
+    /// At the oldest entry of the log, since the one at this position is no longer there.
+    Evicted(Position, Page),
+}
+
+impl<L: Log> SubscribeOptions<'_, Relay<L>> {
+    /// Subscribes a new client.
+    ///
+    /// # Errors
+    ///
+    /// As [`Relay::resume`].
+    pub async fn subscribe(self) -> Result<Subscription, Refusal> {
+        self.resume(None).await
+    }
+
+    /// Subscribes a client from just after the event with its last event ID; without one it is a new client.
+    ///
+    /// # Errors
+    ///
+    /// As [`Relay::resume`].
+    pub async fn resume(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
+        let core = Arc::clone(&self.hub.core);
+        let patience = Patience::new();
+        let mut progress = core.node.progress.subscribe();
+        let ready = progress.wait_for(|progress| progress.current.is_some());
+        let generation = patience.wait(ready).await?.current.clone().ok_or_else(unavailable)?;
+
+        let start = self.start;
+        let origin = match last_event_id.as_ref().map(LastEventId::as_id) {
+            None => Origin::Start { unknown: false },
+            Some(None) => Origin::Start { unknown: true },
+            Some(Some(id)) => {
+                let origin = core.look_up(id, &generation, &patience).await?;
+                if let Origin::After(position) = origin {
+                    let same = generation.has_tailed(position)
+                        || core.is_same_log(&generation, position, &patience).await?;
+                    if same {
+                        return self.join(position, &generation);
+                    }
+                }
+                origin
+            }
+        };
+        match origin {
+            Origin::Start { unknown } if start == Start::Now => self.start_now(unknown, generation),
+            Origin::Start { unknown } => {
+                let page = patience.wait(core.try_page(None, FIRST_PAGE)).await?;
+                let gap = unknown.then_some((GapReason::Unknown, None));
+                Ok(self.page(None, Some(page), gap))
+            }
+            Origin::After(position) => Ok(self.page(Some(position), None, None)),
+            Origin::Evicted(position, page) => {
+                let gap = (GapReason::Evicted, Some(position));
+                Ok(self.page(None, Some(page), Some(gap)))
+            }
+        }
+    }
+
+    /// Begins in the hub, as a new client.
+    fn start_now(self, unknown: bool, generation: Arc<Generation>) -> Result<Subscription, Refusal> {
+        let node = &self.hub.core.node;
+        let reading = self.reading();
+        // An empty ID is one that nobody was given.
+        let last_event_id = unknown.then(|| LastEventId::from(EventId::from_static("")));
+        let mut generation = generation;
+        let live = loop {
+            match generation.hub.subscription(&self.topics).resume(last_event_id.clone()) {
+                Err(refusal) if refusal.reason() == RefusalReason::Closed && !node.is_sealed() => {
+                    // Another has taken its place meanwhile.
+                    generation = node.current().ok_or_else(unavailable)?;
+                }
+                live => break live?,
+            }
+        };
+        let live = live.with_filter(self.filter).ending_at(reading.ends_at);
+        Ok(Subscription::new(Source::Live(live), reading, None, None))
+    }
+
+    /// Goes on in the hub after an entry of the log, or in the log if the hub does not hold all that follows.
+    fn join(self, position: Position, generation: &Generation) -> Result<Subscription, Refusal> {
+        let node = &self.hub.core.node;
+        match generation.hub.join(&self.topics, position, None) {
+            Joined::Here(live, position) => {
+                let reading = self.reading();
+                let live = live.with_filter(self.filter).ending_at(reading.ends_at);
+                let first = node.builder.position_block(Some(node.id(position)), true);
+                Ok(Subscription::new(Source::Live(live), reading, first, None))
+            }
+            Joined::Finished => Err(Refusal::finished()),
+            Joined::Closed(_) if node.is_sealed() => {
+                // It says so itself, and with what reconnection time.
+                generation.hub.subscribe(&self.topics).map(|_| self.page(Some(position), None, None))
+            }
+            Joined::NotHere | Joined::Closed(_) => Ok(self.page(Some(position), None, None)),
+        }
+    }
+
+    /// Goes on in the log.
+    fn page(
+        self,
+        after: Option<Position>,
+        page: Option<Page>,
+        gap: Option<(GapReason, Option<Position>)>,
+    ) -> Subscription {
+        let node = &self.hub.core.node;
+        let reading = self.reading();
+        let (pages, topics) = (Arc::clone(&reading.pages), Arc::clone(&reading.topics));
+        let mut paging = Paging::new(pages, topics, self.lag, self.filter, after);
+        if let Some(page) = page {
+            paging.begin_with(page);
+        }
+        let position = if paging.seen > 0 { Some(paging.seen) } else { gap.and_then(|(_, lost)| lost) };
+        let id = position.map(|position| node.id(position));
+        let gap = gap.map(|(reason, _)| Gap::new(reason, id.clone()));
+        let first = match &gap {
+            Some(gap) => Some(node.builder.gap_block(gap, true)),
+            None => node.builder.position_block(id, true),
+        };
+        if let (true, Some(current)) = (gap.is_some() || after.is_some(), node.current()) {
+            current.hub.count_resumed(gap.is_some());
+        }
+        Subscription::new(Source::Paging(Box::new(paging)), reading, first, gap)
+    }
+
+    fn reading(&self) -> Reading {
+        let core = &self.hub.core;
+        let lifetime = self.lifetime.map(|(max, jitter)| spread(max - jitter, jitter));
+        let ends_at = lifetime.and_then(|lifetime| core.node.builder.clock().now().checked_add(lifetime));
+        let pages: Arc<dyn Pages> = Arc::clone(core) as Arc<dyn Pages>;
+        Reading { pages, topics: self.topics.clone().into(), lag: self.lag, ends_at }
+    }
+}
+
+impl<L: Log> Core<L> {
+    /// Finds where an ID stands: in what the hub was fed, or else in the log.
+    async fn look_up(
+        &self,
+        id: &EventId,
+        generation: &Generation,
+        patience: &Patience,
+    ) -> Result<Origin, Refusal> {
+        let Some(position) = self.node.position(id) else { return Ok(Origin::Start { unknown: true }) };
+        if generation.has_tailed(position) || patience.wait(self.try_page(Some(id), 1)).await?.held {
+            return Ok(Origin::After(position));
+        }
+        let oldest = patience.wait(self.try_page(None, FIRST_PAGE)).await?;
+        let first = oldest.entries.first().and_then(|entry| self.node.position(&entry.id));
+        Ok(match first {
+            Some(first) if position < first => Origin::Evicted(position, oldest),
+            _ => Origin::Start { unknown: true },
+        })
+    }
+
+    /// Returns whether an entry of the log is one that the hub was fed, though it is not among the newest: it is if
+    /// the log is still the same.
+    async fn is_same_log(
+        &self,
+        generation: &Generation,
+        position: Position,
+        patience: &Patience,
+    ) -> Result<bool, Refusal> {
+        let Some(last) = generation.last().filter(|last| position <= *last) else { return Ok(false) };
+        Ok(patience.wait(self.try_page(Some(&self.node.id(last)), 1)).await?.held)
+    }
+}
+
+/// How long a client is kept waiting for its answer.
+struct Patience(Instant);
+
+impl Patience {
+    fn new() -> Self {
+        Self(Instant::now() + PATIENCE)
+    }
+
+    async fn wait<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
+        timeout_at(self.0, future).await.ok().and_then(Result::ok).ok_or_else(unavailable)
+    }
+}
+
+fn unavailable() -> Refusal {
+    Refusal::unavailable(spread(RETRY, RETRY))
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A client that is sent away comes back after this time, or up to twice as much.
+const RETRY: Duration = Duration::from_secs(2);
+const FIRST_PAGE: usize = 16;

@@ -1,0 +1,191 @@
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::{
+    core::Pages,
+    paging::{Paging, Step},
+};
+use crate::{
+    KeepAlive,
+    hub::{self, Gap, Lag, Moved, Positioned},
+    timer::{Timer, TokioTimer},
+};
+
+/// A stream of encoded events from a [`Relay`](super::Relay), for one client.
+///
+/// It yields what a [`hub::Subscription`](crate::Subscription) yields, and in the same form. While the local hub does
+/// not hold what comes next, it reads the log page by page, each of about half a megabyte or one event, and goes back
+/// to the hub as soon as that can go on without a gap.
+///
+/// # Ending
+///
+/// The stream ends when all its topics are [finished](super::Relay::finish) and nothing remains, when the relay is
+/// [closed](super::Relay::close), when its greatest lifetime has passed, under
+/// [`Lag::Disconnect`] when the log no longer holds what comes next, and when the log turns out to be another one or
+/// in an older state. It does not end when the log cannot be reached. Dropping it frees at once what it held.
+#[must_use = "a subscription does nothing unless it is polled"]
+pub struct Subscription {
+    /// The first block, until it is yielded.
+    first: Option<Bytes>,
+    gap: Option<Gap>,
+    source: Source,
+    reading: Reading,
+    on_drop: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// What is needed to read the log, at any time.
+pub(super) struct Reading {
+    pub(super) pages: Arc<dyn Pages>,
+    pub(super) topics: Arc<[String]>,
+    pub(super) lag: Lag,
+    pub(super) ends_at: Option<Instant>,
+}
+
+#[expect(clippy::large_enum_variant, reason = "the large variant is what it usually is")]
+pub(super) enum Source {
+    Live(crate::Subscription),
+    Paging(Box<Paging>),
+    Ended,
+}
+
+impl Subscription {
+    pub(super) fn new(source: Source, reading: Reading, first: Option<Bytes>, gap: Option<Gap>) -> Self {
+        let gap = match &source {
+            Source::Live(live) => live.gap().cloned().or(gap),
+            _ => gap,
+        };
+        Self { first, gap, source, reading, on_drop: None }
+    }
+
+    /// Returns what the client has missed and cannot have, known since it was resumed.
+    ///
+    /// The stream's first block tells the client. An application may look here to send a snapshot of its own first.
+    pub fn gap(&self) -> Option<&Gap> {
+        self.gap.as_ref()
+    }
+
+    /// Sets what is called once, when the subscription has ended or was dropped.
+    ///
+    /// It replaces what was set before.
+    pub fn on_drop(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
+        self.on_drop = Some(Box::new(callback));
+        self
+    }
+
+    /// Keeps the connection alive: whenever nothing was sent for `interval`, the client is told its position if it
+    /// has moved, or else a comment is sent.
+    ///
+    /// # Panics
+    ///
+    /// Polling it outside a tokio runtime with time enabled panics. Creating it does not.
+    pub fn keep_alive(self, interval: Duration) -> KeepAlive<Self, TokioTimer, Moved> {
+        self.keep_alive_with_timer(interval, TokioTimer::new())
+    }
+
+    /// As [`keep_alive`](Self::keep_alive), on any timer.
+    pub fn keep_alive_with_timer<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T, Moved> {
+        KeepAlive::with_fill(self, interval, timer, Moved::COMMENT)
+    }
+
+    fn end(&mut self) {
+        self.source = Source::Ended;
+        if let Some(callback) = self.on_drop.take() {
+            callback();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let clock = self.reading.pages.node().builder.clock();
+        self.reading.ends_at.is_some_and(|end| clock.now() >= end)
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = self.get_mut();
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        loop {
+            let over = matches!(this.source, Source::Paging(_)) && this.is_over();
+            let reading = &this.reading;
+            match &mut this.source {
+                Source::Ended => return Poll::Ready(None),
+                Source::Live(live) => {
+                    if let Some(bytes) = ready!(Pin::new(&mut *live).poll_next(cx)) {
+                        return Poll::Ready(Some(bytes));
+                    }
+                    let Some((seen, told, filter)) = live.lagged_at() else {
+                        this.end();
+                        continue;
+                    };
+                    this.source = Source::Paging(Box::new(reading.after(seen, told, filter)));
+                }
+                Source::Paging(paging) => {
+                    let step = if over { Step::End(paging.moved()) } else { ready!(paging.poll(cx)) };
+                    match step {
+                        Step::Block(block) => return Poll::Ready(Some(block)),
+                        Step::Live(live) => this.source = Source::Live(live.ending_at(reading.ends_at)),
+                        Step::End(last) => {
+                            this.end();
+                            return Poll::Ready(last);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Reading {
+    /// Begins to read the log after an entry of the hub.
+    fn after(&self, seen: u128, told: u128, filter: Option<hub::Filter>) -> Paging {
+        let (pages, topics) = (Arc::clone(&self.pages), Arc::clone(&self.topics));
+        let mut paging = Paging::new(pages, topics, self.lag, filter, Some(seen));
+        paging.told = told;
+        paging
+    }
+}
+
+impl Positioned for Subscription {
+    fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
+        let this = self.get_mut();
+        match &mut this.source {
+            _ if this.first.is_some() => None,
+            Source::Live(live) => Positioned::moved(Pin::new(live)),
+            Source::Paging(paging) => paging.moved(),
+            Source::Ended => None,
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match &self.source {
+            Source::Live(_) => "hub",
+            Source::Paging(_) => "log",
+            Source::Ended => "ended",
+        };
+        f.debug_struct("Subscription")
+            .field("topics", &self.reading.topics)
+            .field("gap", &self.gap)
+            .field("source", &source)
+            .finish_non_exhaustive()
+    }
+}

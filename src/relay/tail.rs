@@ -1,0 +1,219 @@
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::{
+    AppendError, Entry, Log, Record,
+    backoff::Backoff,
+    core::{Core, Node},
+    generation::Generation,
+    page_size::PageSize,
+};
+use crate::{
+    Event, EventId,
+    hub::{Close, PublishError},
+};
+
+/// Reads a [`Log`] into the hub of a [`Relay`](super::Relay), for as long as that is open.
+///
+/// There is one for each relay, made together with it.
+#[must_use = "it does nothing until `run` is spawned"]
+pub struct Tail<L: Log> {
+    core: Arc<Core<L>>,
+    /// The last entry that was read.
+    last: Option<EventId>,
+    size: PageSize,
+    on_fault: Option<OnFault<L>>,
+}
+
+type OnFault<L> = Box<dyn FnMut(&<L as Log>::Error) + Send>;
+
+/// Why the log is not followed any further.
+enum Broken<E> {
+    /// It cannot be reached.
+    Fault(E),
+    /// Its entries are not in the order of their IDs.
+    Disordered,
+    /// The last entry that was read is gone: the log was trimmed past it, or is not the one that it was.
+    Replaced,
+}
+
+impl<L: Log> Tail<L> {
+    pub(super) fn new(core: Arc<Core<L>>) -> Self {
+        Self { core, last: None, size: PageSize::new(), on_fault: None }
+    }
+
+    /// Sets what is called with each fault: each time that the log cannot be reached.
+    pub fn on_fault(mut self, callback: impl FnMut(&L::Error) + Send + 'static) -> Self {
+        self.on_fault = Some(Box::new(callback));
+        self
+    }
+
+    /// Tails the log until the relay is closed. Spawn it on the runtime.
+    ///
+    /// It never fails. Faults show in the relay's [statistics](super::Relay::stats), and the log is tried again
+    /// after a time that doubles from 50 ms up to 5 s, with jitter.
+    pub async fn run(mut self) {
+        let core = Arc::clone(&self.core);
+        core.node.unless_closed(self.tail()).await;
+    }
+
+    async fn tail(&mut self) {
+        let mut backoff = Backoff::new();
+        loop {
+            let Err(broken) = self.follow(&mut backoff).await;
+            if let Broken::Fault(error) = &broken {
+                if let Some(on_fault) = &mut self.on_fault {
+                    on_fault(error);
+                }
+            } else {
+                self.last = None;
+            }
+            if !matches!(broken, Broken::Replaced) {
+                self.core.node.lost();
+                backoff.wait().await;
+            }
+        }
+    }
+
+    async fn follow(&mut self, backoff: &mut Backoff) -> Result<Infallible, Broken<L::Error>> {
+        let core = Arc::clone(&self.core);
+        let (mut last, generation) = match (self.last.take(), core.node.current()) {
+            (Some(last), Some(generation)) => (last, generation),
+            _ => self.fill().await?,
+        };
+        loop {
+            self.last = Some(last.clone());
+            let limit = self.size.limit();
+            let page = core.log.follow(&last, limit).await?;
+            if !page.held {
+                return Err(Broken::Replaced);
+            }
+            backoff.reset();
+            core.node.reached(page.entries.len() < limit);
+            self.size.learn(&page.entries);
+            if let Some(newest) = page.entries.last() {
+                last = newest.id.clone();
+                feed(&core.node, &generation, page.entries).ok_or(Broken::Disordered)?;
+                core.node.progress.send_modify(|_| {});
+            }
+        }
+    }
+
+    /// Reads the whole log into a new hub, which then takes the place of the one before.
+    async fn fill(&mut self) -> Result<(EventId, Arc<Generation>), Broken<L::Error>> {
+        let Core { log, node } = &*self.core;
+        let generation = Arc::new(Generation::new(node.builder.clone().build()));
+        let mut last: Option<EventId> = None;
+        let last = loop {
+            let limit = self.size.limit();
+            let page = log.read(last.as_ref(), limit).await?;
+            if !page.held {
+                return Err(Broken::Replaced);
+            }
+            node.reached(false);
+            let is_end = page.entries.len() < limit;
+            self.size.learn(&page.entries);
+            last = page.entries.last().map(|entry| entry.id.clone()).or(last);
+            feed(node, &generation, page.entries).ok_or(Broken::Disordered)?;
+            match &last {
+                Some(last) if is_end => break last.clone(),
+                Some(_) => {}
+                // Whether what was read is still there shows that the log is still the same, so there must be something.
+                None => match log.append(Record::Begin, None).await {
+                    Ok(_) | Err(AppendError::Finished) => {}
+                    Err(AppendError::Refused(error) | AppendError::Unacknowledged(error)) => {
+                        return Err(Broken::Fault(error));
+                    }
+                },
+            }
+        };
+        let mut before = None;
+        node.progress.send_modify(|progress| {
+            if !progress.sealed {
+                before = progress.current.replace(Arc::clone(&generation));
+            }
+        });
+        if let Some(before) = before {
+            node.resets.fetch_add(1, Ordering::Relaxed);
+            before.hub.close(Close::new());
+        }
+        Ok((last, generation))
+    }
+}
+
+/// Feeds entries to the hub: runs of events on one topic at once. `None` if they are not in order.
+fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()> {
+    let mut last = generation.last().unwrap_or(0);
+    let mut run = Run { generation, topic: String::new(), events: Vec::new() };
+    let mut positions = Vec::with_capacity(entries.len());
+    for Entry { id, record } in entries {
+        last = node.position(&id).filter(|position| *position > last)?;
+        positions.push(last);
+        match record {
+            Ok(Record::Event { topic, event }) if !node.builder.is_reserved(&event) => {
+                if topic != run.topic {
+                    run.end()?;
+                    run.topic = topic;
+                }
+                run.events.push(event.with_id(id));
+            }
+            Ok(Record::Finish { topic }) => {
+                run.end()?;
+                generation.hub.finish(&topic);
+            }
+            Ok(Record::Begin) => {
+                run.end()?;
+                generation.hub.advance(last);
+            }
+            Ok(Record::Event { .. }) | Err(_) => {
+                node.invalid.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+    run.end()?;
+    if !positions.is_empty() {
+        generation.hub.advance(last);
+    }
+    generation.note(positions);
+    Some(())
+}
+
+/// Events of one topic that follow each other.
+struct Run<'a> {
+    generation: &'a Generation,
+    topic: String,
+    events: Vec<Event>,
+}
+
+impl Run<'_> {
+    fn end(&mut self) -> Option<()> {
+        let fed = match &self.events[..] {
+            [] => Ok(()),
+            events => self.generation.hub.feed(&self.topic, events),
+        };
+        self.events.clear();
+        // A closed hub takes nothing more, and has nobody to read it.
+        matches!(fed, Ok(()) | Err(PublishError::Closed)).then_some(())
+    }
+}
+
+impl<E> From<E> for Broken<E> {
+    fn from(error: E) -> Self {
+        Self::Fault(error)
+    }
+}
+
+impl<L: Log> Drop for Tail<L> {
+    fn drop(&mut self) {
+        self.core.node.lost();
+    }
+}
+
+impl<L: Log + fmt::Debug> fmt::Debug for Tail<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tail").field("log", &self.core.log).field("last", &self.last).finish_non_exhaustive()
+    }
+}

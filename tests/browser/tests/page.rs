@@ -1,0 +1,233 @@
+//! The hub's page shows what happens to its stream: cuts, stalls, gaps, the end.
+
+#[path = "../../support/hub_process.rs"]
+mod hub_process;
+
+use fantoccini::{Locator, key::Key};
+use hub_process::HubProcess;
+use ssekit_browser_tests::{Tab, in_each_browser};
+
+in_each_browser! {
+    shows_what_is_published,
+    sends_what_is_typed_and_is_used_with_the_keyboard_alone,
+    misses_nothing_when_it_is_cut,
+    notices_a_stall_and_misses_nothing,
+    shows_that_the_hub_was_restarted,
+    shows_that_the_history_was_too_short,
+    shows_that_the_topic_is_finished,
+    fits_a_narrow_window_and_loads_nothing_from_elsewhere,
+}
+
+/// Opens the page and waits until it is connected.
+async fn open(tab: &Tab, hub: &HubProcess, query: &str) {
+    tab.open(&format!("http://{}/{query}", hub.address())).await;
+    tab.wait_for(OPEN).await;
+    tab.wait_for("document.getElementById('last-event-id').textContent !== 'none'").await;
+}
+
+/// Waits until the newest event in the table is this one.
+async fn wait_for_row(tab: &Tab, cells: [&str; 4]) {
+    let cells = serde_json::to_string(&cells).unwrap();
+    let newest =
+        "JSON.stringify([...document.querySelector('#events tr').cells].map((cell) => cell.textContent))";
+    tab.wait_for(&format!("{newest} === JSON.stringify({cells})")).await;
+}
+
+async fn wait_for_count(tab: &Tab, id: &str, least: u32) {
+    tab.wait_for(&format!("Number(document.getElementById('{id}').textContent) >= {least}")).await;
+}
+
+async fn wait_for_story(tab: &Tab, part: &str) {
+    tab.wait_for(&format!("document.getElementById('story').textContent.includes('{part}')")).await;
+}
+
+async fn shows_what_is_published(tab: Tab) {
+    let hub = HubProcess::start(&[]).await;
+    open(&tab, &hub, "?topic=a&topic=b").await;
+
+    let id = hub.publish("/events?topic=a", "hello <b>\n\"you\"").await;
+    wait_for_row(&tab, [&id, "message", "", "hello <b>\n\"you\""]).await;
+    let id = hub.publish("/events?topic=b&event=note", "").await;
+    wait_for_row(&tab, [&id, "note", "", ""]).await;
+    hub.publish("/events?topic=c", "not for this page").await;
+    let id = hub.publish("/events?topic=a", "last").await;
+    wait_for_row(&tab, [&id, "message", "", "last"]).await;
+
+    assert_eq!(tab.text("last-event-id").await, id);
+    assert_eq!(tab.text("received").await, "3");
+    hub.stop().await;
+}
+
+async fn sends_what_is_typed_and_is_used_with_the_keyboard_alone(tab: Tab) {
+    let hub = HubProcess::start(&[]).await;
+    open(&tab, &hub, "").await;
+    let press = async |keys: &str| {
+        tab.session().active_element().await.unwrap().send_keys(keys).await.unwrap();
+    };
+    let walk_to = async |selector: &str| {
+        let is_there = format!("return document.activeElement.matches('{selector}')");
+        for _ in 0..30 {
+            if tab.eval(&is_there).await == true {
+                return;
+            }
+            press(&Key::Tab).await;
+        }
+        panic!("no way to {selector} with the tab key");
+    };
+    walk_to("#feed").await;
+    press(&Key::Enter).await;
+    wait_for_count(&tab, "received", 3).await;
+    press(&Key::Enter).await;
+    for button in ["#cut", "#stall", "#burst"] {
+        walk_to(button).await;
+    }
+    walk_to("#send [name=data]").await;
+    press("über alles").await;
+    walk_to("#send [name=type]").await;
+    press("order").await;
+    press(&Key::Enter).await;
+
+    let row = "document.querySelector('#events tr').cells[3].textContent === 'über alles'";
+    tab.wait_for(row).await;
+    assert_eq!(tab.eval("return document.querySelector('#events tr').cells[1].textContent").await, "order");
+
+    walk_to("#send [name=data]").await;
+    press("x").await;
+    walk_to("#send [name=type]").await;
+    tab.eval("document.activeElement.value = ''").await;
+    press("reset").await;
+    press(&Key::Enter).await;
+    tab.wait_for("document.getElementById('send-error').textContent !== ''").await;
+    hub.stop().await;
+}
+
+async fn misses_nothing_when_it_is_cut(tab: Tab) {
+    let hub = HubProcess::start(&[]).await;
+    open(&tab, &hub, "?topic=a&topic=b").await;
+    tab.click("feed").await;
+    wait_for_count(&tab, "received", 5).await;
+    for cut in 1..=2 {
+        tab.click("cut").await;
+        tab.wait_for("document.getElementById('state').textContent === 'reconnecting'").await;
+        tab.click("burst").await;
+        tab.wait_for(OPEN).await;
+        wait_for_count(&tab, "late", cut).await;
+        tab.wait_for(&format!(
+            "document.querySelectorAll('#story li[data-kind=back]').length === {cut} && \
+             [...document.querySelectorAll('#story li')].every((line) => line.textContent.includes('0 missed, 0 repeated'))",
+        ))
+        .await;
+    }
+    wait_for_count(&tab, "received", 405).await;
+    assert_counts(&tab, "0", "0", "0").await;
+    let stats = hub.stats().await;
+    assert_eq!((stats.resumed, stats.gaps, stats.subscribers), (2, 0, 1));
+    hub.stop().await;
+}
+
+async fn notices_a_stall_and_misses_nothing(tab: Tab) {
+    let hub = HubProcess::start(&[]).await;
+    open(&tab, &hub, "").await;
+
+    tab.click("stall").await;
+    wait_for_story(&tab, "This page noticed it").await;
+    wait_for_story(&tab, "3 events published meanwhile were caught up: 0 missed, 0 repeated").await;
+
+    assert_eq!(tab.text("received").await, "3");
+    assert_counts(&tab, "0", "0", "0").await;
+    // The stream that hangs is given up, by the browser and so by the hub.
+    hub.stats_when(PATIENCE, |stats| stats.subscribers == 1).await;
+    hub.stop().await;
+}
+
+async fn shows_that_the_hub_was_restarted(tab: Tab) {
+    let first = HubProcess::start(&[]).await;
+    let address = first.address();
+    open(&tab, &first, "").await;
+    first.publish("/events", "before").await;
+    wait_for_count(&tab, "received", 1).await;
+
+    first.stop().await;
+    tab.wait_for("document.getElementById('state').textContent === 'reconnecting'").await;
+    let second = HubProcess::start_at(address, &[]).await;
+
+    wait_for_count(&tab, "gaps", 1).await;
+    wait_for_story(&tab, "it does not know this ID").await;
+    assert_eq!(tab.text("gaps-note").await, "the last one: unknown");
+    let id = second.publish("/events", "after").await;
+    wait_for_row(&tab, [&id, "message", "default", "after"]).await;
+    assert_eq!(tab.text("gaps").await, "1");
+    second.stop().await;
+}
+
+async fn shows_that_the_history_was_too_short(tab: Tab) {
+    let hub = HubProcess::start(&["--replay-events", "5"]).await;
+    open(&tab, &hub, "").await;
+
+    // The page publishes three events of its own, which are evicted before it notices that the stream hangs.
+    tab.click("stall").await;
+    hub.stats_when(PATIENCE, |stats| stats.published == 3).await;
+    for number in 0..5 {
+        hub.publish("/events", number.to_string()).await;
+    }
+
+    wait_for_count(&tab, "gaps", 1).await;
+    wait_for_count(&tab, "received", 5).await;
+    assert_eq!(tab.text("gaps-note").await, "the last one: evicted");
+    tab.click("burst").await;
+    wait_for_count(&tab, "missed", 3).await;
+    assert_eq!(tab.text("missed-note").await, "all of them told");
+    assert_counts(&tab, "3", "0", "1").await;
+    hub.stop().await;
+}
+
+async fn shows_that_the_topic_is_finished(tab: Tab) {
+    let hub = HubProcess::start(&[]).await;
+    open(&tab, &hub, "?topic=job").await;
+    hub.publish("/events?topic=job", "the last one").await;
+    hub.finish("/events?topic=job").await;
+
+    tab.wait_for("document.getElementById('state').textContent === 'closed'").await;
+    assert_eq!(tab.text("received").await, "1");
+    wait_for_story(&tab, "Closed for good").await;
+    tab.click("again").await;
+    tab.wait_for("document.getElementById('state').textContent === 'closed'").await;
+    assert_eq!(hub.stats().await.subscribers, 0);
+    hub.stop().await;
+}
+
+async fn fits_a_narrow_window_and_loads_nothing_from_elsewhere(tab: Tab) {
+    let hub = HubProcess::start(&[]).await;
+    open(&tab, &hub, "").await;
+    hub.publish("/events", "a-very-long-word-".repeat(40)).await;
+    wait_for_count(&tab, "received", 1).await;
+    // In a frame, since browsers have a least width of a window.
+    let script = "
+        const [width, done] = arguments;
+        const frame = document.createElement('iframe');
+        frame.style.cssText = `width: ${width}px; height: 800px; border: 0`;
+        frame.src = '/?narrow';
+        frame.onload = () => {
+            const { scrollWidth, clientWidth } = frame.contentDocument.documentElement;
+            frame.remove();
+            done(scrollWidth - clientWidth);
+        };
+        document.body.replaceChildren(frame);
+    ";
+    for width in [320, 600] {
+        let over = tab.session().execute_async(script, vec![width.into()]).await.unwrap();
+        assert_eq!(over, 0, "{width}");
+    }
+    let loaded = "return performance.getEntriesByType('resource').every(({ name }) => name.startsWith(location.origin))";
+    assert_eq!(tab.eval(loaded).await, true);
+    assert!(tab.session().find(Locator::Css("html[lang] > head > title")).await.is_ok());
+    hub.stop().await;
+}
+
+async fn assert_counts(tab: &Tab, missed: &str, repeated: &str, gaps: &str) {
+    let counts = [tab.text("missed").await, tab.text("repeated").await, tab.text("gaps").await];
+    assert_eq!(counts, [missed, repeated, gaps], "missed, repeated, gaps");
+}
+
+const OPEN: &str = "document.getElementById('state').textContent === 'open'";
+const PATIENCE: std::time::Duration = ssekit_browser_tests::PATIENCE;

@@ -1,0 +1,286 @@
+//! What clients of a relay are told when the log has lost something, and that it is told before any later event.
+#![cfg(feature = "tokio")]
+
+#[path = "support/blocks.rs"]
+mod blocks;
+#[path = "support/hub_client.rs"]
+mod hub_client;
+#[path = "support/memory_log.rs"]
+mod memory_log;
+#[path = "support/relay_client.rs"]
+mod relay_client;
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use hub_client::last_event_id;
+use memory_log::{MemoryLog, Unreachable};
+use relay_client::{first, is_pending, read, read_to_end};
+use ssekit::{
+    Bounds, Event, EventId, Hub,
+    hub::{GapReason, Lag, RefusalReason, Start},
+    relay::{PublishError, Relay},
+};
+
+fn start(log: &MemoryLog, events: usize) -> Relay<MemoryLog> {
+    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
+    tokio::spawn(tail.run());
+    relay
+}
+
+async fn publish(relay: &Relay<MemoryLog>, numbers: Range<usize>) -> Vec<EventId> {
+    let mut ids = Vec::new();
+    for number in numbers {
+        ids.push(relay.publish("a", Event::new(number.to_string())).await.unwrap());
+    }
+    ids
+}
+
+fn texts(numbers: Range<usize>) -> Vec<String> {
+    numbers.map(|number| number.to_string()).collect()
+}
+
+/// Lets the tail notice what has become of the log.
+async fn noticed(relay: &Relay<MemoryLog>, resets: u64) {
+    while relay.stats().resets < resets {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicted_is_told_only_when_the_log_has_let_go() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let ids = publish(&relay, 0..20).await;
+    log.trim(10);
+    for (cursor, evicted) in [(8, true), (9, true), (10, false), (15, false)] {
+        let mut client = relay.resume(["a"], last_event_id(ids[cursor].as_str())).await.unwrap();
+        let reason = client.gap().map(|gap| gap.reason());
+        assert_eq!(reason, evicted.then_some(GapReason::Evicted), "{cursor}");
+        let from = if evicted { 10 } else { cursor + 1 };
+        let seen = read(&mut client, 20 - from).await;
+        assert_eq!(seen.data(), texts(from..20));
+        assert_eq!(seen.gaps(), if evicted { vec!["evicted"] } else { vec![] });
+        assert_eq!(seen.blocks[0].id.as_deref(), Some(ids[cursor].as_str()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_a_quiet_topic_is_not_told_of_what_does_not_concern_it() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let id = relay.publish("quiet", Event::new("x")).await.unwrap();
+    publish(&relay, 0..100).await;
+    let mut client = relay.resume(["quiet"], last_event_id(id.as_str())).await.unwrap();
+    let newest = log.ids().pop();
+    assert_eq!(client.gap(), None);
+    assert_eq!(first(&mut client).await.id, newest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_was_never_given_out_is_unknown() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let ids = publish(&relay, 0..20).await;
+    let mut entries = log.copy();
+    entries.retain(|entry| entry.id != ids[10]);
+    log.put_back(entries);
+    let removed = ids[10].as_str();
+    for unknown in ["n99999", "nonsense", "7", removed] {
+        let mut client = start(&log, 2).resume(["a"], last_event_id(unknown)).await.unwrap();
+        assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Unknown), "{unknown}");
+        let block = first(&mut client).await;
+        assert_eq!(block.id.as_deref(), Some(ids[19].as_str()));
+        assert!(is_pending(&mut client));
+
+        let later = start(&log, 2);
+        let options = later.subscription(["a"]).with_start(Start::Oldest);
+        let mut client = options.resume(last_event_id(unknown)).await.unwrap();
+        let seen = read(&mut client, 19).await;
+        assert_eq!((seen.gaps(), seen.data().len()), (vec!["unknown"], 19));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_is_slower_than_the_log_is_told_or_ends() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let mut ending = relay.subscribe(["a"]).await.unwrap();
+    let mut skipping = relay.subscription(["a"]).with_lag(Lag::Skip).subscribe().await.unwrap();
+    first(&mut ending).await;
+    first(&mut skipping).await;
+    publish(&relay, 0..20).await;
+    // The tail has read all, and the hub has let go of it. Now the log does so, too.
+    while relay.stats().hub.published < 20 {
+        tokio::task::yield_now().await;
+    }
+    log.trim(5);
+    assert_eq!(read_to_end(&mut ending).await.blocks, []);
+    let seen = read(&mut skipping, 5).await;
+    assert_eq!(
+        (seen.gaps(), seen.data()),
+        (vec!["lagged"], texts(15..20).iter().map(|text| &**text).collect())
+    );
+    publish(&relay, 20..21).await;
+    assert_eq!(read(&mut skipping, 1).await.data(), ["20"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_the_log_was_trimmed_past_sends_its_clients_to_be_told() {
+    let log = MemoryLog::default();
+    let (relay, other) = (start(&log, 10), start(&log, 10));
+    let mut client = relay.subscribe(["a"]).await.unwrap();
+    publish(&relay, 0..3).await;
+    let seen = read(&mut client, 3).await;
+    log.set_unreachable(true);
+    assert!(is_pending(&mut client));
+    while relay.stats().connected || other.stats().connected {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    log.set_unreachable(false);
+    // Both tails are waiting to try again.
+    for number in 3..10 {
+        relay.publish("a", Event::new(number.to_string())).await.unwrap();
+    }
+    log.trim(2);
+    assert_eq!(read_to_end(&mut client).await.data(), Vec::<&str>::new());
+    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let seen = read(&mut client, 2).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["8", "9"]));
+    let stats = relay.stats();
+    assert_eq!((stats.resets, stats.connected), (1, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_was_deleted_is_told_and_begins_anew() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 10);
+    let mut client = relay.subscribe(["a"]).await.unwrap();
+    publish(&relay, 0..3).await;
+    let seen = read(&mut client, 3).await;
+    log.erase();
+    assert_eq!(read_to_end(&mut client).await.data(), Vec::<&str>::new());
+    noticed(&relay, 1).await;
+    publish(&relay, 3..5).await;
+    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let seen = read(&mut client, 2).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["3", "4"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_in_an_older_state_is_told_and_gives_nothing_twice() {
+    let log = MemoryLog::default();
+    let (relay, other) = (start(&log, 10), start(&log, 10));
+    let mut client = relay.subscribe(["a"]).await.unwrap();
+    publish(&relay, 0..3).await;
+    let older = log.copy();
+    publish(&relay, 3..6).await;
+    let seen = read(&mut client, 6).await;
+    log.put_back(older);
+    // Before any node has noticed: the cursor is looked up in the log by a node that does not know it.
+    publish(&other, 6..8).await;
+    assert_eq!(read_to_end(&mut client).await.data(), Vec::<&str>::new());
+    noticed(&relay, 1).await;
+    for node in [&relay, &other] {
+        let options = node.subscription(["a"]).with_start(Start::Now);
+        let mut client = options.resume(seen.last_event_id()).await.unwrap();
+        let block = first(&mut client).await;
+        assert_eq!(block.data.as_deref(), Some(r#"{"reason": "unknown"}"#));
+        assert!(is_pending(&mut client));
+    }
+    // One that was there before the older state has missed nothing but what nobody can have.
+    let mut client = relay.resume(["a"], seen.blocks[2].id.as_deref().and_then(last_event_id)).await.unwrap();
+    let seen = read(&mut client, 3).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["2", "6", "7"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_the_log_does_not_go_over_to_a_hub_of_another() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 4);
+    let ids = publish(&relay, 0..40).await;
+    let older = log.copy();
+    publish(&relay, 40..44).await;
+    while relay.stats().hub.published < 44 {
+        tokio::task::yield_now().await;
+    }
+    // The log goes back, and on, behind the tail's back: it is cut off for as long as it takes to get a client.
+    log.put_back(older);
+    let other = start(&log, 4);
+    publish(&other, 44..46).await;
+    let mut client = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let seen = read(&mut client, 41).await;
+    assert_eq!(
+        (seen.gaps(), seen.data()),
+        (vec![], texts(1..40).iter().map(|text| &**text).chain(["44", "45"]).collect())
+    );
+    publish(&relay, 46..47).await;
+    assert_eq!(read(&mut client, 1).await.data(), ["46"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_log_cannot_be_reached_streams_stay_and_publishing_fails() {
+    let log = MemoryLog::default();
+    let faults = Arc::new(AtomicUsize::new(0));
+    let counted = faults.clone();
+    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(3)));
+    let count = move |error: &Unreachable| {
+        assert_eq!(*error, Unreachable);
+        counted.fetch_add(1, Ordering::Relaxed);
+    };
+    tokio::spawn(tail.on_fault(count).run());
+    let ids = publish(&relay, 0..10).await;
+    let mut client = relay.resume(["a"], last_event_id(ids[9].as_str())).await.unwrap();
+    first(&mut client).await;
+    while relay.stats().lag > Duration::ZERO {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    log.set_unreachable(true);
+    assert!(is_pending(&mut client));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let stats = relay.stats();
+    assert!(!stats.connected && stats.lag > Duration::from_secs(19), "{stats:?}");
+    assert!((3..20).contains(&faults.load(Ordering::Relaxed)));
+    let error = relay.publish("a", Event::new("x")).await.unwrap_err();
+    assert!(matches!(error, PublishError::NotPublished(Unreachable)));
+
+    // What the hub holds can be resumed, the rest is not guessed.
+    let mut local = relay.resume(["a"], last_event_id(ids[7].as_str())).await.unwrap();
+    assert_eq!(read(&mut local, 2).await.data(), ["8", "9"]);
+    let refusal = relay.resume(["a"], last_event_id("n5000")).await.unwrap_err();
+    assert_eq!(refusal.reason(), RefusalReason::Unavailable);
+    assert!(refusal.retry().is_some());
+    let mut old = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    assert!(first(&mut old).await.id.is_some() && is_pending(&mut old));
+
+    log.set_unreachable(false);
+    let ids = publish(&relay, 10..12).await;
+    assert_eq!(read(&mut old, 11).await.data(), texts(1..12));
+    for client in [&mut client, &mut local] {
+        let seen = read(client, 2).await;
+        assert_eq!((seen.data(), seen.gaps()), (vec!["10", "11"], vec![]));
+        assert_eq!(seen.last_event_id(), last_event_id(ids[1].as_str()));
+    }
+    let stats = relay.stats();
+    assert_eq!((stats.connected, stats.reconnects, stats.resets), (true, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_not_read_the_log_yet_sends_clients_away_for_a_while() {
+    let log = MemoryLog::default();
+    log.set_unreachable(true);
+    let relay = start(&log, 10);
+    let refusal = relay.subscribe(["a"]).await.unwrap_err();
+    assert_eq!(refusal.reason(), RefusalReason::Unavailable);
+    assert_eq!(refusal.response().status(), 200);
+    let waiting = relay.clone();
+    let waiting = tokio::spawn(async move { waiting.subscribe(["a"]).await });
+    log.set_unreachable(false);
+    drop(waiting.await.unwrap().unwrap());
+}

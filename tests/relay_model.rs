@@ -1,0 +1,232 @@
+//! Whatever happens to log, nodes and clients, in whatever order: no client misses an event, gets one twice or one of
+//! another history, unless it is told before.
+#![cfg(feature = "tokio")]
+
+#[path = "support/blocks.rs"]
+mod blocks;
+#[path = "support/hub_client.rs"]
+mod hub_client;
+#[path = "support/memory_log.rs"]
+mod memory_log;
+
+use std::time::Duration;
+
+use blocks::{Block, blocks};
+use futures_util::{FutureExt, StreamExt};
+use hub_client::last_event_id;
+use memory_log::{MemoryLog, Numbers};
+use proptest::{collection::vec, prelude::*};
+use ssekit::{
+    Bounds, Event, Hub,
+    hub::{Lag, Start},
+    relay::{Relay, Subscription},
+    replay::IdOrder,
+};
+
+const TOPICS: [&str; 3] = ["a", "b", "c"];
+/// The bounds of each node's hub: hardly anything, little, and more than there will be.
+const NODES: [usize; 3] = [1, 4, 1000];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish { node: usize, topic: usize, times: usize },
+    Read { client: usize, pieces: usize },
+    Cut { client: usize, node: usize },
+    Trim(usize),
+    Save,
+    PutBack,
+    Erase,
+    Reach(bool),
+    Sleep(u64),
+}
+
+#[derive(Clone, Debug)]
+struct Wants {
+    topics: Vec<&'static str>,
+    /// Which IDs pass its filter: all, or those that leave this remainder when divided by two.
+    remainder: Option<u64>,
+    start: Start,
+    lag: Lag,
+}
+
+struct Client {
+    wants: Wants,
+    subscription: Option<Subscription>,
+    /// What it would come back with.
+    last: Option<String>,
+    /// Whether what comes next need not follow from that.
+    told: bool,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (node, client) = (0..NODES.len(), 0..usize::MAX);
+    prop_oneof![
+        8 => (node.clone(), 0..TOPICS.len(), 1..30_usize)
+            .prop_map(|(node, topic, times)| Step::Publish { node, topic, times }),
+        8 => (client.clone(), 1..8_usize).prop_map(|(client, pieces)| Step::Read { client, pieces }),
+        4 => (client, node).prop_map(|(client, node)| Step::Cut { client, node }),
+        1 => (1..20_usize).prop_map(Step::Trim),
+        1 => Just(Step::Save),
+        1 => Just(Step::PutBack),
+        1 => Just(Step::Erase),
+        2 => any::<bool>().prop_map(Step::Reach),
+        4 => (0..2_000_u64).prop_map(Step::Sleep),
+    ]
+}
+
+fn wants() -> impl Strategy<Value = Wants> {
+    let topics = prop::sample::subsequence(&TOPICS[..], 1..=TOPICS.len());
+    let start = prop_oneof![Just(Start::Now), Just(Start::Oldest)];
+    let lag = prop_oneof![Just(Lag::Disconnect), Just(Lag::Skip)];
+    (topics, prop::option::of(0..2_u64), start, lag).prop_map(|(topics, remainder, start, lag)| Wants {
+        topics,
+        remainder,
+        start,
+        lag,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_missing_twice_or_of_another_history_unless_told(
+        wants in vec(wants(), 1..6),
+        steps in vec(step(), 1..80),
+    ) {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap().block_on(run(wants, steps));
+    }
+}
+
+async fn run(wants: Vec<Wants>, steps: Vec<Step>) {
+    let log = MemoryLog::default();
+    let nodes = NODES.map(|events| {
+        let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
+        tokio::spawn(tail.run());
+        relay
+    });
+    let client = |wants| Client { wants, subscription: None, last: None, told: true };
+    let mut clients: Vec<Client> = wants.into_iter().map(client).collect();
+    let mut saved = Vec::new();
+    for step in steps {
+        match step {
+            Step::Publish { node, topic, times } => {
+                for _ in 0..times {
+                    let _ = nodes[node].publish(TOPICS[topic], Event::new("x")).await;
+                }
+            }
+            Step::Read { client, pieces } => {
+                let index = client % clients.len();
+                let client = &mut clients[index];
+                for _ in 0..pieces {
+                    client.read(&log, &nodes[index % nodes.len()]).await;
+                }
+            }
+            Step::Cut { client, node } => {
+                let index = client % clients.len();
+                clients[index].connect(&nodes[node]).await;
+            }
+            Step::Trim(keep) => log.trim(keep),
+            Step::Save => saved = log.copy(),
+            Step::PutBack => log.put_back(saved.clone()),
+            Step::Erase => log.erase(),
+            Step::Reach(reach) => log.set_unreachable(!reach),
+            Step::Sleep(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+        }
+    }
+
+    // In the end all is well, and everyone gets what comes.
+    log.set_unreachable(false);
+    while nodes.iter().any(|node| !node.stats().connected) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for client in &mut clients {
+        client.connect(&nodes[0]).await;
+    }
+    let mut newest = Vec::new();
+    for topic in TOPICS {
+        for _ in 0..2 {
+            newest.push((topic, nodes[1].publish(topic, Event::new("last")).await.unwrap().to_string()));
+        }
+    }
+    for client in &mut clients {
+        let wanted = newest.iter().rev().find(|(topic, id)| client.wants.event(number(id), topic));
+        let wanted = wanted.map(|(_, id)| number(id)).unwrap();
+        for _ in 0..1000 {
+            if client.last.as_deref().is_some_and(|last| number(last) >= wanted) {
+                break;
+            }
+            client.read(&log, &nodes[2]).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(
+            client.last.as_deref().is_some_and(|last| number(last) >= wanted),
+            "stuck at {:?}",
+            client.last
+        );
+    }
+}
+
+impl Client {
+    async fn connect(&mut self, node: &Relay<MemoryLog>) {
+        let Wants { topics, remainder, start, lag } = self.wants.clone();
+        let options = node.subscription(topics).with_start(start).with_lag(lag);
+        let options = match remainder {
+            Some(remainder) => options.with_filter(move |event| number(event.id()) % 2 == remainder),
+            None => options,
+        };
+        self.told |= self.last.is_none();
+        self.subscription = options.resume(self.last.as_deref().and_then(last_event_id)).await.ok();
+    }
+
+    /// Reads one piece if there is one. A stream that has ended, or could not be had, is begun again.
+    async fn read(&mut self, log: &MemoryLog, node: &Relay<MemoryLog>) {
+        let Some(subscription) = &mut self.subscription else { return self.connect(node).await };
+        tokio::task::yield_now().await;
+        match subscription.next().now_or_never() {
+            Some(Some(bytes)) => blocks(&bytes).iter().for_each(|block| self.check(log, block)),
+            Some(None) => self.subscription = None,
+            None => {}
+        }
+    }
+
+    fn check(&mut self, log: &MemoryLog, block: &Block) {
+        let Some(id) = block.id.as_deref() else {
+            assert_eq!(block.event.as_deref(), Some("reset"));
+            self.told = true;
+            return;
+        };
+        if block.event.as_deref() == Some("reset") {
+            self.told = true;
+        } else if self.told {
+            // Who begins at the oldest event may get what it had before.
+            let again = self.wants.start == Start::Oldest;
+            let last = self.last.as_deref().map_or(0, number);
+            assert!(again || number(id) > last || block.event.is_some(), "{id} after {last}");
+            self.told = false;
+        } else if let Some(last) = &self.last {
+            if last != id {
+                let between = log.between(last, id);
+                let between = between.unwrap_or_else(|| panic!("{id} is of another history than {last}"));
+                let missing: Vec<_> =
+                    between.iter().filter(|(number, topic)| self.wants.event(*number, topic)).collect();
+                assert!(missing.is_empty(), "missing {missing:?} between {last} and {id}");
+            } else {
+                assert_eq!(block.event.as_deref(), Some("position"), "{id} came twice");
+            }
+        }
+        self.last = Some(id.to_owned());
+    }
+}
+
+impl Wants {
+    fn event(&self, number: u64, topic: &str) -> bool {
+        self.topics.contains(&topic) && self.remainder.is_none_or(|remainder| number % 2 == remainder)
+    }
+}
+
+fn number(id: &str) -> u64 {
+    Numbers.position(id).unwrap() as u64
+}

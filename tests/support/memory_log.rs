@@ -1,0 +1,215 @@
+//! A log in memory that several relays share, and that can be trimmed, erased, put back and cut off.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use ssekit::{
+    EventId,
+    relay::{AppendError, Entry, Log, Page, Record},
+    replay::IdOrder,
+};
+use tokio::sync::Notify;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MemoryLog(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: Vec<Entry>,
+    /// The number of the newest entry ever. Like a clock, it never goes back.
+    newest: u64,
+    /// Of each entry ever, by its number: the one that it was appended after, and the topic of its event.
+    born: Vec<(Option<u64>, Option<String>)>,
+    keys: HashMap<String, EventId>,
+    unreachable: bool,
+    /// Appends that are carried out but not acknowledged.
+    unacknowledged: usize,
+    reads: usize,
+    follows: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unreachable")]
+pub(crate) struct Unreachable;
+
+/// Numbers that begin with a letter, so that not any number will do.
+#[derive(Debug)]
+pub(crate) struct Numbers;
+
+impl IdOrder for Numbers {
+    fn position(&self, id: &str) -> Option<u128> {
+        id.strip_prefix('n')?.parse::<u64>().ok().map(u128::from)
+    }
+
+    fn id(&self, position: u128) -> EventId {
+        EventId::try_from(format!("n{position}")).unwrap()
+    }
+}
+
+impl MemoryLog {
+    /// Removes all but the newest entries.
+    pub(crate) fn trim(&self, keep: usize) {
+        let mut state = self.lock();
+        let surplus = state.entries.len().saturating_sub(keep);
+        state.entries.drain(..surplus);
+    }
+
+    /// Returns all entries, to be put back later.
+    pub(crate) fn copy(&self) -> Vec<Entry> {
+        self.lock().entries.clone()
+    }
+
+    /// Replaces all entries.
+    pub(crate) fn put_back(&self, entries: Vec<Entry>) {
+        self.lock().entries = entries;
+        self.0.changed.notify_waiters();
+    }
+
+    pub(crate) fn erase(&self) {
+        self.put_back(Vec::new());
+    }
+
+    /// Cuts the log off, also from those that wait for it, or makes it reachable again.
+    pub(crate) fn set_unreachable(&self, unreachable: bool) {
+        self.lock().unreachable = unreachable;
+        self.0.changed.notify_waiters();
+    }
+
+    /// Lets the next append be carried out without an acknowledgement.
+    pub(crate) fn lose_acknowledgement(&self) {
+        self.lock().unacknowledged += 1;
+    }
+
+    /// Appends what is no record, or what a relay would not.
+    pub(crate) fn append_entry(&self, record: Result<Record, ssekit::relay::InvalidRecord>) -> EventId {
+        let id = self.lock().push(record);
+        self.0.changed.notify_waiters();
+        id
+    }
+
+    /// Returns the IDs of the entries.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.lock().entries.iter().map(|entry| entry.id.to_string()).collect()
+    }
+
+    /// Returns the events between two entries in the history that led to the later one, as numbers and topics, newest
+    /// first. `None` if the earlier one is no part of that history.
+    pub(crate) fn between(&self, earlier: &str, later: &str) -> Option<Vec<(u64, String)>> {
+        let number = |id: &str| Numbers.position(id).map(|position| position as u64);
+        let (earlier, mut at) = (number(earlier)?, number(later)?);
+        let state = self.lock();
+        let mut events = Vec::new();
+        loop {
+            let (before, _) = &state.born[at as usize - 1];
+            at = (*before)?;
+            if at == earlier {
+                return Some(events);
+            }
+            events.extend(state.born[at as usize - 1].1.clone().map(|topic| (at, topic)));
+        }
+    }
+
+    /// Returns how many pages were read since this was last asked, beside those of the tails.
+    pub(crate) fn take_reads(&self) -> usize {
+        mem::take(&mut self.lock().reads)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap()
+    }
+
+    fn page(&self, after: Option<&EventId>, limit: usize) -> Result<Page, Unreachable> {
+        let state = self.lock();
+        if state.unreachable {
+            return Err(Unreachable);
+        }
+        let from = match after {
+            None => Some(0),
+            Some(after) => state.entries.iter().position(|entry| entry.id == *after).map(|at| at + 1),
+        };
+        let Some(from) = from else { return Ok(Page { held: false, entries: Vec::new() }) };
+        Ok(Page { held: true, entries: state.entries.iter().skip(from).take(limit).cloned().collect() })
+    }
+}
+
+impl State {
+    fn push(&mut self, record: Result<Record, ssekit::relay::InvalidRecord>) -> EventId {
+        self.newest += 1;
+        let id = Numbers.id(self.newest.into());
+        let before = self.entries.last().and_then(|entry| Numbers.position(entry.id.as_str()));
+        let topic = match &record {
+            Ok(Record::Event { topic, .. }) => Some(topic.clone()),
+            _ => None,
+        };
+        self.born.push((before.map(|position| position as u64), topic));
+        self.entries.push(Entry { id: id.clone(), record });
+        id
+    }
+
+    fn is_finished(&self, topic: &str) -> bool {
+        let last = self.entries.iter().rev().filter_map(|entry| entry.record.as_ref().ok());
+        let last = last.into_iter().find(|record| record.topic() == Some(topic));
+        matches!(last, Some(Record::Finish { .. }))
+    }
+}
+
+impl Log for MemoryLog {
+    type Order = Numbers;
+    type Error = Unreachable;
+
+    fn order(&self) -> Numbers {
+        Numbers
+    }
+
+    async fn append(&self, record: Record, key: Option<&str>) -> Result<EventId, AppendError<Unreachable>> {
+        let (id, acknowledged) = {
+            let mut state = self.lock();
+            if state.unreachable {
+                return Err(AppendError::Refused(Unreachable));
+            }
+            if let Some(id) = key.and_then(|key| state.keys.get(key)) {
+                return Ok(id.clone());
+            }
+            if record.topic().is_some_and(|topic| state.is_finished(topic)) {
+                return Err(AppendError::Finished);
+            }
+            let id = state.push(Ok(record));
+            if let Some(key) = key {
+                state.keys.insert(key.to_owned(), id.clone());
+            }
+            let lost = state.unacknowledged > 0;
+            state.unacknowledged -= usize::from(lost);
+            (id, !lost)
+        };
+        self.0.changed.notify_waiters();
+        if acknowledged { Ok(id) } else { Err(AppendError::Unacknowledged(Unreachable)) }
+    }
+
+    async fn read(&self, after: Option<&EventId>, limit: usize) -> Result<Page, Unreachable> {
+        self.lock().reads += 1;
+        self.page(after, limit)
+    }
+
+    async fn follow(&self, after: &EventId, limit: usize) -> Result<Page, Unreachable> {
+        let changed = self.0.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let page = self.page(Some(after), limit)?;
+        if page.held && page.entries.is_empty() {
+            let _ = tokio::time::timeout(Duration::from_secs(1), changed).await;
+            return self.page(Some(after), limit);
+        }
+        Ok(page)
+    }
+}
