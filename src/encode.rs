@@ -133,7 +133,7 @@ impl<'a> Plan<'a> {
         }
         match self.event.data() {
             Data::Absent => {}
-            Data::Text(text) => buffer = write_lines(DATA, text.as_bytes(), self.first_break, buffer),
+            Data::Text(text) => buffer = write_lines(NEXT_DATA, text.as_bytes(), self.first_break, buffer),
             Data::Lines(lines) => buffer.put_slice(lines),
         }
         buffer.put_u8(b'\n');
@@ -169,7 +169,7 @@ fn write_extras<B: BufMut>(event: &Event, mut buffer: B) -> B {
     }
     if let Some(comment) = event.comment_text() {
         let comment = comment.as_bytes();
-        buffer = write_lines(COMMENT, comment, find_break(comment), buffer);
+        buffer = write_lines(NEXT_COMMENT, comment, find_break(comment), buffer);
     }
     buffer
 }
@@ -208,28 +208,41 @@ fn lines_len(name: &[u8], text: &[u8], first_break: Option<usize>) -> usize {
 }
 
 /// Writes each line of a text as a line of the same field.
+///
+/// `next` is what stands between two lines: the end of a line and the field's name.
 #[inline]
-fn write_lines<B: BufMut>(name: &[u8], text: &[u8], first_break: Option<usize>, mut buffer: B) -> B {
+fn write_lines<const N: usize, B: BufMut>(
+    next: &[u8; N],
+    text: &[u8],
+    first_break: Option<usize>,
+    mut buffer: B,
+) -> B {
+    buffer.put_slice(&next[1..]);
     match first_break {
-        None => {
-            write_line(name, text, &mut buffer);
-            buffer
-        }
-        Some(at) => split_lines(name, text, at, buffer),
+        None => buffer.put_slice(text),
+        Some(at) => buffer = split_lines(next, text, at, buffer),
     }
+    buffer.put_u8(b'\n');
+    buffer
 }
 
 #[inline(never)]
-fn split_lines<B: BufMut>(name: &[u8], text: &[u8], first_break: usize, mut buffer: B) -> B {
+fn split_lines<const N: usize, B: BufMut>(
+    next: &[u8; N],
+    text: &[u8],
+    first_break: usize,
+    mut buffer: B,
+) -> B {
     let mut rest = text;
-    let mut next = Some(first_break);
-    while let Some(at) = next {
+    let mut line_break = Some(first_break);
+    while let Some(at) = line_break {
         let (line, end) = rest.split_at(at);
-        write_line(name, line, &mut buffer);
+        buffer.put_slice(line);
+        buffer.put_slice(next);
         rest = end.strip_prefix(b"\r\n").unwrap_or(&end[1..]);
-        next = memchr::memchr2(b'\r', b'\n', rest);
+        line_break = find_next_break(rest);
     }
-    write_line(name, rest, &mut buffer);
+    buffer.put_slice(rest);
     buffer
 }
 
@@ -244,7 +257,7 @@ fn count_breaks(text: &[u8]) -> (usize, usize) {
     (bytes - pairs, bytes)
 }
 
-/// Returns where the first CR or LF is.
+/// Returns where the first CR or LF is, for a text that probably has none.
 #[inline]
 pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
     if text.len() <= SHORT_TEXT && !has_low_byte(text) {
@@ -253,26 +266,57 @@ pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
     memchr::memchr2(b'\r', b'\n', text)
 }
 
-/// Returns whether a byte is below 16, as CR and LF are and hardly any other byte of a text.
+/// Returns where the first CR or LF is, for a text that probably has one soon.
+///
+/// As far as a line mostly goes it is searched for here, since calling `memchr2` takes longer than that.
+#[inline]
+fn find_next_break(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < SHORT_TEXT {
+        let rest = &text[at..];
+        let Some(word) = rest.first_chunk() else {
+            return rest.iter().position(is_break).map(|found| at + found);
+        };
+        let mut low = low_bytes(word);
+        while low != 0 {
+            let found = at + low.trailing_zeros() as usize / 8;
+            if is_break(&text[found]) {
+                return Some(found);
+            }
+            low &= low - 1;
+        }
+        at += word.len();
+    }
+    memchr::memchr2(b'\r', b'\n', &text[at..]).map(|found| at + found)
+}
+
+fn is_break(byte: &u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Returns whether a byte is below 16.
 #[inline]
 fn has_low_byte(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk() else { return text.iter().any(|byte| *byte < 16) };
     let mut rest = text;
     while let Some((word, after)) = rest.split_first_chunk() {
-        if word_has_low_byte(word) {
+        if low_bytes(word) != 0 {
             return true;
         }
         rest = after;
     }
-    word_has_low_byte(last)
+    low_bytes(last) != 0
 }
 
+/// Sets the highest bit of each byte that is below 16, as CR and LF are and hardly any other byte of a text.
+///
+/// It may set it of further bytes after the first of those.
 #[inline]
-fn word_has_low_byte(word: &[u8; 8]) -> bool {
+fn low_bytes(word: &[u8; 8]) -> u64 {
     const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    let word = u64::from_ne_bytes(*word);
+    let word = u64::from_le_bytes(*word);
     // Subtracting sets the highest bit of a byte that is too small, or was set in it anyway.
-    word.wrapping_sub(EACH * 16) & !word & (EACH * 0x80) != 0
+    word.wrapping_sub(EACH * 16) & !word & (EACH * 0x80)
 }
 
 /// A decimal number, written without an allocation.
@@ -321,9 +365,11 @@ pub(crate) const ID: &[u8] = b"id: ";
 pub(crate) const EVENT: &[u8] = b"event: ";
 const RETRY: &[u8] = b"retry: ";
 pub(crate) const DATA: &[u8] = b"data: ";
+const NEXT_DATA: &[u8; 7] = b"\ndata: ";
 const COMMENT: &[u8] = b": ";
+const NEXT_COMMENT: &[u8; 3] = b"\n: ";
 
 /// Up to this length, an event is written into zeroed bytes.
 const SHORT_EVENT: usize = 512;
-/// Up to this length, a text is searched here, as a call of `memchr2` costs more than the search.
+/// Up to this length, a text is searched by words.
 const SHORT_TEXT: usize = 64;

@@ -103,13 +103,15 @@ fn a_comment_is_split_as_data_is() {
 fn line_breaks_are_found_wherever_they_stand() {
     for len in (0..80).chain([127, 128, 500, 511, 512, 513, 4096]) {
         for at in (0..len).step_by(1 + len / 64) {
-            for line_break in ["\n", "\r", "\r\n"] {
-                // A tab and U+000F are below 16, as CR and LF are.
-                let data = format!("{}{line_break}{}", "\u{F}".repeat(at), "\t".repeat(len - at));
-                let event = Event::new(data.clone());
-                let expected = format!("data: {}\n\n", data.replace(line_break, "\ndata: "));
-                assert_eq!(event.encode(), expected, "{len} {at} {line_break:?}");
-                assert_eq!(event.encoded_len(), expected.len());
+            // A tab and U+000F are below 16, as CR and LF are, and no other character of text is.
+            for (before, after) in [("\u{F}", "\t"), ("x", "\u{10}")] {
+                for line_break in ["\n", "\r", "\r\n"] {
+                    let data = format!("{}{line_break}{}", before.repeat(at), after.repeat(len - at));
+                    let event = Event::new(data.clone());
+                    let expected = format!("data: {}\n\n", data.replace(line_break, "\ndata: "));
+                    assert_eq!(event.encode(), expected, "{len} {at} {line_break:?}");
+                    assert_eq!(event.encoded_len(), expected.len());
+                }
             }
         }
         let data = "\u{F}\t\u{10}".repeat(len);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rustix::{
+    process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{CpuSet, sched_setaffinity},
     time::{ClockId, clock_gettime},
 };
@@ -22,6 +23,12 @@ pub(crate) fn unpin() {
     let _ = sched_setaffinity(None, &cores);
 }
 
+/// Lets this process open as many files as it may.
+pub(crate) fn raise_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 /// Keeps the heap from giving memory back and asking for it again, which costs more than what is measured.
 pub(crate) fn keep_heap() {
     // SAFETY: these only set two of the allocator's numbers.
@@ -33,10 +40,20 @@ pub(crate) fn keep_heap() {
 
 /// Returns the CPU time of this thread.
 pub(crate) fn thread_cpu() -> Duration {
-    cpu(ClockId::ThreadCPUTime)
+    read(ClockId::ThreadCPUTime)
 }
 
-fn cpu(clock: ClockId) -> Duration {
+/// Returns the CPU time of all threads of this process.
+pub(crate) fn process_cpu() -> Duration {
+    read(ClockId::ProcessCPUTime)
+}
+
+/// Returns a time that is the same in all processes.
+pub(crate) fn monotonic() -> Duration {
+    read(ClockId::Monotonic)
+}
+
+fn read(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

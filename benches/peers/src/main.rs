@@ -12,6 +12,8 @@ mod allocations;
 mod decode;
 mod encode;
 mod fanout;
+mod http;
+mod instructions;
 mod keep_alive;
 mod machine;
 mod measure;
@@ -36,7 +38,7 @@ struct Options {
     quick: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Subcommand)]
+#[derive(Clone, PartialEq, Subcommand)]
 enum What {
     /// Encoding events.
     Encode,
@@ -51,12 +53,32 @@ enum What {
     /// The memory of idle streams.
     #[command(name = "keepalive")]
     KeepAlive,
+    /// Through hyper and sockets, each server a process on a core of its own.
+    Http,
+    /// Instructions for an event, counted by callgrind.
+    Instructions,
+    #[command(hide = true)]
+    Serve { name: String },
+    #[command(hide = true)]
+    RunOnce { part: String, workload: String, contender: String },
     /// Everything, one after the other.
     All,
 }
 
 fn main() -> ExitCode {
     let Options { what, quick } = Options::parse();
+    match &what {
+        What::Serve { name } => {
+            let Err(error) = http::serve_named(name) else { return ExitCode::SUCCESS };
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+        What::RunOnce { part, workload, contender } => {
+            instructions::run_once(part, workload, contender);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
     let effort = Effort::new(quick);
     machine::keep_heap();
     let mut missed = 0;
@@ -79,6 +101,12 @@ fn main() -> ExitCode {
     }
     if wanted(What::KeepAlive) {
         missed += keep_alive::run();
+    }
+    if wanted(What::Http) {
+        missed += http::run(effort);
+    }
+    if what == What::Instructions {
+        missed += instructions::run();
     }
     println!("\n{missed} figures missed");
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

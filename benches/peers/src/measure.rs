@@ -15,6 +15,13 @@ pub(crate) trait Contender {
     fn run(&mut self) -> u64;
 }
 
+/// One piece of work, and all that do it.
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    pub(crate) events: u64,
+    pub(crate) contenders: Vec<Box<dyn Contender>>,
+}
+
 /// What was measured of all contenders, in their order.
 #[derive(Debug)]
 pub(crate) struct Measured {

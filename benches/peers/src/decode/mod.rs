@@ -13,7 +13,7 @@ mod ssekit;
 use bytes::Bytes;
 
 use crate::{
-    measure::{Contender, Effort, interleave},
+    measure::{Contender, Effort, Ratio, Workload, interleave},
     report::{Report, Target},
 };
 
@@ -61,13 +61,11 @@ pub(crate) fn run(effort: Effort) -> usize {
     let mut report = Report::new();
     for case in CASES {
         for chunks in case.chunks {
-            let stream = stream(case.event, chunks.bytes);
-            let name = format!("{}, {} B", case.name, chunks.bytes);
-            let measured = interleave(effort, &mut contenders(&stream));
+            let Workload { name, events, mut contenders } = workload(case, chunks);
+            let measured = interleave(effort, &mut contenders);
             let borrowed = measured.get("ssekit");
-            let rate = borrowed.cpu.iter().map(|time| stream.events as f64 / time / 1e6).collect();
-            let rate = crate::measure::Ratio::summary(rate);
-            report.ratio(&name, "million events a second", rate, Target::Told);
+            let rate = borrowed.cpu.iter().map(|time| events as f64 / time / 1e6).collect();
+            report.ratio(&name, "million events a second", Ratio::summary(rate), Target::Told);
             for samples in &measured.contenders {
                 let target = chunks.targets.iter().find(|(beside, _)| *beside == samples.name);
                 let target = target.map_or(Target::Told, |(_, least)| Target::AtLeast(*least));
@@ -89,12 +87,22 @@ pub(crate) fn run(effort: Effort) -> usize {
                     "ssekit, owned" if chunks.bytes > 64 => Target::AtMost(1.0),
                     _ => Target::Told,
                 };
-                let calls = samples.heap_calls as f64 / stream.events as f64;
+                let calls = samples.heap_calls as f64 / events as f64;
                 report.figure(&format!("{name}, heap calls an event"), samples.name, calls, most);
             }
         }
     }
     report.print("Decode: how many times as fast as others")
+}
+
+pub(crate) fn workloads() -> impl Iterator<Item = Workload> {
+    CASES.iter().flat_map(|case| case.chunks.iter().map(move |chunks| workload(case, chunks)))
+}
+
+fn workload(case: &Case, chunks: &Chunks) -> Workload {
+    let stream = stream(case.event, chunks.bytes);
+    let name = format!("{}, {} B", case.name, chunks.bytes);
+    Workload { name, events: stream.events, contenders: contenders(&stream) }
 }
 
 fn contenders(stream: &Stream) -> Vec<Box<dyn Contender>> {

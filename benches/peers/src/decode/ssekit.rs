@@ -27,18 +27,22 @@ impl Contender for Borrowed {
     }
 
     fn run(&mut self) -> u64 {
-        let mut sum = Sum::default();
-        for chunk in &self.stream.chunks {
-            let mut chunk = black_box(&chunk[..]);
-            let mut items = self.decoder.decode(&mut chunk);
-            while let Some(item) = items.next() {
-                if let Item::Event(event) = black_box(item) {
-                    sum.add(event.data());
-                }
+        borrow(&mut self.decoder, &self.stream)
+    }
+}
+
+pub(super) fn borrow(decoder: &mut Decoder, stream: &Stream) -> u64 {
+    let mut sum = Sum::default();
+    for chunk in &stream.chunks {
+        let mut chunk = black_box(&chunk[..]);
+        let mut items = decoder.decode(&mut chunk);
+        while let Some(item) = items.next() {
+            if let Item::Event(event) = black_box(item) {
+                sum.add(event.data());
             }
         }
-        sum.outcome()
     }
+    sum.outcome()
 }
 
 impl Owned {

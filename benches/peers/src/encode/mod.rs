@@ -13,7 +13,7 @@ mod warp;
 use ::ssekit::{Decoder, decode::Item};
 
 use crate::{
-    measure::{Contender, Effort, Ratio, interleave},
+    measure::{Contender, Effort, Ratio, Samples, Workload, interleave},
     report::{Report, Target},
 };
 
@@ -45,24 +45,11 @@ struct Case {
 pub(crate) fn run(effort: Effort) -> usize {
     let mut report = Report::new();
     for case in CASES {
-        let inputs = inputs(case.events, case.lines, case.bytes);
-        let expected: Vec<_> = inputs
-            .iter()
-            .map(|input| (input.event_type.to_owned(), input.data.clone(), input.id.clone()))
-            .collect();
-        let mut contenders: Vec<Box<dyn Contender>> = Vec::new();
-        for mut encoder in encoders(&inputs) {
-            assert_eq!(decoded(&encoder.stream()), expected, "{}", encoder.name());
-            contenders.push(encoder);
-        }
-        contenders.push(Box::new(ssekit::IntoBuffer::new(&inputs)));
-        contenders.push(Box::new(limit::Allocated::new(&inputs)));
-        contenders.push(Box::new(limit::IntoBuffer::new(&inputs)));
-        let measured = interleave(effort, &mut contenders);
+        let measured = interleave(effort, &mut workload(case).contenders);
 
         let name = case.name;
         let owned = measured.get("ssekit");
-        let per_event = |samples: &crate::measure::Samples| {
+        let per_event = |samples: &Samples| {
             Ratio::summary(samples.cpu.iter().map(|time| time * 1e9 / case.events as f64).collect())
         };
         report.ratio(&format!("{name}, owned"), "ns an event", per_event(owned), Target::Told);
@@ -87,6 +74,27 @@ pub(crate) fn run(effort: Effort) -> usize {
         }
     }
     report.print("Encode: time beside others")
+}
+
+pub(crate) fn workloads() -> impl Iterator<Item = Workload> {
+    CASES.iter().map(workload)
+}
+
+fn workload(case: &Case) -> Workload {
+    let inputs = inputs(case.events, case.lines, case.bytes);
+    let expected: Vec<_> = inputs
+        .iter()
+        .map(|input| (input.event_type.to_owned(), input.data.clone(), input.id.clone()))
+        .collect();
+    let mut contenders: Vec<Box<dyn Contender>> = Vec::new();
+    for mut encoder in encoders(&inputs) {
+        assert_eq!(decoded(&encoder.stream()), expected, "{}", encoder.name());
+        contenders.push(encoder);
+    }
+    contenders.push(Box::new(ssekit::IntoBuffer::new(&inputs)));
+    contenders.push(Box::new(limit::Allocated::new(&inputs)));
+    contenders.push(Box::new(limit::IntoBuffer::new(&inputs)));
+    Workload { name: case.name.to_owned(), events: case.events as u64, contenders }
 }
 
 fn encoders(inputs: &[Input]) -> Vec<Box<dyn Encoder>> {

@@ -1,6 +1,13 @@
-use std::cell::Cell;
+use std::{
+    hint::black_box,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use tokio::{
     runtime::{Builder, Runtime},
     task::yield_now,
@@ -9,30 +16,30 @@ use tokio::{
 use super::{CAPACITY, Fanout, Message};
 use crate::measure::Contender;
 
-/// Subscribers on one thread, and their publisher.
+/// Subscribers, and a task that publishes to them.
 pub(super) struct Crowd<F: Fanout> {
     runtime: Runtime,
-    fanout: F,
-    messages: Vec<Message>,
+    fanout: Arc<F>,
+    messages: Arc<[Message]>,
     subscribers: usize,
     bursts: usize,
 }
 
-thread_local! {
-    /// Bytes that subscribers of this thread have got.
-    static RECEIVED: Cell<usize> = const { Cell::new(0) };
-}
-
 impl<F: Fanout> Crowd<F> {
-    pub(super) fn new(subscribers: usize, burst: usize, bursts: usize, text: &'static str) -> Self {
-        let runtime = Builder::new_current_thread().build().unwrap();
+    /// Creates one on this thread, or on more of their own.
+    pub(super) fn new(threads: usize, subscribers: usize, bursts: usize, messages: Vec<Message>) -> Self {
+        let runtime = match threads {
+            1 => Builder::new_current_thread().build(),
+            _ => Builder::new_multi_thread().worker_threads(threads).build(),
+        };
+        let runtime = runtime.unwrap();
         let (fanout, streams) = F::new(subscribers, CAPACITY);
         for stream in streams {
             runtime.spawn(receive(stream));
         }
         // What a stream begins with is not counted.
         runtime.block_on(settle());
-        Self { runtime, fanout, messages: Message::sequence(burst, text), subscribers, bursts }
+        Self { runtime, fanout: Arc::new(fanout), messages: messages.into(), subscribers, bursts }
     }
 }
 
@@ -42,29 +49,47 @@ impl<F: Fanout> Contender for Crowd<F> {
     }
 
     fn run(&mut self) -> u64 {
-        self.runtime.block_on(async {
+        let (fanout, messages) = (Arc::clone(&self.fanout), Arc::clone(&self.messages));
+        let (subscribers, bursts) = (self.subscribers, self.bursts);
+        let publisher = async move {
             let mut expected = received();
-            for _ in 0..self.bursts {
-                expected += self.fanout.publish(&self.messages) * self.subscribers;
+            for _ in 0..bursts {
+                expected += fanout.publish(&messages) * subscribers;
                 while received() < expected {
                     yield_now().await;
                 }
             }
             assert_eq!(received(), expected, "{}", F::NAME);
-        });
+        };
+        let publisher = self.runtime.spawn(publisher);
+        self.runtime.block_on(publisher).unwrap();
         (self.bursts * self.messages.len() * self.subscribers) as u64
     }
 }
 
+/// What the subscribers on each thread have got, in bytes.
+static RECEIVED: Mutex<Vec<Arc<AtomicUsize>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// This thread's part, which no other thread writes.
+    static PART: Arc<AtomicUsize> = {
+        let part = Arc::<AtomicUsize>::default();
+        RECEIVED.lock().unwrap().push(Arc::clone(&part));
+        part
+    };
+}
+
 /// Takes all that comes.
-pub(super) async fn receive(mut stream: impl futures_util::Stream<Item = bytes::Bytes> + Unpin) {
+pub(super) async fn receive(mut stream: impl Stream<Item = Bytes> + Unpin) {
     while let Some(bytes) = stream.next().await {
-        RECEIVED.set(RECEIVED.get() + std::hint::black_box(bytes).len());
+        let len = black_box(bytes).len();
+        PART.with(|part| part.store(part.load(Relaxed) + len, Relaxed));
     }
 }
 
+/// Returns how many bytes all subscribers have got.
 pub(super) fn received() -> usize {
-    RECEIVED.get()
+    RECEIVED.lock().unwrap().iter().map(|part| part.load(Relaxed)).sum()
 }
 
 /// Waits until nothing comes any more.

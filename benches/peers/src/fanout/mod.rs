@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::{
-    allocations,
+    allocations, machine,
     measure::{Contender, Effort, Measured, Ratio, interleave},
     report::{Report, Target},
 };
@@ -48,7 +48,7 @@ impl Message {
 }
 
 pub(crate) fn run(effort: Effort) -> usize {
-    one_thread(effort) + memory() + growth(effort) + publishers::run(effort)
+    one_thread(effort) + memory() + growth(effort) + several_threads(effort) + publishers::run(effort)
 }
 
 fn one_thread(effort: Effort) -> usize {
@@ -94,7 +94,7 @@ fn crowds(subscribers: usize, burst: usize) -> Vec<Box<dyn Contender>> {
 }
 
 fn crowd<F: Fanout>(subscribers: usize, burst: usize, text: &'static str) -> Box<dyn Contender> {
-    Box::new(Crowd::<F>::new(subscribers, burst, bursts(subscribers), text))
+    Box::new(Crowd::<F>::new(1, subscribers, bursts(subscribers), Message::sequence(burst, text)))
 }
 
 /// Returns how many bursts one round has.
@@ -165,6 +165,33 @@ fn growth(effort: Effort) -> usize {
     let ratio = measured.get(ssekit::FilteredHub::NAME).cpu_over(measured.get(ssekit::Hub::NAME));
     report.ratio("filter that lets 1 in 10 through", "no filter, one at a time", ratio, Target::Told);
     report.print("Fan-out: how the hub's cost grows")
+}
+
+/// Subscribers on two threads, which meet at the hub's lock.
+fn several_threads(effort: Effort) -> usize {
+    fn crowd<F: Fanout>(burst: usize) -> Box<dyn Contender> {
+        Box::new(Crowd::<F>::new(2, 1_000, bursts(1_000), Message::sequence(burst, TEXT)))
+    }
+    machine::unpin();
+    let mut report = Report::new();
+    for burst in [1, 64] {
+        let mut crowds = [
+            crowd::<ssekit::Hub>(burst),
+            crowd::<mpsc::Mpsc>(burst),
+            crowd::<broadcast_bytes::Broadcast>(burst),
+            crowd::<wake::Wake>(burst),
+        ];
+        let measured = interleave(effort, &mut crowds);
+        let hub = measured.get(ssekit::Hub::NAME);
+        let name = if burst == 1 { "one at a time" } else { "bursts of 64" };
+        for beside in [mpsc::Mpsc::NAME, broadcast_bytes::Broadcast::NAME] {
+            report.ratio(name, beside, measured.get(beside).wall_over(hub), Target::Told);
+        }
+        let ratio = hub.wall_over(measured.get(wake::Wake::NAME));
+        report.ratio(name, wake::Wake::NAME, ratio, Target::Told);
+    }
+    machine::pin(1);
+    report.print("Fan-out: 1,000 subscribers on two threads, by the clock")
 }
 
 /// 200 bytes.

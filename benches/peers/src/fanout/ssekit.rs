@@ -50,10 +50,10 @@ impl Fanout for FilteredHub {
     fn new(subscribers: usize, capacity: usize) -> (Self, Vec<Subscription>) {
         let hub = hub(capacity);
         let subscriptions = (0..subscribers).map(|_| {
-            let mut number = 0;
+            let mut number = 0_u64;
             let filter = move |_: &ssekit::hub::EventInfo<'_>| {
                 number += 1;
-                number % 10 == 0
+                number.is_multiple_of(10)
             };
             hub.subscription(["orders"]).with_filter(filter).subscribe().unwrap()
         });
@@ -66,7 +66,7 @@ impl Fanout for FilteredHub {
         let mut bytes = 0;
         for (number, event) in events.iter().enumerate() {
             let len = publish(&self.0, &[*event]);
-            if (published + number + 1) % 10 == 0 {
+            if (published + number + 1).is_multiple_of(10) {
                 bytes += len;
             }
         }

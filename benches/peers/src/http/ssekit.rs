@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+use hyper::Response;
+use ssekit::Event;
+
+use super::server::Stack;
+use crate::fanout::ssekit::{UPDATE, hub};
+
+pub(super) struct Hub(ssekit::Hub);
+
+impl Stack for Hub {
+    const NAME: &'static str = "ssekit";
+
+    type Body = ssekit::Body;
+
+    fn new(capacity: usize) -> Self {
+        Self(hub(capacity))
+    }
+
+    fn subscribe(&self) -> Response<ssekit::Body> {
+        match self.0.subscribe(["orders"]) {
+            Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
+            Err(refusal) => refusal.response(),
+        }
+    }
+
+    fn publish(&self, data: String) {
+        self.0.publish("orders", Event::new(data).with_type(UPDATE)).unwrap();
+    }
+}
