@@ -115,7 +115,7 @@ impl HubBuilder {
         let max_event = self.max_event();
         let ids = IdSpace::new(self.ids);
         let shared = Shared {
-            changes: AtomicU64::new(0),
+            changes: AtomicU64::new(1),
             filtered: AtomicU64::new(0),
             aged: self.bounds.age.is_some(),
             max_event,

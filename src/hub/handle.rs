@@ -51,7 +51,7 @@ pub struct Hub {
 /// What a hub and its subscriptions have in common.
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
-    /// How often the state has changed in a way that subscriptions must see.
+    /// Counts, from one, how often the state has changed in a way that subscriptions must see.
     pub(super) changes: AtomicU64,
     /// Events that passed a filter, counted apart because filters run without the lock.
     pub(super) filtered: AtomicU64,

@@ -62,14 +62,14 @@ impl Many {
     /// Reads what comes next: a bounded number of pieces.
     pub(super) fn read(&mut self, filtered: bool, state: &mut State) -> Result<Read, Lagged> {
         self.take_ready(state);
-        let (mut pieces, mut events, mut len, mut last) = (Vec::new(), Vec::new(), 0, 0);
+        let (mut pieces, mut unfiltered, mut len, mut last) = (Vec::new(), Vec::new(), 0, 0);
         while let Some(Reverse((_, ordinal))) = self.queue.pop() {
             let before = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
             let cursor = &mut self.cursors[ordinal as usize];
             let log = &mut state.topics.get_mut(cursor.topic).log;
             if cursor.next < log.first() {
                 self.enqueue(ordinal, state);
-                if pieces.is_empty() && events.is_empty() {
+                if pieces.is_empty() && unfiltered.is_empty() {
                     return Err(Lagged);
                 }
                 break;
@@ -79,19 +79,18 @@ impl Many {
             last = run.last;
             len += run.bytes.len();
             if filtered {
-                let mut bytes = run.bytes;
-                events.extend(run.indices.map(|index| (ordinal, bytes.split_to(log.len_of(index)))));
+                unfiltered.push((ordinal, run.bytes));
             } else {
                 state.delivered += run.indices.end - run.indices.start;
                 pieces.push(run.bytes);
             }
             self.enqueue(ordinal, state);
-            if len >= MAX_PIECE || pieces.len() + events.len() >= MAX_PIECES {
+            if len >= MAX_PIECE || pieces.len() + unfiltered.len() >= MAX_PIECES {
                 break;
             }
         }
         let runs = match filtered {
-            true => (!events.is_empty()).then_some(Runs::Unfiltered(events, last)),
+            true => (!unfiltered.is_empty()).then_some(Runs::Unfiltered(unfiltered, last)),
             false => (!pieces.is_empty()).then_some(Runs::Pieces(pieces)),
         };
         let left = match self.queue.is_empty() {

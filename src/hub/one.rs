@@ -39,12 +39,11 @@ impl One {
         if next == end {
             return Ok(Read { runs: None, last: 0, left: none_left });
         }
-        let Run { mut bytes, indices, last } = log.read(next, Position::MAX);
+        let Run { bytes, indices, last } = log.read(next, Position::MAX);
         self.cursor.next = indices.end;
         let left = if indices.end == end { none_left } else { Left::More };
         let runs = if filtered {
-            let events = indices.map(|index| (0, bytes.split_to(log.len_of(index))));
-            Runs::Unfiltered(events.collect(), last)
+            Runs::Unfiltered(vec![(0, bytes)], last)
         } else {
             state.delivered += indices.end - next;
             Runs::Piece(bytes)

@@ -1,25 +1,29 @@
-use std::{mem, task::Waker};
+use std::{mem, num::NonZeroU64, task::Waker};
 
 use crate::shrink::excess;
 
 /// Wakers of subscriptions that have got everything of a topic, which are all taken at once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Parking {
     wakers: Vec<Option<Waker>>,
     /// Places that were left. Some may no longer exist.
     free: Vec<u32>,
-    /// How often all were taken.
-    taken: u64,
+    /// Counts, from one, how often all were taken.
+    taken: NonZeroU64,
 }
 
 /// A place in a [`Parking`], until all are taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spot {
-    taken: u64,
+    taken: NonZeroU64,
     index: u32,
 }
 
 impl Parking {
+    pub(super) fn new() -> Self {
+        Self { wakers: Vec::new(), free: Vec::new(), taken: NonZeroU64::MIN }
+    }
+
     /// Parks, at the same place if it has one. What is in the waker's place afterwards is to be dropped.
     #[inline]
     pub(super) fn park(&mut self, spot: &mut Option<Spot>, waker: &mut Option<Waker>) {
@@ -50,7 +54,7 @@ impl Parking {
 
     /// Takes all, and makes room for as many: one allocation, whatever the number.
     pub(super) fn take(&mut self) -> Vec<Option<Waker>> {
-        self.taken += 1;
+        self.taken = self.taken.saturating_add(1);
         self.free = Vec::new();
         let room = Vec::with_capacity(self.wakers.len());
         mem::replace(&mut self.wakers, room)

@@ -1,10 +1,12 @@
 use std::{
+    num::NonZeroU64,
     sync::atomic::Ordering,
     task::{Context, Waker},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr_iter;
 
 use super::{
     EventInfo, Lag, Shared,
@@ -37,7 +39,7 @@ pub(crate) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
 /// Where a subscription stands in its topics. Most have one, for which there is less to do.
 enum Place {
     One(One),
-    Many(Many),
+    Many(Box<Many>),
 }
 
 /// Where a subscription stands in one of its topics.
@@ -53,7 +55,7 @@ pub(super) struct Cursor {
 #[derive(Debug)]
 struct Parked {
     /// How often the hub had changed by then. If it has not since, the hub still holds the waker.
-    changes: u64,
+    changes: NonZeroU64,
     /// Two addresses by which the waker is known again.
     waker: (usize, usize),
 }
@@ -78,7 +80,7 @@ pub(super) struct Ending {
 pub(super) enum Runs {
     Piece(Bytes),
     Pieces(Vec<Bytes>),
-    /// Single events with their topics' ordinals, for the filter, and the position of the last of them.
+    /// With their topics' ordinals, for the filter, and the position of the last event in them.
     Unfiltered(Vec<(u32, Bytes)>, Position),
 }
 
@@ -113,7 +115,7 @@ impl Reader {
             (Some(cursor), true) => Place::One(One::new(cursor)),
             (last, _) => {
                 cursors.extend(last);
-                Place::Many(Many::new(cursors, state))
+                Place::Many(Box::new(Many::new(cursors, state)))
             }
         };
         Self {
@@ -135,9 +137,6 @@ impl Reader {
     /// again.
     pub(super) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
-        if !over && self.is_parked(shared, cx.waker()) {
-            return Step::Parked;
-        }
         // What is in its place in the end is dropped after the lock is released.
         let mut waker = Some(cx.waker().clone());
         let mut state = lock(&shared.state);
@@ -159,11 +158,10 @@ impl Reader {
             self.told = last;
         }
         let ends = left == Left::Finished || state.closing.is_some();
-        if left == Left::More || ends {
-            self.parked = None;
-        } else {
-            let changes = shared.changes.load(Ordering::Relaxed);
-            self.parked = Some(Parked { changes, waker: addresses(cx.waker()) });
+        self.parked = None;
+        if left != Left::More && !ends {
+            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed));
+            self.parked = changes.map(|changes| Parked { changes, waker: addresses(cx.waker()) });
             match &mut self.place {
                 Place::One(one) => one.park(&mut waker, &mut state),
                 Place::Many(many) => many.park(&mut waker, &mut state),
@@ -176,14 +174,16 @@ impl Reader {
         }
     }
 
-    /// Returns whether nothing has changed since the same waker was parked.
+    /// Returns whether there is nothing to do: the same waker was parked, and nothing has changed since.
     ///
     /// Whoever changes the hub counts first and wakes then, so either the change is seen here, or a poll is still
     /// to come.
+    #[inline]
     pub(super) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
-        self.parked.as_ref().is_some_and(|parked| {
-            parked.changes == shared.changes.load(Ordering::Acquire) && parked.waker == addresses(waker)
-        })
+        let parked = self.parked.as_ref().is_some_and(|parked| {
+            parked.changes.get() == shared.changes.load(Ordering::Acquire) && parked.waker == addresses(waker)
+        });
+        parked && self.ends_at.is_none_or(|end| shared.clock.now() < end)
     }
 
     /// Returns a block that tells the position, if it has moved since the client was last told.
@@ -205,27 +205,35 @@ impl Reader {
         moved.then(|| state.ids.mark(self.seen))
     }
 
-    /// Passes single events through the filter, and joins those that remain.
+    /// Passes the events through the filter one by one, and joins those that remain.
     pub(super) fn filter(
         &mut self,
         shared: &Shared,
-        events: Vec<(u32, Bytes)>,
+        pieces: Vec<(u32, Bytes)>,
         last: Position,
     ) -> Option<Bytes> {
         let filter = self.filter.as_mut()?;
         let cursors = self.place.cursors();
-        let mut kept = Vec::with_capacity(events.len());
-        let mut last_is_kept = false;
-        for (ordinal, bytes) in events {
-            last_is_kept = filter(&EventInfo::new(&cursors[ordinal as usize].name, &bytes));
-            if last_is_kept {
-                kept.push(bytes);
+        let (mut kept, mut count, mut last_is_kept) = (Vec::new(), 0, false);
+        for (ordinal, bytes) in pieces {
+            let topic = &cursors[ordinal as usize].name;
+            let (mut from, mut at) = (0, 0);
+            while at < bytes.len() {
+                let end = at + first_event(&bytes[at..]);
+                last_is_kept = filter(&EventInfo::new(topic, &bytes[at..end]));
+                count += u64::from(last_is_kept);
+                if !last_is_kept {
+                    kept.extend((from < at).then(|| bytes.slice(from..at)));
+                    from = end;
+                }
+                at = end;
             }
+            kept.extend((from < at).then(|| bytes.slice(from..)));
         }
         if last_is_kept {
             self.told = last;
         }
-        shared.filtered.fetch_add(kept.len() as u64, Ordering::Relaxed);
+        shared.filtered.fetch_add(count, Ordering::Relaxed);
         join(kept)
     }
 
@@ -318,6 +326,12 @@ pub(super) fn join(mut pieces: Vec<Bytes>) -> Option<Bytes> {
         joined.extend_from_slice(piece);
     }
     Some(joined.freeze())
+}
+
+/// Returns the length of the first event of a text: only its end has two line breaks in a row.
+fn first_event(text: &[u8]) -> usize {
+    let end = memchr_iter(b'\n', text).find(|at| text.get(at + 1) == Some(&b'\n'));
+    end.map_or(text.len(), |end| end + 2)
 }
 
 /// Returns what tells wakers apart that are alive.

@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) gaps: u64,
     bounds: Bounds,
     max_bytes: usize,
+    /// Nothing becomes too old before this time.
+    expires_at: u64,
     random: SplitMix64,
     /// Reused for each `id` line.
     line: BytesMut,
@@ -83,6 +85,7 @@ impl State {
             gaps: 0,
             bounds,
             max_bytes,
+            expires_at: 0,
             random: SplitMix64::new(seed()),
             line: BytesMut::new(),
             drained: Slab::new(),
@@ -144,10 +147,15 @@ impl State {
     /// Evicts what has become too old by now, if there is any.
     pub(super) fn expire(&mut self, now: u64) -> bool {
         let Some(age) = self.bounds.age.map(nanos) else { return false };
+        if now < self.expires_at {
+            return false;
+        }
         let events = self.topics.events();
+        self.expires_at = 0;
         while let Some(oldest) = self.topics.oldest() {
             let at = self.topics.get(oldest).log.first_at().unwrap_or(now);
             if now.saturating_sub(at) < age {
+                self.expires_at = at.saturating_add(age);
                 break;
             }
             self.evict(oldest);

@@ -88,7 +88,7 @@ impl<'a, H> SubscribeOptions<'a, H> {
     ///
     /// An event that is held back shows neither in the stream nor in the count of delivered events; only the
     /// position moves past it. The filter runs outside the hub's lock, when the subscription is polled. Events that
-    /// pass are joined into one piece, which costs a copy.
+    /// pass are joined into one piece, which costs a copy unless they follow each other.
     pub fn with_filter(mut self, filter: impl FnMut(&EventInfo<'_>) -> bool + Send + 'static) -> Self {
         self.filter = Some(Box::new(filter));
         self

@@ -37,7 +37,7 @@ pub struct Subscription {
     /// Whether it ended because it had fallen behind.
     pub(super) lagged: bool,
     phase: Phase,
-    gap: Option<Gap>,
+    gap: Option<Box<Gap>>,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -53,14 +53,14 @@ enum Phase {
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
         let phase = first.map_or(Phase::Reading, Phase::First);
-        Self { shared, reader, lagged: false, phase, gap, on_drop: None }
+        Self { shared, reader, lagged: false, phase, gap: gap.map(Box::new), on_drop: None }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
     ///
     /// The stream's first block tells the client. An application may look here to send a snapshot of its own first.
     pub fn gap(&self) -> Option<&Gap> {
-        self.gap.as_ref()
+        self.gap.as_deref()
     }
 
     /// Sets what is called once, when the subscription has ended or was dropped.
@@ -101,6 +101,7 @@ impl Stream for Subscription {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
         match &mut this.phase {
+            Phase::Reading if this.reader.is_parked(&this.shared, cx.waker()) => return Poll::Pending,
             Phase::Reading => {}
             Phase::First(first) => {
                 let first = mem::take(first);

@@ -94,7 +94,7 @@ impl Topics {
             log: Log::new(record.evicted),
             finished: record.finished,
             subscribers: 0,
-            parking: Parking::default(),
+            parking: Parking::new(),
             waiting: Vec::new(),
             gone: 0,
             queued: false,

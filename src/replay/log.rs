@@ -193,11 +193,6 @@ impl Log {
         Run { bytes, indices: index..end, last }
     }
 
-    /// Returns the length in bytes of the event at an index that is held.
-    pub(crate) fn len_of(&self, index: u64) -> usize {
-        (self.entry(index).end - self.start(index)) as usize
-    }
-
     /// Returns the index of the first event after a position, which may be the next one to come.
     pub(crate) fn index_after(&self, position: Position) -> u64 {
         self.first + self.entries.partition_point(|entry| entry.position <= position) as u64
