@@ -29,7 +29,7 @@ pub(crate) fn run() -> usize {
         || KeepAlive::with_timer(idle(), INTERVAL, Shared::default()),
         |stream| now(stream.next()).is_none(),
     );
-    report.figure("KeepAlive", "bytes a stream, a shared timer", shared, Target::AtMost(80.0));
+    report.figure("KeepAlive", "bytes a stream, a stand-in for a shared timer", shared, Target::Told);
     let events = stream::pending::<Result<axum::response::sse::Event, Infallible>>;
     let axum = bytes_of(
         || {
@@ -57,7 +57,9 @@ fn bytes_of<T>(create: impl Fn() -> T, mut waits: impl FnMut(&mut T) -> bool) ->
     size_of_val(&value) as f64 + heap as f64
 }
 
-/// A timer that one list of deadlines serves, where each stream has a place of 24 bytes.
+/// What a timer would take that shares one list of deadlines, in which each stream has a place of 24 bytes.
+///
+/// It never elapses: it shows what is left for the wrapper itself.
 #[derive(Default)]
 struct Shared(Option<Box<[u64; 3]>>);
 

@@ -1,5 +1,7 @@
 //! The tables that are printed: what was reached, beside what was to be reached.
 
+use std::{fs, sync::Mutex};
+
 use crate::measure::Ratio;
 
 /// A figure to reach.
@@ -47,23 +49,45 @@ impl Report {
     /// Prints the table under a heading, and returns how many figures were missed.
     pub(crate) fn print(self, heading: &str) -> usize {
         println!("\n## {heading}\n");
-        let head = ["what", "beside", "median", "quartiles", "target"].map(str::to_owned);
-        let mut widths = head.each_ref().map(String::len);
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let line = |cells: &[String; 5]| {
-            let cells = cells.iter().zip(widths).map(|(cell, width)| format!(" {cell:width$} |"));
-            println!("|{}", cells.collect::<String>());
-        };
-        line(&head);
-        line(&widths.map(|width| "-".repeat(width)));
-        self.rows.iter().for_each(line);
+        table(["what", "beside", "median", "quartiles", "target"], &self.rows);
+        let shown = self.rows.iter().filter(|[what, beside, ..]| SHOWN.contains(&(what, beside)));
+        let shown = shown.map(|[what, beside, median, ..]| [what, beside, median].map(String::clone));
+        FOR_README.lock().unwrap().extend(shown);
         self.missed
     }
 }
+
+/// Prints the rows that the README shows, of all tables printed so far, and the machine.
+pub(crate) fn print_for_readme() {
+    let rows = FOR_README.lock().unwrap();
+    if rows.is_empty() {
+        return;
+    }
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
+    let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    println!("\n## For the README: {}, {cores} cores\n", model.trim_start_matches([' ', '\t', ':']));
+    table(["what", "beside", "median"], &rows);
+}
+
+fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
+    let head = head.map(str::to_owned);
+    let mut widths = head.each_ref().map(String::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: &[String; COLUMNS]| {
+        let cells = cells.iter().zip(widths).map(|(cell, width)| format!(" {cell:width$} |"));
+        println!("|{}", cells.collect::<String>());
+    };
+    line(&head);
+    line(&widths.map(|width| "-".repeat(width)));
+    rows.iter().for_each(line);
+}
+
+static FOR_README: Mutex<Vec<[String; 3]>> = Mutex::new(Vec::new());
 
 /// Three digits that count.
 fn figure(value: f64) -> String {
@@ -74,3 +98,47 @@ fn figure(value: f64) -> String {
         _ => format!("{value:.3}"),
     }
 }
+
+/// The rows that the README shows: what was measured, beside what.
+const SHOWN: &[(&str, &str)] = &[
+    ("20 B, owned", "sse-stream"),
+    ("20 B, owned", "axum"),
+    ("20 B, owned", "alloc + copy + scan"),
+    ("200 B, owned", "sse-stream"),
+    ("200 B, owned", "axum"),
+    ("200 B, owned", "alloc + copy + scan"),
+    ("4 KiB, 64 lines, owned", "axum"),
+    ("200 B, 16384 B", "sse-stream"),
+    ("200 B, 16384 B", "eventsource-stream"),
+    ("LLM tokens, 16384 B", "sse-core"),
+    ("LLM tokens, 16384 B", "eventsource-stream"),
+    ("64 lines, 16384 B", "sse-core"),
+    ("N = 1000, one at a time", "mpsc<Bytes>"),
+    ("N = 1000, one at a time", "broadcast<Bytes>"),
+    ("N = 1000, one at a time", "axum over broadcast"),
+    ("N = 1000, one at a time", "wake and poll"),
+    ("N = 1000, bursts of 64", "mpsc<Bytes>"),
+    ("N = 1000, bursts of 64", "broadcast<Bytes>"),
+    ("N = 1000, bursts of 64", "axum over broadcast"),
+    ("N = 1000, bursts of 64", "wake and poll"),
+    ("ssekit", "mpsc"),
+    ("100 subscribers", "ns a delivery"),
+    ("1000 subscribers", "ns a delivery"),
+    ("10000 subscribers", "ns a delivery"),
+    ("1000 subscribers, 20 B", "ns a delivery"),
+    ("1000 subscribers, 2000 B", "ns a delivery"),
+    ("1000 subscribers, 200000 B", "ns a delivery"),
+    ("1000 subscribers, 16 behind", "ns a delivery"),
+    ("1000 subscribers, 256 behind", "ns a delivery"),
+    ("filter that lets 1 in 10 through", "no filter, bursts of 64"),
+    ("100 clients, 1000 events held", "us a client"),
+    ("10000 clients, 1000 events held", "us a client"),
+    ("10000 clients, 100000 events held", "us a client"),
+    ("100,000 idle topics", "no other topic"),
+    ("10 topics, one at a time", "1 topic"),
+    ("100 topics, one at a time", "1 topic"),
+    ("KeepAlive", "bytes a stream, tokio's timer"),
+    ("axum's KeepAlive", "bytes a stream"),
+    ("N = 1000, full rate", "broadcast<Bytes>"),
+    ("N = 1000, server CPU", "axum's Sse over broadcast"),
+];
