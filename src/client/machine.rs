@@ -165,6 +165,10 @@ impl Machine {
     /// Hand in the final response: redirects are followed by whatever makes the requests, or not at all.
     pub fn handle_response(&mut self, response: Parts, now: Instant) {
         let Phase::Requested { .. } = self.phase else { return };
+        // The request was given up: its response has come too late.
+        if self.lost.is_some() {
+            return;
+        }
         let outcome = Outcome::of(&response, &self.policy);
         let response = Box::new(response);
         match outcome {

@@ -59,8 +59,10 @@ struct Watched {
     connection: Connection,
     /// What was handed in since the connection was lost, or the machine closed, is ignored.
     lost: bool,
-    /// Whether the machine may have noticed a silence by itself.
+    /// Whether the machine may have noticed a silence: if not all was decoded that might hide one.
     may_be_lost: bool,
+    /// Whether the last command was a change, so that the time until the next one is the application's.
+    delivered: bool,
     closed: bool,
     failed: bool,
     finished: bool,
@@ -99,6 +101,8 @@ struct Open {
     /// The last event ID at its beginning.
     last_event_id: String,
     stream: Vec<u8>,
+    /// Whether all of that is certainly decoded.
+    decoded: bool,
     dispatched: usize,
 }
 
@@ -121,8 +125,7 @@ pub(crate) fn run(setup: Setup, steps: impl IntoIterator<Item = Step>) {
     for step in steps {
         watched.step(step);
     }
-    watched.machine.close();
-    watched.closed = true;
+    watched.close();
     watched.pull_all();
     assert!(watched.finished);
 }
@@ -148,6 +151,7 @@ impl Watched {
             connection: Connection::None,
             lost: false,
             may_be_lost: false,
+            delivered: false,
             closed: false,
             failed: false,
             finished: false,
@@ -176,7 +180,9 @@ impl Watched {
             Step::Chunk(bytes) => {
                 if let (Connection::Open(open), false) = (&mut self.connection, self.lost) {
                     open.stream.extend(&bytes);
-                    open.heard = if bytes.is_empty() { open.heard } else { self.now };
+                    if !bytes.is_empty() {
+                        (open.heard, open.decoded) = (self.now, false);
+                    }
                 }
                 self.machine.handle_chunk(bytes.into(), self.now);
             }
@@ -192,8 +198,8 @@ impl Watched {
                 self.now += millis(passes);
                 if told {
                     self.machine.handle_time(self.now);
-                    self.may_be_lost = true;
                     self.told_at = Some(self.now);
+                    self.notice_silence();
                     if let Some(reconnection) = &mut self.reconnection {
                         reconnection.over |= reconnection.until.is_some_and(|at| self.now >= at);
                     }
@@ -203,10 +209,7 @@ impl Watched {
                 self.pull();
             }
             Step::PullAll => self.pull_all(),
-            Step::Close => {
-                self.machine.close();
-                self.closed = true;
-            }
+            Step::Close => self.close(),
         }
     }
 
@@ -235,9 +238,6 @@ impl Watched {
             return;
         }
         let opens = self.machine.ready_state() == ReadyState::Open;
-        if self.may_be_lost && !opens {
-            return;
-        }
         assert!(is_ok || !opens);
         assert!(!is_ok || known.is_none_or(|known| known == opens), "the content type is misread");
         if opens {
@@ -247,6 +247,7 @@ impl Watched {
                 announced: false,
                 last_event_id: self.machine.last_event_id().to_owned(),
                 stream: Vec::new(),
+                decoded: true,
                 dispatched: 0,
             });
         } else if is_temporary {
@@ -259,6 +260,28 @@ impl Watched {
         }
     }
 
+    fn close(&mut self) {
+        // One that has closed by itself may still have to tell why.
+        self.closed |= self.machine.ready_state() != ReadyState::Closed;
+        self.machine.close();
+    }
+
+    fn notice_silence(&mut self) {
+        let over = |since: Instant, timeout: Option<u64>| {
+            let until = timeout.and_then(|timeout| since.checked_add(millis(timeout)));
+            until.is_some_and(|until| self.now >= until)
+        };
+        match &self.connection {
+            Connection::None => {}
+            Connection::Requested { at } => self.lost |= over(*at, self.setup.connect_timeout),
+            Connection::Open(open) if over(open.heard, self.setup.idle_timeout) => {
+                self.lost |= open.decoded;
+                self.may_be_lost |= !open.decoded;
+            }
+            Connection::Open(_) => {}
+        }
+    }
+
     fn pull_all(&mut self) {
         // Each byte that was handed in leads to at most one event.
         while self.pull() {}
@@ -266,7 +289,11 @@ impl Watched {
 
     /// Pulls one command. Returns whether there may be another one now.
     fn pull(&mut self) -> bool {
+        if let (true, Connection::Open(open)) = (self.delivered, &mut self.connection) {
+            open.heard = self.now;
+        }
         let command = self.machine.next_command(self.now);
+        self.delivered = matches!(command, Command::Deliver(_));
         assert!(!self.finished || matches!(command, Command::Finished), "{command:?} after the end");
         if self.closed {
             assert!(matches!(command, Command::Disconnect | Command::Finished), "{command:?} once closed");
@@ -315,6 +342,9 @@ impl Watched {
             }
             Command::Wait(until) => {
                 self.assert_wait(until);
+                if let Connection::Open(open) = &mut self.connection {
+                    (open.decoded, self.may_be_lost) = (true, false);
+                }
                 return false;
             }
             Command::Finished => {
