@@ -537,3 +537,17 @@ fn a_response_that_comes_after_its_request_was_given_up_is_ignored() {
         assert!(matches!(machine.next_command(now), Command::Wait(Some(_))));
     }
 }
+
+#[test]
+fn a_request_that_is_still_to_be_made_has_no_response() {
+    let now = Instant::now();
+    let mut machine = steady().with_last_event_id("\u{1}");
+    assert!(matches!(machine.next_command(now), Command::Deliver(Change::LastEventIdWithheld(_))));
+    let response = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+    machine.handle_response(response.into_parts().0, now);
+    machine.handle_error(TransportError::new("reset"));
+    machine.handle_time(now + Duration::from_secs(3_600));
+    assert_eq!(machine.ready_state(), ReadyState::Connecting);
+    assert!(matches!(machine.next_command(now), Command::Connect(_)));
+    assert!(matches!(machine.next_command(now), Command::Wait(Some(_))));
+}
