@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use self::client_model::{setups, steps};
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_machine_does_nothing_that_it_must_not(setup in setups(), steps in steps()) {

@@ -103,17 +103,23 @@ struct Open {
     stream: Vec<u8>,
     /// Whether all of that is certainly decoded.
     decoded: bool,
+    /// The events that it is to dispatch, and how many of them it has.
+    events: Vec<Seen>,
     dispatched: usize,
+    /// The reconnection time that it sets.
+    retry: Option<Duration>,
 }
 
 impl Open {
-    /// Returns the events that it is to dispatch, and the reconnection time that it sets.
-    fn expected(&self) -> (Vec<Seen>, Option<Duration>) {
+    /// Takes bytes, and works out again what they are to lead to.
+    fn take(&mut self, bytes: &[u8]) {
+        self.stream.extend(bytes);
         let body = self.stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.stream);
         let stream = [b"id: ", self.last_event_id.as_bytes(), b"\n\n", body].concat();
         let outcome = interpret(&stream);
         let is_event = |seen: &Seen| matches!(seen, Seen::Event { .. });
-        (outcome.items.into_iter().filter(is_event).collect(), outcome.reconnection_time)
+        self.events = outcome.items.into_iter().filter(is_event).collect();
+        self.retry = outcome.reconnection_time;
     }
 }
 
@@ -179,7 +185,7 @@ impl Watched {
             }
             Step::Chunk(bytes) => {
                 if let (Connection::Open(open), false) = (&mut self.connection, self.lost) {
-                    open.stream.extend(&bytes);
+                    open.take(&bytes);
                     if !bytes.is_empty() {
                         (open.heard, open.decoded) = (self.now, false);
                     }
@@ -248,7 +254,9 @@ impl Watched {
                 last_event_id: self.machine.last_event_id().to_owned(),
                 stream: Vec::new(),
                 decoded: true,
+                events: Vec::new(),
                 dispatched: 0,
+                retry: None,
             });
         } else if is_temporary {
             self.asked = Some(Asked { at: self.now, to_wait });
@@ -317,9 +325,8 @@ impl Watched {
             Command::Disconnect => {
                 if let Connection::Open(open) = &self.connection {
                     // An end that the machine has noticed comes after all that was received.
-                    let (events, retry) = open.expected();
-                    assert!(self.closed || self.may_be_lost || open.dispatched == events.len());
-                    self.retry = retry.or(self.retry);
+                    assert!(self.closed || self.may_be_lost || open.dispatched == open.events.len());
+                    self.retry = open.retry.or(self.retry);
                     let uptime = self.now.saturating_duration_since(open.since);
                     if uptime >= millis(self.setup.sustained_uptime) {
                         self.attempts = 0;
@@ -372,8 +379,7 @@ impl Watched {
                     data: event.data().to_owned(),
                     last_event_id: event.last_event_id().to_owned(),
                 };
-                let expected = open.expected().0;
-                assert_eq!(Some(&seen), expected.get(open.dispatched));
+                assert_eq!(Some(&seen), open.events.get(open.dispatched));
                 assert_eq!(event.last_event_id(), self.machine.last_event_id());
                 open.dispatched += 1;
             }
@@ -437,7 +443,7 @@ impl Watched {
             Connection::Open(open) => {
                 assert!(!self.lost, "it waits on a lost connection");
                 assert!(open.announced);
-                assert_eq!(open.dispatched, open.expected().0.len(), "an event is held back");
+                assert_eq!(open.dispatched, open.events.len(), "an event is held back");
                 within(open.heard, self.setup.idle_timeout);
             }
         }
