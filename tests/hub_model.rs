@@ -18,7 +18,10 @@ mod numbers;
 
 use proptest::prelude::*;
 
-use self::hub_model::{World, setups, steps};
+use self::hub_model::{
+    World,
+    steps::{setups, steps},
+};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

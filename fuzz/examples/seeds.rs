@@ -7,7 +7,7 @@ use std::{
 
 use base64::prelude::*;
 use serde_json::Value;
-use ssekit_fuzz::write_counted;
+use ssekit_fuzz::{random, write_counted};
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -58,12 +58,12 @@ fn main() {
         }
     }
 
-    // These targets draw what they do from their bytes.
+    // Each byte of these is a choice.
     for target in ["client", "hub", "replay"] {
         let mut corpus = Corpus::new(root, target);
-        let mut state = 1;
-        for size in [256, 1024, 4096, 16_384].into_iter().cycle().take(64) {
-            corpus.add(&(0..size).map(|_| random(&mut state)).collect::<Vec<_>>());
+        let mut bytes = random(2);
+        for size in [64, 128, 256, 512].into_iter().cycle().take(64) {
+            corpus.add(&bytes.by_ref().take(size).collect::<Vec<_>>());
         }
     }
 }
@@ -107,12 +107,4 @@ fn write_event(input: &mut Vec<u8>, message: &Value) {
             write_counted(input, text.as_bytes());
         }
     }
-}
-
-/// Xorshift: good enough to begin with.
-fn random(state: &mut u64) -> u8 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    (*state >> 32) as u8
 }

@@ -1,15 +1,14 @@
 //! Turning a fuzzer's bytes into what a target wants.
 
-use proptest::{
-    strategy::{Strategy, ValueTree},
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
-};
-
-/// Draws a value with `bytes` for its randomness, so that who changes the bytes changes the value.
-pub fn drawn<S: Strategy>(bytes: &[u8], strategy: &S) -> S::Value {
-    let random = TestRng::from_seed(RngAlgorithm::PassThrough, bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), random);
-    strategy.new_tree(&mut runner).expect("no value is rejected").current()
+/// Returns bytes without end, the same for the same seed, which is not zero.
+pub fn random(seed: u64) -> impl Iterator<Item = u8> {
+    let mut state = seed;
+    std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    })
 }
 
 /// Bytes that are taken from the front. Once they are used up, zeros and nothing follow.
@@ -23,6 +22,17 @@ impl<'a> Input<'a> {
 
     pub fn byte(&mut self) -> u8 {
         self.slice(1).first().copied().unwrap_or(0)
+    }
+
+    /// Takes a byte that makes a choice.
+    pub fn chance(&mut self, out_of: u8) -> bool {
+        self.byte() % out_of == 0
+    }
+
+    /// Takes two bytes as a number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        let number = usize::from(self.byte()) | usize::from(self.byte()) << 8;
+        number % bound
     }
 
     pub fn number(&mut self) -> u64 {
@@ -39,6 +49,12 @@ impl<'a> Input<'a> {
     /// Takes a length of two bytes, and as many bytes.
     pub fn counted(&mut self) -> &'a [u8] {
         let length = usize::from(self.byte()) << 8 | usize::from(self.byte());
+        self.slice(length)
+    }
+
+    /// Takes a length of one byte, and as many bytes.
+    pub fn short(&mut self) -> &'a [u8] {
+        let length = self.byte().into();
         self.slice(length)
     }
 

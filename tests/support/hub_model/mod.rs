@@ -6,7 +6,7 @@
 //! that it may be cut at any moment.
 
 mod client;
-mod steps;
+pub(crate) mod steps;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,6 @@ use ssekit::{
     replay::Ids,
 };
 
-pub(crate) use self::steps::{setups, steps};
 use self::{
     client::Client,
     steps::{CLIENTS, Last, New, Options, Setup, Step, TOPICS},

@@ -8,18 +8,18 @@ use proptest::{
     prelude::*,
 };
 
-pub(super) const TOPICS: usize = 4;
+pub(crate) const TOPICS: usize = 4;
 pub(crate) const CLIENTS: usize = 4;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
-    pub(super) events: usize,
-    pub(super) bytes: usize,
-    pub(super) age: Option<u64>,
-    pub(super) max_bytes: usize,
-    pub(super) max_topics: usize,
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+    pub(crate) age: Option<u64>,
+    pub(crate) max_bytes: usize,
+    pub(crate) max_topics: usize,
     /// Whether the IDs are the application's: numbers, of which some are left out.
-    pub(super) ordered: bool,
+    pub(crate) ordered: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -53,19 +53,19 @@ pub(crate) enum Step {
 
 #[derive(Clone, Debug)]
 pub(crate) struct New {
-    pub(super) data: usize,
-    pub(super) typed: bool,
+    pub(crate) data: usize,
+    pub(crate) typed: bool,
     /// How many numbers are left out before it.
-    pub(super) left_out: u64,
+    pub(crate) left_out: u64,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(super) topics: BTreeSet<usize>,
-    pub(super) oldest: bool,
-    pub(super) skip: bool,
-    pub(super) only_typed: bool,
-    pub(super) lifetime: Option<u64>,
+    pub(crate) topics: BTreeSet<usize>,
+    pub(crate) oldest: bool,
+    pub(crate) skip: bool,
+    pub(crate) only_typed: bool,
+    pub(crate) lifetime: Option<u64>,
 }
 
 /// The last event ID that a client says it has.
