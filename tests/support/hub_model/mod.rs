@@ -79,7 +79,7 @@ impl World {
         }
         for client in 0..CLIENTS {
             // One poll of a stream with a filter looks only so far.
-            for _ in 0..100 {
+            while world.clients[client].stream.as_ref().is_some_and(|stream| !stream.parked) {
                 world.step(Step::Poll { client, times: usize::MAX });
             }
             world.step(Step::Cut(client));
