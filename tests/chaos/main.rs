@@ -156,7 +156,7 @@ async fn each_event_comes_once_and_in_order_or_a_gap_is_told() {
     };
     let (jobs, records) = timeout(PATIENCE, all).await.expect("an event does not come");
 
-    let mut ledger = stage.ledger.lock().unwrap();
+    let mut ledger = std::mem::take(&mut *stage.ledger.lock().unwrap());
     ledger.adopt(&records);
     let (mut deliveries, mut reconnections) = (0, 0);
     let (mut evicted, mut unknown, mut ends) = (0, 0, 0);
