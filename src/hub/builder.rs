@@ -1,7 +1,4 @@
-use std::{
-    sync::atomic::AtomicU64,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{
     Hub, Shared,
@@ -12,7 +9,7 @@ use crate::{
     Bounds, EventType,
     clock::Clock,
     replay::{Ids, id_space::IdSpace},
-    sync::{Arc, Mutex},
+    sync::{Arc, AtomicU64, Mutex},
 };
 
 /// The configuration of a [`Hub`], made by [`Hub::builder`].
@@ -118,7 +115,8 @@ impl HubBuilder {
         let max_event = self.max_event();
         let ids = IdSpace::new(self.ids);
         let shared = Shared {
-            delivered: AtomicU64::new(0),
+            changes: AtomicU64::new(1),
+            filtered: AtomicU64::new(0),
             aged: self.bounds.age.is_some(),
             max_event,
             ids: ids.scheme().clone(),
