@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Hub, Shared,
-    notice::{Notices, PositionForm},
+    notice::{Notices, POSITION, PositionForm, RESET},
     state::State,
 };
 use crate::{
@@ -48,8 +48,8 @@ impl HubBuilder {
             retry: None,
             notices: Notices {
                 form: PositionForm::Event,
-                position_type: EventType::from_static("position"),
-                reset_type: EventType::from_static("reset"),
+                position_type: EventType::from_static(POSITION),
+                reset_type: EventType::from_static(RESET),
             },
             clock: Clock::system(),
         }

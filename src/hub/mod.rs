@@ -53,7 +53,7 @@ pub use self::{
     event_info::EventInfo,
     fill::Moved,
     handle::Stats,
-    notice::{Gap, GapReason, PositionForm},
+    notice::{Gap, GapReason, Notice, PositionForm},
     publish::PublishError,
     refusal::{Refusal, RefusalReason},
     subscribe::{Lag, Start, SubscribeOptions},
