@@ -83,3 +83,59 @@ impl Parking {
         self.wakers.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn park(parking: &mut Parking) -> Option<Spot> {
+        let mut spot = None;
+        park_again(parking, &mut spot);
+        spot
+    }
+
+    fn park_again(parking: &mut Parking, spot: &mut Option<Spot>) {
+        let mut waker = Some(Waker::noop().clone());
+        parking.park(spot, &mut waker);
+    }
+
+    #[test]
+    fn who_has_left_is_not_taken_and_its_place_is_used_again() {
+        let mut parking = Parking::new();
+        let [first, middle, _last] = [(); 3].map(|()| park(&mut parking));
+        assert!(parking.leave(middle).is_some());
+        assert!(parking.leave(first).is_some());
+        park(&mut parking);
+        park(&mut parking);
+        assert_eq!(parking.wakers.len(), 3);
+        assert_eq!(parking.take().into_iter().flatten().count(), 3);
+    }
+
+    #[test]
+    fn who_parks_again_is_taken_once() {
+        let mut parking = Parking::new();
+        let mut spot = park(&mut parking);
+        park_again(&mut parking, &mut spot);
+        assert_eq!(parking.take().len(), 1);
+    }
+
+    #[test]
+    fn a_spot_means_nothing_once_all_were_taken() {
+        let mut parking = Parking::new();
+        let old = park(&mut parking);
+        parking.take();
+        park(&mut parking);
+        assert!(parking.leave(old).is_none());
+        assert_eq!(parking.take().into_iter().flatten().count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_held_when_all_have_left_in_any_order() {
+        let mut parking = Parking::new();
+        let spots: Vec<_> = (0..100).map(|_| park(&mut parking)).collect();
+        for spot in spots.iter().step_by(2).chain(spots.iter().skip(1).step_by(2)) {
+            assert!(parking.leave(*spot).is_some());
+        }
+        assert_eq!((parking.wakers.capacity(), parking.free.capacity()), (0, 0));
+    }
+}
