@@ -1,7 +1,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, mem, task::Waker};
 
 use super::{
-    reader::{Cursor, Lagged, Left, Read, Runs},
+    reader::{Cursor, Lagged, Left, Read, Runs, Unfiltered},
     state::State,
     topics::Waiting,
 };
@@ -79,7 +79,8 @@ impl Many {
             last = run.last;
             len += run.bytes.len();
             if filtered {
-                unfiltered.push((ordinal, run.bytes));
+                let ends = log.ends(run.indices).collect();
+                unfiltered.push(Unfiltered { ordinal, bytes: run.bytes, ends });
             } else {
                 state.delivered += run.indices.end - run.indices.start;
                 pieces.push(run.bytes);

@@ -2,7 +2,7 @@ use std::task::Waker;
 
 use super::{
     parking::Spot,
-    reader::{Cursor, Lagged, Left, Read, Runs},
+    reader::{Cursor, Lagged, Left, Read, Runs, Unfiltered},
     state::State,
 };
 use crate::replay::log::{Position, Run};
@@ -43,7 +43,8 @@ impl One {
         self.cursor.next = indices.end;
         let left = if indices.end == end { none_left } else { Left::More };
         let runs = if filtered {
-            Runs::Unfiltered(vec![(0, bytes)], last)
+            let ends = log.ends(indices).collect();
+            Runs::Unfiltered(vec![Unfiltered { ordinal: 0, bytes, ends }], last)
         } else {
             state.delivered += indices.end - next;
             Runs::Piece(bytes)

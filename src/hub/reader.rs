@@ -6,7 +6,6 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use memchr::memchr_iter;
 
 use super::{
     EventInfo, Lag, Shared,
@@ -80,8 +79,17 @@ pub(super) struct Ending {
 pub(super) enum Runs {
     Piece(Bytes),
     Pieces(Vec<Bytes>),
-    /// With their topics' ordinals, for the filter, and the position of the last event in them.
-    Unfiltered(Vec<(u32, Bytes)>, Position),
+    /// What the filter is to look at, and the position of the last event in it.
+    Unfiltered(Vec<Unfiltered>, Position),
+}
+
+/// A piece that is still to be filtered.
+pub(super) struct Unfiltered {
+    /// Its topic.
+    pub(super) ordinal: u32,
+    pub(super) bytes: Bytes,
+    /// Where each event ends.
+    pub(super) ends: Vec<usize>,
 }
 
 /// What was read, if there was anything.
@@ -209,17 +217,16 @@ impl Reader {
     pub(super) fn filter(
         &mut self,
         shared: &Shared,
-        pieces: Vec<(u32, Bytes)>,
+        pieces: Vec<Unfiltered>,
         last: Position,
     ) -> Option<Bytes> {
         let filter = self.filter.as_mut()?;
         let cursors = self.place.cursors();
         let (mut kept, mut count, mut last_is_kept) = (Vec::new(), 0, false);
-        for (ordinal, bytes) in pieces {
+        for Unfiltered { ordinal, bytes, ends } in pieces {
             let topic = &cursors[ordinal as usize].name;
             let (mut from, mut at) = (0, 0);
-            while at < bytes.len() {
-                let end = at + first_event(&bytes[at..]);
+            for end in ends {
                 last_is_kept = filter(&EventInfo::new(topic, &bytes[at..end]));
                 count += u64::from(last_is_kept);
                 if !last_is_kept {
@@ -326,12 +333,6 @@ pub(super) fn join(mut pieces: Vec<Bytes>) -> Option<Bytes> {
         joined.extend_from_slice(piece);
     }
     Some(joined.freeze())
-}
-
-/// Returns the length of the first event of a text: only its end has two line breaks in a row.
-fn first_event(text: &[u8]) -> usize {
-    let end = memchr_iter(b'\n', text).find(|at| text.get(at + 1) == Some(&b'\n'));
-    end.map_or(text.len(), |end| end + 2)
 }
 
 /// Returns what tells wakers apart that are alive.

@@ -193,6 +193,12 @@ impl Log {
         Run { bytes, indices: index..end, last }
     }
 
+    /// Returns where each event of a run ends in its text.
+    pub(crate) fn ends(&self, indices: Range<u64>) -> impl Iterator<Item = usize> {
+        let start = self.start(indices.start);
+        indices.map(move |index| (self.entry(index).end - start) as usize)
+    }
+
     /// Returns the index of the first event after a position, which may be the next one to come.
     pub(crate) fn index_after(&self, position: Position) -> u64 {
         self.first + self.entries.partition_point(|entry| entry.position <= position) as u64

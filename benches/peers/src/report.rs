@@ -51,7 +51,9 @@ impl Report {
         println!("\n## {heading}\n");
         table(["what", "beside", "median", "quartiles", "target"], &self.rows);
         let shown = self.rows.iter().filter(|[what, beside, ..]| SHOWN.contains(&(what, beside)));
-        let shown = shown.map(|[what, beside, median, ..]| [what, beside, median].map(String::clone));
+        let part = heading.split(':').next().unwrap_or(heading);
+        let shown = shown
+            .map(|[what, beside, median, ..]| [format!("{part}: {what}"), beside.clone(), median.clone()]);
         FOR_README.lock().unwrap().extend(shown);
         self.missed
     }
