@@ -24,6 +24,7 @@ use crate::{
 pub(crate) fn run(connections: usize, quick: bool) -> io::Result<()> {
     machine::pin(1);
     let alone = idle(Hub::Ours(Server::start(Idle::NAME)?), connections)?;
+    eprintln!("idle: {alone:.0} bytes for hyper alone");
     let ours = measure(Hub::Ours(Server::start(ssekit::Hub::NAME)?), true, connections, quick)?;
     let axum = measure(Hub::Ours(Server::start(axum::Axum::NAME)?), false, connections, quick)?;
     let nchan = match Nchan::start()? {
@@ -35,6 +36,7 @@ pub(crate) fn run(connections: usize, quick: bool) -> io::Result<()> {
 }
 
 /// What was measured of one hub.
+#[derive(Debug)]
 struct Figures {
     idle: f64,
     calm: Latency,
@@ -45,8 +47,10 @@ struct Figures {
 }
 
 /// Milliseconds from publishing to receiving.
+#[derive(Debug)]
 struct Latency([f64; 3]);
 
+#[derive(Debug)]
 struct Storm {
     seconds: f64,
     /// Bytes that the hub had in memory at most, beyond what it had with all clients idle.
@@ -92,7 +96,7 @@ fn measure(hub: Hub, resumes: bool, connections: usize, quick: bool) -> io::Resu
 
     // More than what all buffers between the hub and a reader hold, so that it has really stalled.
     crowd.stall(STALLED)?;
-    deliver(&mut crowd, 600, 0)?;
+    deliver(&mut crowd, 250, 0)?;
     crowd.time_events();
     deliver(&mut crowd, timed, RATE)?;
     let with_stalled = Latency::of(&crowd.take_latencies());
@@ -117,7 +121,9 @@ fn measure(hub: Hub, resumes: bool, connections: usize, quick: bool) -> io::Resu
         return Err(io::Error::other(format!("{wrong} events or connections were wrong: {all:?}")));
     }
     let peak = hub.usage()?.peak - memory;
-    Ok(Figures { idle, calm, with_stalled, cpu, storm: Storm { seconds, peak, resumed } })
+    let figures = Figures { idle, calm, with_stalled, cpu, storm: Storm { seconds, peak, resumed } };
+    eprintln!("{figures:?}");
+    Ok(figures)
 }
 
 impl Latency {
