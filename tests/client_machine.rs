@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use http::{Response, StatusCode};
 use simulation::{Answer, Simulation};
 use ssekit::{
-    client::{Change, Command, EventSourceError, Machine, Policy, ReadyState, Reason},
+    client::{Change, Command, EventSourceError, Machine, Policy, ReadyState, Reason, TransportError},
     decode::Limits,
 };
 
@@ -515,4 +515,39 @@ fn inputs_that_do_not_fit_the_state_are_ignored() {
     machine.handle_end();
     machine.handle_chunk("data\n\n".into(), now);
     assert!(matches!(machine.next_command(now), Command::Wait(_)));
+}
+
+#[test]
+fn a_response_that_comes_after_its_request_was_given_up_is_ignored() {
+    let now = Instant::now();
+    let respond = |machine: &mut Machine, status: u16| {
+        let response = Response::builder().status(status).header("content-type", "text/event-stream");
+        machine.handle_response(response.body(()).unwrap().into_parts().0, now);
+    };
+    for status in [200, 204, 404, 503] {
+        let mut machine = steady();
+        machine.next_command(now);
+        machine.handle_error(TransportError::new("reset"));
+        respond(&mut machine, status);
+        assert!(matches!(machine.next_command(now), Command::Disconnect));
+        let Command::Deliver(Change::Reconnecting { reason, .. }) = machine.next_command(now) else {
+            panic!()
+        };
+        assert!(matches!(reason, Reason::Transport(_)));
+        assert!(matches!(machine.next_command(now), Command::Wait(Some(_))));
+    }
+}
+
+#[test]
+fn a_request_that_is_still_to_be_made_has_no_response() {
+    let now = Instant::now();
+    let mut machine = steady().with_last_event_id("\u{1}");
+    assert!(matches!(machine.next_command(now), Command::Deliver(Change::LastEventIdWithheld(_))));
+    let response = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+    machine.handle_response(response.into_parts().0, now);
+    machine.handle_error(TransportError::new("reset"));
+    machine.handle_time(now + Duration::from_secs(3_600));
+    assert_eq!(machine.ready_state(), ReadyState::Connecting);
+    assert!(matches!(machine.next_command(now), Command::Connect(_)));
+    assert!(matches!(machine.next_command(now), Command::Wait(Some(_))));
 }

@@ -93,8 +93,10 @@ pub enum Command {
 
 #[derive(Debug)]
 enum Phase {
-    /// A request is to be made.
-    Due,
+    /// A request is to be made, once the application knows what it lacks.
+    Due {
+        told: bool,
+    },
     /// A request was made, no response has come.
     Requested {
         since: Instant,
@@ -121,7 +123,7 @@ impl Machine {
             policy: Policy::default(),
             random: SplitMix64::new(seed),
             decoder: Decoder::new(),
-            phase: Phase::Due,
+            phase: Phase::Due { told: false },
             queue: VecDeque::new(),
             chunk: Bytes::new(),
             lost: None,
@@ -165,6 +167,10 @@ impl Machine {
     /// Hand in the final response: redirects are followed by whatever makes the requests, or not at all.
     pub fn handle_response(&mut self, response: Parts, now: Instant) {
         let Phase::Requested { .. } = self.phase else { return };
+        // The request was given up: its response has come too late.
+        if self.lost.is_some() {
+            return;
+        }
         let outcome = Outcome::of(&response, &self.policy);
         let response = Box::new(response);
         match outcome {
@@ -209,12 +215,12 @@ impl Machine {
             return;
         }
         match self.phase {
-            Phase::Waiting { .. } => self.phase = Phase::Due,
+            Phase::Waiting { .. } => self.phase = Phase::Due { told: false },
             Phase::Requested { .. } => {
                 self.lose(Reason::NoResponse(self.policy.connect_timeout().unwrap_or_default()));
             }
             Phase::Open { .. } => self.lose(Reason::Silence(self.policy.idle_timeout().unwrap_or_default())),
-            Phase::Due | Phase::Closed => {}
+            Phase::Due { .. } | Phase::Closed => {}
         }
     }
 
@@ -234,9 +240,8 @@ impl Machine {
     /// it is no silence of the server.
     pub fn next_command(&mut self, now: Instant) -> Command {
         if std::mem::take(&mut self.delivered) {
-            match &mut self.phase {
-                Phase::Open { heard: waiting, .. } | Phase::Requested { since: waiting } => *waiting = now,
-                _ => {}
+            if let Phase::Open { heard, .. } = &mut self.phase {
+                *heard = now;
             }
         }
         let command = self.command(now);
@@ -247,7 +252,7 @@ impl Machine {
     /// Returns the state that the client is in.
     pub fn ready_state(&self) -> ReadyState {
         match self.phase {
-            Phase::Due | Phase::Requested { .. } | Phase::Waiting { .. } => ReadyState::Connecting,
+            Phase::Due { .. } | Phase::Requested { .. } | Phase::Waiting { .. } => ReadyState::Connecting,
             Phase::Open { .. } => ReadyState::Open,
             Phase::Closed => ReadyState::Closed,
         }
@@ -262,9 +267,8 @@ impl Machine {
         if let Some(command) = self.queue.pop_front() {
             return command;
         }
-        if let Phase::Due = self.phase {
-            self.phase = Phase::Requested { since: now };
-            return self.connect();
+        if let Phase::Due { told } = self.phase {
+            return self.connect(told, now);
         }
         if let Some(change) = self.decode() {
             return Command::Deliver(change);
@@ -284,25 +288,29 @@ impl Machine {
             Phase::Requested { since } => since.checked_add(self.policy.connect_timeout()?),
             Phase::Open { heard, .. } => heard.checked_add(self.policy.idle_timeout()?),
             Phase::Waiting { until } => until,
-            Phase::Due | Phase::Closed => None,
+            Phase::Due { .. } | Phase::Closed => None,
         }
     }
 
-    /// Makes the headers of a request (9.2.3, 9.2.4).
-    fn connect(&mut self) -> Command {
+    /// Makes a request (9.2.3, 9.2.4), or first tells that it will lack the last event ID.
+    fn connect(&mut self, told: bool, now: Instant) -> Command {
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let id = self.decoder.last_event_id();
-        if id.is_empty() {
-            return Command::Connect(headers);
+        if !id.is_empty() {
+            match header_value(id) {
+                Some(value) => {
+                    headers.insert(LAST_EVENT_ID, value);
+                }
+                None if told => {}
+                None => {
+                    self.phase = Phase::Due { told: true };
+                    return Command::Deliver(Change::LastEventIdWithheld(id.to_owned()));
+                }
+            }
         }
-        let Some(value) = header_value(id) else {
-            let withheld = Change::LastEventIdWithheld(id.to_owned());
-            self.queue.push_back(Command::Connect(headers));
-            return Command::Deliver(withheld);
-        };
-        headers.insert(LAST_EVENT_ID, value);
+        self.phase = Phase::Requested { since: now };
         Command::Connect(headers)
     }
 

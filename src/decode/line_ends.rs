@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn finds_each_line_end_at_every_offset_and_length() {
-        for length in 0..200 {
+        // An interpreter is slow: two blocks and a rest will do for it.
+        let lengths = if cfg!(miri) { 129..131 } else { 0..200 };
+        for length in lengths {
             for at in 0..length {
                 let mut input = vec![b'\x0B'; length];
                 input[at] = b'\n';

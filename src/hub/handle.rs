@@ -1,20 +1,16 @@
-use std::{
-    borrow::Borrow,
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{borrow::Borrow, fmt, sync::atomic::Ordering, time::Duration};
 
 use super::{
-    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription, notice::Notices,
-    state::State,
+    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription,
+    notice::Notices,
+    state::{State, Wake},
 };
 use crate::{
     Bounds, Event, EventId,
     clock::Clock,
     replay::scheme::Scheme,
     request::LastEventId,
-    sync::{Arc, Mutex, lock},
+    sync::{Arc, AtomicU64, Mutex, lock},
 };
 
 /// A set of topics to publish to and subscribe to.
@@ -55,8 +51,10 @@ pub struct Hub {
 /// What a hub and its subscriptions have in common.
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
-    /// Events given to subscribers, counted apart because a filter runs without the lock.
-    pub(super) delivered: AtomicU64,
+    /// Counts, from one, how often the state has changed in a way that subscriptions must see.
+    pub(super) changes: AtomicU64,
+    /// Events that passed a filter, counted apart because filters run without the lock.
+    pub(super) filtered: AtomicU64,
     pub(super) clock: Clock,
     /// Whether the age of events matters, so that the clock must be read.
     pub(super) aged: bool,
@@ -112,9 +110,9 @@ impl Hub {
     /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
     /// not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
-        let mut id = None;
-        self.append(topic, &mut [self.prepare(event.borrow())?], |next| id = Some(next))?;
-        Ok(id.unwrap_or(EventId::from_static("")))
+        let event = event.borrow();
+        let head = self.append(topic, &mut [self.prepare(event)?])?;
+        Ok(self.shared.ids.event_id(event, || head + 1))
     }
 
     /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
@@ -130,9 +128,11 @@ impl Hub {
         let events: Vec<E> = events.into_iter().collect();
         let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(event.borrow())).collect();
         let mut batch = batch?;
-        let mut ids = Vec::with_capacity(batch.len());
-        self.append(topic, &mut batch, |id| ids.push(id))?;
-        Ok(ids)
+        let head = self.append(topic, &mut batch)?;
+        let ids = (0..)
+            .zip(&events)
+            .map(|(before, event)| self.shared.ids.event_id(event.borrow(), || head + 1 + before));
+        Ok(ids.collect())
     }
 
     /// Subscribes a new client to topics, from now on.
@@ -175,8 +175,7 @@ impl Hub {
     /// Its subscribers end after the last event. A client that comes back still gets what it missed while that is
     /// held, and is then refused with 204, which stops a browser. Publishing to the topic is an error from now on.
     pub fn finish(&self, topic: &str) {
-        let wake = lock(&self.shared.state).finish(topic);
-        wake.wake();
+        self.shared.change(|state| ((), state.finish(topic)));
     }
 
     /// Evicts what has become too old by now, in all topics.
@@ -190,8 +189,7 @@ impl Hub {
     /// Only the first call has an effect. To wait until all have gone, see [`drained`](Self::drained).
     pub fn close(&self, close: Close) {
         let closing = close.start(&self.shared.clock);
-        let wake = lock(&self.shared.state).close(closing);
-        wake.wake();
+        self.shared.change(|state| ((), state.close(closing)));
     }
 
     /// Waits until no subscription is left.
@@ -201,13 +199,13 @@ impl Hub {
 
     /// Returns what the hub holds and has done.
     pub fn stats(&self) -> Stats {
-        let delivered = self.shared.delivered.load(Ordering::Relaxed);
+        let filtered = self.shared.filtered.load(Ordering::Relaxed);
         let state = lock(&self.shared.state);
         Stats {
-            subscribers: state.subscriptions.len(),
+            subscribers: state.subscribers,
             topics: state.topics.len(),
             published: state.published,
-            delivered,
+            delivered: state.delivered + filtered,
             lagged: state.lagged,
             resumed: state.resumed,
             gaps: state.gaps,
@@ -218,6 +216,18 @@ impl Hub {
 }
 
 impl Shared {
+    /// Changes the state, and wakes those that are to see it.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> (T, Wake)) -> T {
+        let (outcome, wake) = {
+            let mut state = lock(&self.state);
+            let changed = change(&mut state);
+            self.changes.fetch_add(1, Ordering::Release);
+            changed
+        };
+        wake.wake();
+        outcome
+    }
+
     /// Returns the time by which events age, which is not read if none do.
     pub(super) fn now(&self) -> u64 {
         if self.aged { self.clock.nanos() } else { 0 }

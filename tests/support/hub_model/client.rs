@@ -1,0 +1,295 @@
+//! The clients: what each is owed, and what it is given.
+
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures_core::Stream;
+use ssekit::{
+    KeepAlive, LastEventId, Subscription,
+    hub::{Lag, Moved, RefusalReason, Start},
+};
+
+use super::{
+    INTERVAL, Position, World, name,
+    steps::{Options, TOPICS},
+};
+use crate::{
+    blocks::{Block, blocks},
+    counting_waker::CountingWaker,
+    hub_client::reason,
+    manual_timer::ManualTimer,
+};
+
+pub(super) struct Client {
+    pub(super) options: Options,
+    pub(super) stream: Option<Open>,
+    pub(super) last_event_id: Option<String>,
+    /// Where that is.
+    pub(super) position: Position,
+}
+
+/// An open stream.
+pub(super) struct Open {
+    pub(super) events: KeepAlive<Subscription, ManualTimer, Moved>,
+    pub(super) timer: ManualTimer,
+    pub(super) wakes: Arc<CountingWaker>,
+    pub(super) waker: Waker,
+    /// What it is still to be given.
+    pub(super) owed: BTreeSet<Position>,
+    /// The same without the filter: those that it may not have looked at.
+    pub(super) unseen: BTreeSet<Position>,
+    /// The gap that its first block is to tell, and whether that has come.
+    pub(super) gap: Option<&'static str>,
+    pub(super) begun: bool,
+    pub(super) parked: bool,
+    pub(super) ends_at: Option<u64>,
+    /// Whether the last event of a hub that closes has come.
+    pub(super) bye: bool,
+}
+
+impl World {
+    pub(super) fn connect(&mut self, at: usize, last: Option<LastEventId>) {
+        self.clients[at].stream = None;
+        let options = self.clients[at].options.clone();
+        let topics = options.topics.iter().map(|topic| name(*topic));
+        let mut subscription = self.hub.subscription(topics);
+        if options.oldest {
+            subscription = subscription.with_start(Start::Oldest);
+        }
+        if options.skip {
+            subscription = subscription.with_lag(Lag::Skip);
+        }
+        if options.only_typed {
+            subscription = subscription.with_filter(|event| event.event_type() == Some("t"));
+        }
+        if let Some(lifetime) = options.lifetime {
+            subscription = subscription.with_lifetime(Duration::from_secs(lifetime), Duration::ZERO);
+        }
+        let result = subscription.resume(last.clone());
+        if self.closed.is_some() {
+            assert_eq!(result.unwrap_err().reason(), RefusalReason::Closed);
+            return;
+        }
+        self.expire();
+
+        let after = last.as_ref().map(|last| {
+            let id = last.as_id().map(|id| id.as_str()).unwrap_or_default();
+            self.position(id).filter(|position| *position <= self.head)
+        });
+        let of_topics = || self.all.iter().filter(|(_, event)| options.topics.contains(&event.topic));
+        let missed = |position: Position| of_topics().filter(move |(at, _)| **at > position);
+        let (pending, gap): (BTreeSet<Position>, _) = match after {
+            None if options.oldest => (missed(0).filter(|(_, e)| e.held).map(|(at, _)| *at).collect(), None),
+            None => (BTreeSet::new(), None),
+            Some(None) if options.oldest => {
+                (missed(0).filter(|(_, e)| e.held).map(|(at, _)| *at).collect(), Some("unknown"))
+            }
+            Some(None) => (BTreeSet::new(), Some("unknown")),
+            Some(Some(position)) => {
+                let gone = missed(position).any(|(_, event)| !event.held) || position < self.start();
+                let told = result.as_ref().is_ok_and(|events| events.gap().is_some());
+                let may_be_false = self.setup.max_topics < TOPICS
+                    && options.topics.iter().any(|topic| position < self.empty_at[*topic]);
+                assert!(told || !gone, "a gap is hidden");
+                assert!(gone || !told || may_be_false, "a gap is told that does not exist");
+                let held = missed(position).filter(|(_, event)| event.held).map(|(at, _)| *at);
+                (held.collect(), told.then_some("evicted"))
+            }
+        };
+        let all_finished = options.topics.is_subset(&self.finished);
+        let subscription = match result {
+            Err(refusal) => {
+                assert_eq!(refusal.reason(), RefusalReason::Finished);
+                assert!(all_finished && pending.is_empty() && gap.is_none());
+                return;
+            }
+            Ok(subscription) => subscription,
+        };
+        let forgotten: Vec<_> = options.topics.intersection(&self.finished).copied().collect();
+        let forgotten: Vec<_> = forgotten.into_iter().filter(|topic| self.may_be_forgotten(*topic)).collect();
+        let refusable = all_finished && pending.is_empty() && gap.is_none();
+        assert!(!refusable || !forgotten.is_empty(), "it is not refused");
+        // Which of them the hub has forgotten cannot be seen, so all are finished once more.
+        for topic in forgotten {
+            self.hub.finish(&name(topic));
+        }
+        match (gap, after) {
+            (Some(_), _) => self.gaps += 1,
+            (None, Some(_)) => self.resumed += 1,
+            (None, None) => {}
+        }
+        assert_eq!(subscription.gap().map(|gap| gap.reason().as_str()), gap);
+
+        let only_typed = options.only_typed;
+        let owed = pending.iter().copied().filter(|at| self.all[at].typed || !only_typed).collect();
+        let timer = ManualTimer::new();
+        let (wakes, waker) = CountingWaker::new();
+        let events = subscription.keep_alive_with_timer(INTERVAL, timer.clone());
+        let ends_at = options.lifetime.map(|lifetime| self.now + lifetime);
+        let start = self.start();
+        let client = &mut self.clients[at];
+        client.position = after.flatten().unwrap_or(start);
+        client.stream = Some(Open {
+            events,
+            timer,
+            wakes,
+            waker,
+            owed,
+            unseen: pending,
+            gap,
+            begun: false,
+            parked: false,
+            ends_at,
+            bye: false,
+        });
+    }
+
+    /// Polls a client's stream. Returns whether something came.
+    pub(super) fn poll(&mut self, at: usize, silence: bool) -> bool {
+        let lagged = self.hub.stats().lagged;
+        let alive = self.hub.stats().subscribers;
+        let head = self.head;
+        let Some(stream) = self.clients[at].stream.as_mut() else { return false };
+        if silence {
+            stream.timer.advance(INTERVAL);
+        }
+        stream.wakes.take();
+        let polled = Pin::new(&mut stream.events).poll_next(&mut Context::from_waker(&stream.waker));
+        let lagged = self.hub.stats().lagged > lagged;
+        if lagged {
+            self.lagged += 1;
+            let stream = self.clients[at].stream.as_ref().unwrap();
+            assert!(stream.unseen.iter().any(|at| !self.all[at].held), "it has lost nothing");
+        }
+        match polled {
+            Poll::Pending => {
+                let stream = self.clients[at].stream.as_mut().unwrap();
+                if stream.wakes.take() == 0 {
+                    self.assert_caught_up(at);
+                    self.clients[at].stream.as_mut().unwrap().parked = true;
+                }
+                false
+            }
+            Poll::Ready(None) => {
+                self.assert_may_end(at, lagged);
+                self.clients[at].stream = None;
+                false
+            }
+            Poll::Ready(Some(Ok(bytes))) => {
+                if bytes == ":\n\n" {
+                    assert!(silence);
+                    let stream = self.clients[at].stream.as_mut().unwrap();
+                    if stream.wakes.take() == 0 {
+                        self.assert_caught_up(at);
+                        assert_eq!(self.clients[at].position, head, "the position is not fresh");
+                        self.clients[at].stream.as_mut().unwrap().parked = true;
+                    }
+                    return true;
+                }
+                for block in blocks(&bytes) {
+                    self.take(at, &block, lagged);
+                }
+                if self.hub.stats().subscribers < alive {
+                    let stream = self.clients[at].stream.as_mut().unwrap();
+                    let polled =
+                        Pin::new(&mut stream.events).poll_next(&mut Context::from_waker(&stream.waker));
+                    assert!(matches!(polled, Poll::Ready(None)));
+                    self.assert_may_end(at, lagged);
+                    self.clients[at].stream = None;
+                    return false;
+                }
+                // A keep-alive may have told the position, after which the stream is parked.
+                let stream = self.clients[at].stream.as_mut().unwrap();
+                stream.parked = false;
+                true
+            }
+        }
+    }
+
+    fn take(&mut self, at: usize, block: &Block, lagged: bool) {
+        let position = block.id.as_deref().map(|id| self.position(id).unwrap());
+        let World { clients, all, .. } = self;
+        let client = &mut clients[at];
+        let stream = client.stream.as_mut().unwrap();
+        assert!(!stream.bye, "{block:?} after the last event");
+        match (block.event.as_deref(), position) {
+            (Some("reset"), Some(position)) => {
+                let told = reason(block.data.as_deref().unwrap());
+                if lagged {
+                    assert_eq!(told, "lagged");
+                    stream.owed.retain(|at| all[at].held);
+                    stream.unseen.retain(|at| all[at].held);
+                    self.gaps += 1;
+                } else {
+                    assert_eq!((Some(told), stream.begun), (stream.gap, false));
+                }
+                assert!(position >= client.position);
+            }
+            (Some("position"), Some(position)) => {
+                assert!(stream.begun || stream.gap.is_none());
+                assert!(position >= client.position);
+            }
+            (None, None) => {
+                // The end of a hub that closes.
+                assert!(self.closed.is_some());
+                match block.data.as_deref() {
+                    Some(data) => {
+                        assert_eq!(data, "bye");
+                        stream.bye = true;
+                    }
+                    None => assert!(block.retry.is_some()),
+                }
+                return;
+            }
+            (event, Some(position)) => {
+                assert!(stream.begun);
+                assert_eq!(stream.owed.pop_first(), Some(position));
+                stream.unseen.retain(|at| *at > position);
+                let published = &all[&position];
+                assert!(published.held);
+                assert_eq!(event.is_some(), published.typed);
+                assert_eq!(blocks(published.wire.as_bytes()), std::slice::from_ref(block));
+                self.delivered += 1;
+            }
+            (Some(_), None) => panic!("{block:?}"),
+        }
+        let position = position.unwrap();
+        assert!(position <= self.head);
+        assert!(stream.owed.first().is_none_or(|owed| position < *owed), "the position is ahead");
+        stream.begun = true;
+        client.position = position;
+        client.last_event_id = block.id.clone();
+    }
+
+    /// A stream that waits has been given all that there is.
+    fn assert_caught_up(&mut self, at: usize) {
+        let Client { options, stream, .. } = &mut self.clients[at];
+        let stream = stream.as_mut().unwrap();
+        assert!(stream.begun);
+        assert!(stream.owed.is_empty(), "{:?} was not given", stream.owed);
+        assert!(self.closed.is_none());
+        assert!(stream.ends_at.is_none_or(|end| self.now < end));
+        assert!(!options.topics.is_subset(&self.finished));
+        stream.unseen.clear();
+    }
+
+    fn assert_may_end(&self, at: usize, lagged: bool) {
+        let Client { options, stream, .. } = &self.clients[at];
+        let stream = stream.as_ref().unwrap();
+        if lagged {
+            assert!(!options.skip);
+            return;
+        }
+        let deadline = self.closed.as_ref().and_then(|closed| closed.deadline);
+        let over = stream.ends_at.is_some_and(|end| self.now >= end)
+            || deadline.is_some_and(|deadline| self.now >= deadline);
+        let finished = options.topics.is_subset(&self.finished);
+        assert!(over || ((self.closed.is_some() || finished) && stream.owed.is_empty()), "it ends too early");
+        assert_eq!(stream.bye, self.closed.is_some(), "the last event");
+    }
+}
