@@ -18,7 +18,6 @@ mod publisher;
 mod random;
 mod record;
 #[path = "../support/twin.rs"]
-#[expect(dead_code, reason = "streams are read without limits here")]
 mod twin;
 
 use std::{
