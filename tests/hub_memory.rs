@@ -154,6 +154,24 @@ fn eviction_gives_the_memory_back() {
 }
 
 #[test]
+fn topics_that_were_only_asked_for_are_not_remembered() {
+    let hub = Hub::builder(Bounds::events(1)).with_max_topics(1000).build();
+    let empty = held_bytes();
+    for n in 0..TOPICS {
+        drop(hub.subscribe([format!("topic {n}"), format!("\0{n}")]).unwrap());
+    }
+    let left = held_bytes() - empty;
+    println!("{left} bytes are left of {TOPICS} clients of two topics each");
+    assert_eq!(hub.stats().topics, 0);
+    assert!(left < 3_000);
+    // Nor are those that were finished without an event, beyond their bound.
+    (0..TOPICS).for_each(|n| hub.finish(&format!("topic {n}")));
+    let left = held_bytes() - empty;
+    println!("{left} bytes are left of {TOPICS} finished topics");
+    assert!(left < 1000 * 1000);
+}
+
+#[test]
 fn subscribers_that_have_gone_leave_nothing_behind() {
     let hub = Hub::new(Bounds::events(1));
     hub.publish("a", event(1)).unwrap();

@@ -47,6 +47,9 @@ struct Options {
     /// Silence after which a keep-alive is sent, in seconds.
     #[arg(long, value_name = "SECS", value_parser = seconds, default_value = "15")]
     heartbeat: Duration,
+    /// How long a request's head or data may take to arrive, and how long a reader may take nothing, in seconds.
+    #[arg(long, value_name = "SECS", value_parser = seconds, default_value = "30")]
+    patience: Duration,
     /// Redis server, such as redis://127.0.0.1/, whose stream `ssekit` all hubs with this address share.
     #[cfg(feature = "redis")]
     #[arg(long, value_name = "URL")]
@@ -72,12 +75,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     #[cfg(not(feature = "redis"))]
     let source = Source::Local(hub.build());
-    let routes = routes::router(source.clone(), options.heartbeat);
+    let routes = routes::router(source.clone(), options.heartbeat, options.patience);
 
     let listener = serve::listen(options.listen)?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     println!("listening on http://{}", listener.local_addr()?);
-    serve::until(listener, routes, source, async move {
+    serve::until(listener, routes, source, options.patience, async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -30,12 +30,14 @@ use crate::{
 struct Service {
     source: Source,
     heartbeat: Duration,
+    patience: Duration,
     faults: Faults,
     started: Instant,
 }
 
-pub(crate) fn router(source: Source, heartbeat: Duration) -> Router {
-    let service = Arc::new(Service { source, heartbeat, faults: Faults::new(), started: Instant::now() });
+pub(crate) fn router(source: Source, heartbeat: Duration, patience: Duration) -> Router {
+    let (faults, started) = (Faults::new(), Instant::now());
+    let service = Arc::new(Service { source, heartbeat, patience, faults, started });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
@@ -74,7 +76,7 @@ async fn publish(
 ) -> Result<impl IntoResponse, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
     let topic = query.topic().map_err(bad_request)?;
-    let data = timeout(READ_TIMEOUT, read(&headers, body))
+    let data = timeout(service.patience, read(&headers, body))
         .await
         .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the data does not come".to_owned()))??;
     let mut event = Event::new(Text::try_from(data).map_err(bad_request)?);
@@ -137,6 +139,5 @@ fn bad_request(error: impl ToString) -> Refused {
     (StatusCode::BAD_REQUEST, error.to_string())
 }
 
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_DATA: usize = 1 << 20;
 const MAX_DROPPED: usize = 16 << 20;

@@ -2,7 +2,8 @@
 --
 -- KEYS  the log; the finished topics, with the time of the mark that says so; optionally where a key is remembered
 -- ARGV  the bound (MAXLEN or MINID); its threshold (entries, or the age in ms); for how long a key is remembered, in ms;
---       the mark of the record, or nothing; its topic, or nothing; then the fields
+--       the mark of the record, or nothing; its topic, whose name may be empty, unless the mark is `begin`; then the
+--       fields
 
 local log, finished, once = KEYS[1], KEYS[2], KEYS[3]
 local bound, threshold, remembered, mark, topic = unpack(ARGV, 1, 5)
@@ -23,7 +24,7 @@ if once then
   end
 end
 
-if topic ~= '' then
+if mark ~= 'begin' then
   local at = redis.call('ZSCORE', finished, topic)
   if at then
     local first = oldest()

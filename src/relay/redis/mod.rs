@@ -154,7 +154,11 @@ impl RedisLog {
             Bound::Entries(entries) => command.arg("MAXLEN").arg(entries),
             Bound::Age(age) => command.arg("MINID").arg(millis(age)),
         };
-        let mark = if let Record::Finish { .. } = record { "finish" } else { "" };
+        let mark = match record {
+            Record::Begin => "begin",
+            Record::Finish { .. } => "finish",
+            _ => "",
+        };
         command.arg(millis(self.remembered)).arg(mark).arg(record.topic().unwrap_or_default());
         for (name, value) in record.fields() {
             command.arg(name).arg(&value[..]);

@@ -125,5 +125,5 @@ fn usage() -> String {
 pub(crate) const CAPACITY: usize = 8_192;
 /// hyper would take up to 400 KB a connection from a stream whose reader has stalled.
 const MAX_BUFFER: usize = 16 * 1024;
-const SEND_BUFFER: u32 = 64 * 1024;
+const SEND_BUFFER: u32 = 16 * 1024;
 const BACKLOG: u32 = 4096;

@@ -72,6 +72,18 @@ impl Hub {
         Ok(Usage { cpu: (ticks(11) + ticks(12)) / 100.0, memory: bytes("VmRSS:"), peak: bytes("VmHWM:") })
     }
 
+    /// Waits until it has no more than so many files open.
+    pub(super) fn wait_until_left(&self, files: usize) -> io::Result<()> {
+        let start = Instant::now();
+        while fs::read_dir(format!("/proc/{}/fd", self.id()))?.count() > files {
+            if start.elapsed() > Duration::from_secs(60) {
+                return Err(io::Error::other("connections are left"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// Lets what it had in memory at most begin anew.
     pub(super) fn forget_peak(&self) -> io::Result<()> {
         fs::write(format!("/proc/{}/clear_refs", self.id()), "5")
@@ -101,7 +113,7 @@ impl Nchan {
         let configuration = format!(
             "load_module {module}; daemon off; pid {shown}/pid; error_log stderr crit;
             worker_processes 1; worker_cpu_affinity 01; user root;
-            events {{ worker_connections 16000; }}
+            events {{ worker_connections 19900; }}
             http {{
                 access_log off; nchan_shared_memory_size 512M; client_body_temp_path {shown}/body;
                 server {{

@@ -24,29 +24,40 @@ use crate::{
 pub(crate) fn run(connections: usize, quick: bool) -> io::Result<()> {
     machine::pin(1);
     let alone = idle(Hub::Ours(Server::start(Idle::NAME)?), connections)?;
+    eprintln!("idle: {alone:.0} bytes for hyper alone");
     let ours = measure(Hub::Ours(Server::start(ssekit::Hub::NAME)?), true, connections, quick)?;
     let axum = measure(Hub::Ours(Server::start(axum::Axum::NAME)?), false, connections, quick)?;
     let nchan = match Nchan::start()? {
-        Some(nchan) => Some(measure(Hub::Nchan(nchan), true, connections, quick)?),
+        Some(nchan) => measure(Hub::Nchan(nchan), true, connections, quick)
+            .inspect_err(|error| eprintln!("nchan: {error}"))
+            .ok(),
         None => None,
     };
     print(connections, alone, &ours, &axum, nchan.as_ref());
+    if ours.wrong > 0 {
+        return Err(io::Error::other(format!("{} events or connections of ours were wrong", ours.wrong)));
+    }
     Ok(())
 }
 
 /// What was measured of one hub.
+#[derive(Debug)]
 struct Figures {
     idle: f64,
     calm: Latency,
     with_stalled: Latency,
     /// Seconds of the hub's CPU for a million deliveries.
     cpu: f64,
+    /// Events that were lost, came twice or out of order, and connections that broke.
+    wrong: usize,
     storm: Storm,
 }
 
 /// Milliseconds from publishing to receiving.
+#[derive(Debug)]
 struct Latency([f64; 3]);
 
+#[derive(Debug)]
 struct Storm {
     seconds: f64,
     /// Bytes that the hub had in memory at most, beyond what it had with all clients idle.
@@ -92,7 +103,7 @@ fn measure(hub: Hub, resumes: bool, connections: usize, quick: bool) -> io::Resu
 
     // More than what all buffers between the hub and a reader hold, so that it has really stalled.
     crowd.stall(STALLED)?;
-    deliver(&mut crowd, 600, 0)?;
+    deliver(&mut crowd, 250, 0)?;
     crowd.time_events();
     deliver(&mut crowd, timed, RATE)?;
     let with_stalled = Latency::of(&crowd.take_latencies());
@@ -104,6 +115,8 @@ fn measure(hub: Hub, resumes: bool, connections: usize, quick: bool) -> io::Resu
     let last = if resumes { ids.get(back).map_or("", String::as_str) } else { "" };
     let memory = hub.usage()?.memory;
     crowd.leave();
+    // With both sides of the old connections and the new ones there would be more open files than there may be.
+    hub.wait_until_left(connections / 10)?;
     hub.forget_peak()?;
     let start = Instant::now();
     crowd.connect(connections, usize::MAX >> 4, last, back + 1)?;
@@ -111,13 +124,13 @@ fn measure(hub: Hub, resumes: bool, connections: usize, quick: bool) -> io::Resu
     crowd.receive(resumed)?;
     let seconds = start.elapsed().as_secs_f64();
     crowd.linger();
-    let wrong = wrong + crowd.wrong();
-    if wrong > 0 || received != published * connections || crowd.received() != resumed {
-        let all = (received, published * connections, crowd.received(), resumed);
-        return Err(io::Error::other(format!("{wrong} events or connections were wrong: {all:?}")));
-    }
+    // More than what was published is wrong, too, though each client would have said so by now.
+    let surplus = received.abs_diff(published * connections) + crowd.received().abs_diff(resumed);
+    let wrong = wrong + crowd.wrong() + surplus;
     let peak = hub.usage()?.peak - memory;
-    Ok(Figures { idle, calm, with_stalled, cpu, storm: Storm { seconds, peak, resumed } })
+    let figures = Figures { idle, calm, with_stalled, cpu, wrong, storm: Storm { seconds, peak, resumed } };
+    eprintln!("{figures:?}");
+    Ok(figures)
 }
 
 impl Latency {
@@ -136,7 +149,7 @@ fn print(connections: usize, alone: f64, ours: &Figures, axum: &Figures, nchan: 
     println!("| what | {} | {} | nginx with nchan |", ssekit::Hub::NAME, axum::Axum::NAME);
     println!("| --- | --- | --- | --- |");
     let row = |what: &str, figure: &dyn Fn(&Figures) -> String| {
-        let nchan = nchan.map_or_else(|| "not installed".to_owned(), figure);
+        let nchan = nchan.map_or_else(|| "not measured".to_owned(), figure);
         println!("| {what} | {} | {} | {nchan} |", figure(ours), figure(axum));
     };
     let latency = |latency: &Latency| latency.0.map(|value| format!("{value:.1}")).join(" / ");
@@ -146,7 +159,8 @@ fn print(connections: usize, alone: f64, ours: &Figures, axum: &Figures, nchan: 
     row(&format!("the same with {STALLED} stalled readers, ms"), &|run| latency(&run.with_stalled));
     row("CPU for a million deliveries, s", &|run| format!("{:.2}", run.cpu));
     row("all reconnect at once: until all are served, s", &|run| format!("{:.2}", run.storm.seconds));
-    row("events resumed, none lost or double", &|run| match run.storm.resumed {
+    row("events lost or double, connections broken", &|run| run.wrong.to_string());
+    row("events resumed", &|run| match run.storm.resumed {
         0 => "cannot resume".to_owned(),
         resumed => resumed.to_string(),
     });
