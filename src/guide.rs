@@ -21,6 +21,9 @@ pub mod browsers {}
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 
+#[doc = include_str!("../docs/scaling_out.md")]
+pub mod scaling_out {}
+
 #[doc = include_str!("../docs/from_axum.md")]
 pub mod from_axum {}
 

@@ -61,7 +61,7 @@
 //! | decode bytes without any I/O | [`Decoder`] |
 //!
 //! The `guide` module answers longer questions: resuming, topics, authorisation, shutting down, proxies, browsers,
-//! limits, moving from axum's `Sse`.
+//! limits, scaling out, moving from axum's `Sse`.
 //!
 //! hyper and axum take [`Body`] as it is; actix takes a subscription with `HttpResponse::streaming`. There are
 //! whole programs in the repository's `examples` folder.

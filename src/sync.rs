@@ -1,10 +1,10 @@
-//! The locks in use: std's, or loom's where interleavings are explored.
+//! The locks and counters in use: std's, or loom's where interleavings are explored.
 
 #[cfg(not(ssekit_loom))]
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicU64};
 
 #[cfg(ssekit_loom)]
-pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic::AtomicU64};
 
 use std::sync::PoisonError;
 

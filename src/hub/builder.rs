@@ -1,18 +1,15 @@
-use std::{
-    sync::atomic::AtomicU64,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{
     Hub, Shared,
-    notice::{Notices, PositionForm},
+    notice::{Notices, POSITION, PositionForm, RESET},
     state::State,
 };
 use crate::{
     Bounds, EventType,
     clock::Clock,
     replay::{Ids, id_space::IdSpace},
-    sync::{Arc, Mutex},
+    sync::{Arc, AtomicU64, Mutex},
 };
 
 /// The configuration of a [`Hub`], made by [`Hub::builder`].
@@ -51,8 +48,8 @@ impl HubBuilder {
             retry: None,
             notices: Notices {
                 form: PositionForm::Event,
-                position_type: EventType::from_static("position"),
-                reset_type: EventType::from_static("reset"),
+                position_type: EventType::from_static(POSITION),
+                reset_type: EventType::from_static(RESET),
             },
             clock: Clock::system(),
         }
@@ -118,7 +115,8 @@ impl HubBuilder {
         let max_event = self.max_event();
         let ids = IdSpace::new(self.ids);
         let shared = Shared {
-            delivered: AtomicU64::new(0),
+            changes: AtomicU64::new(1),
+            filtered: AtomicU64::new(0),
             aged: self.bounds.age.is_some(),
             max_event,
             ids: ids.scheme().clone(),

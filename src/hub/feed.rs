@@ -1,13 +1,13 @@
 //! What a hub that is fed from a log outside this process needs beyond publishing of its own.
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::{
     Gap, Hub, HubBuilder, PublishError, Start, Subscription,
     reader::{Cursor, Ending, Filter, Reader, freshest},
-    state::{State, Subscriber},
+    state::State,
     subscribe::find,
 };
 use crate::{
@@ -42,12 +42,10 @@ impl Hub {
             .collect();
         let mut batch = batch?;
         let now = shared.now();
-        let appended = {
-            let mut state = lock(&shared.state);
+        shared.change(|state| {
             state.reopen(topic);
             state.append(topic, now, &mut batch)
-        };
-        appended?.1.wake();
+        })?;
         Ok(())
     }
 
@@ -91,22 +89,17 @@ impl Hub {
             leave(&mut state, &cursors);
             return Joined::Finished;
         }
-        for cursor in &cursors {
-            state.topics.subscribe(cursor.topic);
-        }
         state.resumed += u64::from(told.is_none());
         let position = freshest(&cursors, &state).max(seen);
-        let ready = (0..cursors.len() as u32).collect();
-        let key = state.subscriptions.insert(Subscriber { waker: None, ready });
+        let mut reader = Reader::enter(cursors, position, &mut state);
         drop(state);
-        let mut reader = Reader::new(key, cursors.into(), position);
         reader.told = told.unwrap_or(position);
         Joined::Here(Subscription::new(Arc::clone(shared), reader, None, None), position)
     }
 
     /// Counts events that subscribers of this hub were given from elsewhere.
     pub(crate) fn count_delivered(&self, events: u64) {
-        self.shared.delivered.fetch_add(events, Ordering::Relaxed);
+        lock(&self.shared.state).delivered += events;
     }
 
     /// Counts a subscriber that has fallen behind elsewhere.

@@ -1,20 +1,16 @@
-use std::{
-    borrow::Borrow,
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{borrow::Borrow, fmt, sync::atomic::Ordering, time::Duration};
 
 use super::{
-    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription, notice::Notices,
-    state::State,
+    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription,
+    notice::Notices,
+    state::{State, Wake},
 };
 use crate::{
     Bounds, Event, EventId,
     clock::Clock,
     replay::scheme::Scheme,
     request::LastEventId,
-    sync::{Arc, Mutex, lock},
+    sync::{Arc, AtomicU64, Mutex, lock},
 };
 
 /// A set of topics to publish to and subscribe to.
@@ -55,8 +51,10 @@ pub struct Hub {
 /// What a hub and its subscriptions have in common.
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
-    /// Events given to subscribers, counted apart because a filter runs without the lock.
-    pub(super) delivered: AtomicU64,
+    /// Counts, from one, how often the state has changed in a way that subscriptions must see.
+    pub(super) changes: AtomicU64,
+    /// Events that passed a filter, counted apart because filters run without the lock.
+    pub(super) filtered: AtomicU64,
     pub(super) clock: Clock,
     /// Whether the age of events matters, so that the clock must be read.
     pub(super) aged: bool,
@@ -175,8 +173,7 @@ impl Hub {
     /// Its subscribers end after the last event. A client that comes back still gets what it missed while that is
     /// held, and is then refused with 204, which stops a browser. Publishing to the topic is an error from now on.
     pub fn finish(&self, topic: &str) {
-        let wake = lock(&self.shared.state).finish(topic);
-        wake.wake();
+        self.shared.change(|state| ((), state.finish(topic)));
     }
 
     /// Evicts what has become too old by now, in all topics.
@@ -190,8 +187,7 @@ impl Hub {
     /// Only the first call has an effect. To wait until all have gone, see [`drained`](Self::drained).
     pub fn close(&self, close: Close) {
         let closing = close.start(&self.shared.clock);
-        let wake = lock(&self.shared.state).close(closing);
-        wake.wake();
+        self.shared.change(|state| ((), state.close(closing)));
     }
 
     /// Waits until no subscription is left.
@@ -201,13 +197,13 @@ impl Hub {
 
     /// Returns what the hub holds and has done.
     pub fn stats(&self) -> Stats {
-        let delivered = self.shared.delivered.load(Ordering::Relaxed);
+        let filtered = self.shared.filtered.load(Ordering::Relaxed);
         let state = lock(&self.shared.state);
         Stats {
-            subscribers: state.subscriptions.len(),
+            subscribers: state.subscribers,
             topics: state.topics.len(),
             published: state.published,
-            delivered,
+            delivered: state.delivered + filtered,
             lagged: state.lagged,
             resumed: state.resumed,
             gaps: state.gaps,
@@ -218,6 +214,18 @@ impl Hub {
 }
 
 impl Shared {
+    /// Changes the state, and wakes those that are to see it.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> (T, Wake)) -> T {
+        let (outcome, wake) = {
+            let mut state = lock(&self.state);
+            let changed = change(&mut state);
+            self.changes.fetch_add(1, Ordering::Release);
+            changed
+        };
+        wake.wake();
+        outcome
+    }
+
     /// Returns the time by which events age, which is not read if none do.
     pub(super) fn now(&self) -> u64 {
         if self.aged { self.clock.nanos() } else { 0 }

@@ -29,7 +29,10 @@ mod event_info;
 pub(crate) mod feed;
 mod fill;
 pub(crate) mod handle;
+mod many;
 mod notice;
+mod one;
+mod parking;
 mod publish;
 mod reader;
 mod refusal;
@@ -45,7 +48,7 @@ pub use self::{
     event_info::EventInfo,
     fill::Moved,
     handle::Stats,
-    notice::{Gap, GapReason, PositionForm},
+    notice::{Gap, GapReason, Notice, PositionForm},
     publish::PublishError,
     refusal::{Refusal, RefusalReason},
     subscribe::{Lag, Start, SubscribeOptions},

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Event, EventId, EventType};
+use crate::{Event, EventId, EventType, ReceivedEvent};
 
 /// Events that a subscriber cannot have, and that it is told of before any later event.
 ///
@@ -43,6 +43,60 @@ pub enum PositionForm {
     Off,
 }
 
+/// What a hub says to a client beside the events, read on the client's side.
+///
+/// Use it in a client of a hub, to tell what the application published from what the hub adds: a client's own state
+/// is to be loaded afresh at a [`Reset`](Self::Reset). That the ID is stored is not the application's affair.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::{EventStream, hub::{GapReason, Notice}};
+///
+/// # futures_util::FutureExt::now_or_never(async {
+/// # let chunk = &b"event: reset\ndata: {\"reason\": \"evicted\"}\n\nid: 7\ndata: two coffees\n\n"[..];
+/// # let response_body = futures_util::stream::iter([Ok::<_, std::io::Error>(chunk)]);
+/// let mut events = EventStream::new(response_body);
+/// while let Some(event) = events.next().await {
+///     let event = event?;
+///     match Notice::of(&event) {
+///         None => assert_eq!(event.data(), "two coffees"),
+///         Some(Notice::Reset(reason)) => assert_eq!(reason, Some(GapReason::Evicted)),
+///         Some(_) => {}
+///     }
+/// }
+/// # Ok::<_, ssekit::EventStreamError<std::io::Error>>(()) }).unwrap().unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The client's position has moved without an event.
+    Position,
+    /// There are events that the client cannot have, for this reason; `None` if it is one that this version of the
+    /// crate does not know.
+    Reset(Option<GapReason>),
+}
+
+impl Notice {
+    /// Returns what a hub said with this event, or `None` if it is one that was published.
+    ///
+    /// This is for a hub with the types it has by default; see [`with_types`](Self::with_types).
+    pub fn of(event: &ReceivedEvent) -> Option<Self> {
+        Self::with_types(event, POSITION, RESET)
+    }
+
+    /// As [`of`](Self::of), for a hub with types of the application's
+    /// ([`with_position_type`](super::HubBuilder::with_position_type),
+    /// [`with_reset_type`](super::HubBuilder::with_reset_type)).
+    pub fn with_types(event: &ReceivedEvent, position_type: &str, reset_type: &str) -> Option<Self> {
+        match event.event_type() {
+            event_type if event_type == position_type => Some(Self::Position),
+            event_type if event_type == reset_type => Some(Self::Reset(GapReason::from_data(event.data()))),
+            _ => None,
+        }
+    }
+}
+
 impl Gap {
     pub(crate) fn new(reason: GapReason, position: Option<EventId>) -> Self {
         Self { reason, position }
@@ -67,6 +121,10 @@ impl GapReason {
             Self::Unknown => "unknown",
             Self::Lagged => "lagged",
         }
+    }
+
+    fn from_data(data: &str) -> Option<Self> {
+        [Self::Evicted, Self::Unknown, Self::Lagged].into_iter().find(|reason| reason.data() == data)
     }
 
     fn data(self) -> &'static str {
@@ -120,3 +178,6 @@ fn finish(mut event: Event, id: Option<EventId>, retry: Option<Duration>) -> Eve
         None => event,
     }
 }
+
+pub(super) const POSITION: &str = "position";
+pub(super) const RESET: &str = "reset";

@@ -6,7 +6,6 @@ use crate::{
         buffer::prepare,
         log::{Position, Prepared},
     },
-    sync::lock,
 };
 
 /// An event could not be published. Nothing has changed.
@@ -53,8 +52,7 @@ impl Hub {
     ) -> Result<(), PublishError> {
         let shared = &*self.shared;
         let now = shared.now();
-        let (head, wake) = lock(&shared.state).append(topic, now, batch)?;
-        wake.wake();
+        let head = shared.change(|state| state.append(topic, now, batch))?;
         for (before, (event, _)) in batch.iter().enumerate() {
             published(shared.ids.event_id(event, || head + 1 + before as Position));
         }

@@ -1,18 +1,19 @@
 use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    mem,
+    num::NonZeroU64,
     sync::atomic::Ordering,
     task::{Context, Waker},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr_iter;
 
 use super::{
     EventInfo, Lag, Shared,
+    many::Many,
+    one::One,
     state::{Closing, State},
-    topics::{Name, Waiting},
+    topics::Name,
 };
 use crate::{
     replay::{log::Position, scheme::Mark},
@@ -22,12 +23,8 @@ use crate::{
 
 /// The part of a subscription that reads: where it stands in each of its topics, and what it has told its client.
 pub(super) struct Reader {
-    key: Key,
-    cursors: Box<[Cursor]>,
-    /// Topics with events that are not delivered yet, by the position of the first of them.
-    queue: BinaryHeap<Reverse<(Position, u32)>>,
-    /// How many topics are not finished, or not yet read to their end.
-    unfinished: usize,
+    place: Place,
+    parked: Option<Parked>,
     /// Everything up to here is delivered, or does not concern this subscription.
     pub(super) seen: Position,
     /// The last position that the client was told, by an event or a notice.
@@ -39,6 +36,12 @@ pub(super) struct Reader {
 
 pub(crate) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
 
+/// Where a subscription stands in its topics. Most have one, for which there is less to do.
+enum Place {
+    One(One),
+    Many(Box<Many>),
+}
+
 /// Where a subscription stands in one of its topics.
 #[derive(Debug)]
 pub(super) struct Cursor {
@@ -46,17 +49,15 @@ pub(super) struct Cursor {
     pub(super) name: Name,
     /// The index of the next event to deliver.
     pub(super) next: u64,
-    state: CursorState,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum CursorState {
-    /// In the reader's queue, or about to be.
-    Queued,
-    /// On the topic's list of those that have got everything.
-    Waiting,
-    /// The topic is finished, and has been read to its end. It is on that list, too, should the topic begin anew.
-    Finished,
+/// Tells whether a subscription is still parked, without the lock.
+#[derive(Debug)]
+struct Parked {
+    /// How often the hub had changed by then. If it has not since, the hub still holds the waker.
+    changes: NonZeroU64,
+    /// Two addresses by which the waker is known again.
+    waker: (usize, usize),
 }
 
 /// What one look at the hub brings.
@@ -77,29 +78,49 @@ pub(super) struct Ending {
 
 /// Consecutive pieces of the sequence.
 pub(super) enum Runs {
-    One(Bytes),
-    Many(Vec<Bytes>),
-    /// Single events with their topics' ordinals, for the filter, and the position of the last of them.
+    Piece(Bytes),
+    Pieces(Vec<Bytes>),
+    /// With their topics' ordinals, for the filter, and the position of the last event in them.
     Unfiltered(Vec<(u32, Bytes)>, Position),
 }
 
-/// Events went before they were delivered.
-struct Lagged;
-
-impl Cursor {
-    pub(super) fn new(topic: Key, name: Name, next: u64) -> Self {
-        Self { topic, name, next, state: CursorState::Queued }
-    }
+/// What was read, if there was anything.
+pub(super) struct Read {
+    pub(super) runs: Option<Runs>,
+    /// The position of the last event read.
+    pub(super) last: Position,
+    pub(super) left: Left,
 }
 
+/// What is held beyond what was read.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Left {
+    More,
+    Nothing,
+    /// Nothing, and all topics are finished.
+    Finished,
+}
+
+/// Events went before they were delivered.
+pub(super) struct Lagged;
+
 impl Reader {
-    /// Creates a reader whose client has been told a position. All its topics are to be marked as ready.
-    pub(super) fn new(key: Key, cursors: Box<[Cursor]>, position: Position) -> Self {
+    /// Enters a hub. The client has been told a position.
+    pub(super) fn enter(mut cursors: Vec<Cursor>, position: Position, state: &mut State) -> Self {
+        state.subscribers += 1;
+        for cursor in &cursors {
+            state.topics.subscribe(cursor.topic);
+        }
+        let place = match (cursors.pop(), cursors.is_empty()) {
+            (Some(cursor), true) => Place::One(One::new(cursor)),
+            (last, _) => {
+                cursors.extend(last);
+                Place::Many(Box::new(Many::new(cursors, state)))
+            }
+        };
         Self {
-            key,
-            queue: BinaryHeap::new(),
-            unfinished: cursors.len(),
-            cursors,
+            place,
+            parked: None,
             seen: position,
             told: position,
             lag: Lag::default(),
@@ -109,13 +130,15 @@ impl Reader {
     }
 
     pub(super) fn topics(&self) -> impl Iterator<Item = &str> {
-        self.cursors.iter().map(|cursor| &*cursor.name)
+        self.place.cursors().iter().map(|cursor| &*cursor.name)
     }
 
-    /// Takes what comes next, or parks.
+    /// Takes what comes next, or parks. When nothing is left it parks in the same step, since it will be polled
+    /// again.
     pub(super) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
-        let waker = cx.waker().clone();
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
+        // What is in its place in the end is dropped after the lock is released.
+        let mut waker = Some(cx.waker().clone());
         let mut state = lock(&shared.state);
         if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
             drop(state);
@@ -125,26 +148,49 @@ impl Reader {
         if over {
             return Step::End(Some(self.ending(&mut state)));
         }
-        self.take_ready(&mut state);
-        match self.read(shared, &mut state) {
-            Ok(Some(runs)) => return Step::Runs(runs),
-            Ok(None) => self.seen = state.ids.head(),
-            Err(Lagged) => return self.lagged(&mut state),
+        let read = match &mut self.place {
+            Place::One(one) => one.read(self.filter.is_some(), &mut state),
+            Place::Many(many) => many.read(self.filter.is_some(), &mut state),
+        };
+        let Ok(Read { runs, last, left }) = read else { return self.lagged(&mut state) };
+        self.seen = if left == Left::More { last } else { state.ids.head() };
+        if runs.is_some() && self.filter.is_none() {
+            self.told = last;
         }
-        if state.closing.is_some() || self.unfinished == 0 {
-            return Step::End(Some(self.ending(&mut state)));
+        let ends = left == Left::Finished || state.closing.is_some();
+        self.parked = None;
+        if left != Left::More && !ends {
+            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed));
+            self.parked = changes.map(|changes| Parked { changes, waker: addresses(cx.waker()) });
+            match &mut self.place {
+                Place::One(one) => one.park(&mut waker, &mut state),
+                Place::Many(many) => many.park(&mut waker, &mut state),
+            }
         }
-        let older = state.subscriptions[self.key].waker.replace(waker);
-        drop(state);
-        drop(older);
-        Step::Parked
+        match runs {
+            Some(runs) => Step::Runs(runs),
+            None if ends => Step::End(Some(self.ending(&mut state))),
+            None => Step::Parked,
+        }
+    }
+
+    /// Returns whether there is nothing to do: the same waker was parked, and nothing has changed since.
+    ///
+    /// Whoever changes the hub counts first and wakes then, so either the change is seen here, or a poll is still
+    /// to come.
+    #[inline]
+    pub(super) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
+        let parked = self.parked.as_ref().is_some_and(|parked| {
+            parked.changes.get() == shared.changes.load(Ordering::Acquire) && parked.waker == addresses(waker)
+        });
+        parked && self.ends_at.is_none_or(|end| shared.clock.now() < end)
     }
 
     /// Returns a block that tells the position, if it has moved since the client was last told.
     pub(super) fn moved(&mut self, shared: &Shared) -> Option<Bytes> {
         let mark = {
             let state = lock(&shared.state);
-            if self.queue.is_empty() && state.subscriptions[self.key].ready.is_empty() {
+            if !self.place.has_more(&state) {
                 self.seen = state.ids.head();
             }
             self.unsaid(&state)?
@@ -159,118 +205,46 @@ impl Reader {
         moved.then(|| state.ids.mark(self.seen))
     }
 
-    /// Passes single events through the filter, and joins those that remain.
+    /// Passes the events through the filter one by one, and joins those that remain.
     pub(super) fn filter(
         &mut self,
         shared: &Shared,
-        events: Vec<(u32, Bytes)>,
+        pieces: Vec<(u32, Bytes)>,
         last: Position,
     ) -> Option<Bytes> {
         let filter = self.filter.as_mut()?;
-        let mut kept = Vec::with_capacity(events.len());
-        let mut last_is_kept = false;
-        for (ordinal, bytes) in events {
-            last_is_kept = filter(&EventInfo::new(&self.cursors[ordinal as usize].name, &bytes));
-            if last_is_kept {
-                kept.push(bytes);
+        let cursors = self.place.cursors();
+        let (mut kept, mut count, mut last_is_kept) = (Vec::new(), 0, false);
+        for (ordinal, bytes) in pieces {
+            let topic = &cursors[ordinal as usize].name;
+            let (mut from, mut at) = (0, 0);
+            while at < bytes.len() {
+                let end = at + first_event(&bytes[at..]);
+                last_is_kept = filter(&EventInfo::new(topic, &bytes[at..end]));
+                count += u64::from(last_is_kept);
+                if !last_is_kept {
+                    kept.extend((from < at).then(|| bytes.slice(from..at)));
+                    from = end;
+                }
+                at = end;
             }
+            kept.extend((from < at).then(|| bytes.slice(from..)));
         }
         if last_is_kept {
             self.told = last;
         }
-        shared.delivered.fetch_add(kept.len() as u64, Ordering::Relaxed);
+        shared.filtered.fetch_add(count, Ordering::Relaxed);
         join(kept)
     }
 
     /// Leaves the hub, and returns the waker to be dropped without the lock.
     pub(super) fn leave(&mut self, state: &mut State) -> Option<Waker> {
-        let subscriber = state.subscriptions.remove(self.key)?;
-        for ordinal in subscriber.ready {
-            self.cursors[ordinal as usize].state = CursorState::Queued;
+        state.subscribers -= 1;
+        self.parked = None;
+        match &mut self.place {
+            Place::One(one) => one.leave(state),
+            Place::Many(many) => many.leave(state),
         }
-        let State { topics, subscriptions, .. } = state;
-        for cursor in &self.cursors {
-            let waiting = cursor.state != CursorState::Queued;
-            topics.unsubscribe(cursor.topic, waiting, |key| subscriptions.get(key).is_some());
-        }
-        subscriber.waker
-    }
-
-    /// Queues the topics that have changed.
-    fn take_ready(&mut self, state: &mut State) {
-        let mut ready = mem::take(&mut state.subscriptions[self.key].ready);
-        for ordinal in ready.drain(..) {
-            self.enqueue(ordinal, state);
-        }
-        state.subscriptions[self.key].ready = ready;
-    }
-
-    /// Queues a topic if it has more events, else waits for some, unless it is finished.
-    ///
-    /// If what comes next is gone, it is queued ahead of all others: it is not known where the lost events stood,
-    /// and nothing later may be delivered before they are told.
-    fn enqueue(&mut self, ordinal: u32, state: &mut State) {
-        let cursor = &mut self.cursors[ordinal as usize];
-        let topic = state.topics.get_mut(cursor.topic);
-        self.unfinished += usize::from(cursor.state == CursorState::Finished);
-        if cursor.next < topic.log.first() {
-            self.queue.push(Reverse((0, ordinal)));
-            cursor.state = CursorState::Queued;
-        } else if cursor.next < topic.log.next() {
-            self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
-            cursor.state = CursorState::Queued;
-        } else {
-            let finished = topic.is_finished();
-            self.unfinished -= usize::from(finished);
-            topic.wait(Waiting { subscription: self.key, ordinal });
-            cursor.state = if finished { CursorState::Finished } else { CursorState::Waiting };
-        }
-    }
-
-    /// Reads what comes next: as much as lies in one piece, or a bounded number of pieces.
-    fn read(&mut self, shared: &Shared, state: &mut State) -> Result<Option<Runs>, Lagged> {
-        let single = self.cursors.len() == 1;
-        let (mut pieces, mut events, mut len) = (Vec::new(), Vec::new(), 0);
-        while let Some(Reverse((_, ordinal))) = self.queue.pop() {
-            let before = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
-            let cursor = &mut self.cursors[ordinal as usize];
-            let log = &mut state.topics.get_mut(cursor.topic).log;
-            if cursor.next < log.first() {
-                self.enqueue(ordinal, state);
-                if pieces.is_empty() && events.is_empty() {
-                    return Err(Lagged);
-                }
-                break;
-            }
-            let run = log.read(cursor.next, before);
-            cursor.next = run.indices.end;
-            self.seen = run.last;
-            len += run.bytes.len();
-            if self.filter.is_some() {
-                let mut bytes = run.bytes;
-                events.extend(run.indices.map(|index| (ordinal, bytes.split_to(log.len_of(index)))));
-            } else {
-                shared.delivered.fetch_add(run.indices.end - run.indices.start, Ordering::Relaxed);
-                if single {
-                    self.told = self.seen;
-                    self.enqueue(ordinal, state);
-                    return Ok(Some(Runs::One(run.bytes)));
-                }
-                pieces.push(run.bytes);
-            }
-            self.enqueue(ordinal, state);
-            if len >= MAX_PIECE || pieces.len() + events.len() >= MAX_PIECES {
-                break;
-            }
-        }
-        if self.filter.is_some() {
-            return Ok((!events.is_empty()).then_some(Runs::Unfiltered(events, self.seen)));
-        }
-        if pieces.is_empty() {
-            return Ok(None);
-        }
-        self.told = self.seen;
-        Ok(Some(Runs::Many(pieces)))
     }
 
     /// Ends, or tells the gap and goes on from the oldest event held.
@@ -280,15 +254,11 @@ impl Reader {
             return Step::End(None);
         }
         state.gaps += 1;
-        self.queue.clear();
-        for ordinal in 0..self.cursors.len() {
-            let cursor = &mut self.cursors[ordinal];
-            if cursor.state == CursorState::Queued {
-                cursor.next = cursor.next.max(state.topics.get(cursor.topic).log.first());
-                self.enqueue(ordinal as u32, state);
-            }
+        match &mut self.place {
+            Place::One(one) => one.skip(state),
+            Place::Many(many) => many.skip(state),
         }
-        let position = freshest(&self.cursors, state).max(self.seen);
+        let position = freshest(self.place.cursors(), state).max(self.seen);
         (self.seen, self.told) = (position, position);
         Step::Lagged(state.ids.mark(position))
     }
@@ -297,6 +267,23 @@ impl Reader {
         let closing = state.closing.clone();
         let retry = closing.as_ref().and_then(|closing| closing.retry(state));
         Ending { position: self.unsaid(state), retry, closing }
+    }
+}
+
+impl Place {
+    fn cursors(&self) -> &[Cursor] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one.cursor()),
+            Self::Many(many) => many.cursors(),
+        }
+    }
+
+    /// Returns whether events are held that are still to be delivered.
+    fn has_more(&self, state: &State) -> bool {
+        match self {
+            Self::One(one) => one.has_more(state),
+            Self::Many(many) => many.has_more(state),
+        }
     }
 }
 
@@ -341,6 +328,13 @@ pub(super) fn join(mut pieces: Vec<Bytes>) -> Option<Bytes> {
     Some(joined.freeze())
 }
 
-/// A piece that is assembled has at least this many bytes if there are more to come.
-const MAX_PIECE: usize = 16 * 1024;
-const MAX_PIECES: usize = 64;
+/// Returns the length of the first event of a text: only its end has two line breaks in a row.
+fn first_event(text: &[u8]) -> usize {
+    let end = memchr_iter(b'\n', text).find(|at| text.get(at + 1) == Some(&b'\n'));
+    end.map_or(text.len(), |end| end + 2)
+}
+
+/// Returns what tells wakers apart that are alive.
+fn addresses(waker: &Waker) -> (usize, usize) {
+    (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize)
+}

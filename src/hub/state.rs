@@ -6,10 +6,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    PublishError,
-    topics::{Topic, Topics},
-};
+use super::{PublishError, many::Subscriber, topics::Topics};
 use crate::{
     Bounds, Event,
     clock::nanos,
@@ -31,28 +28,26 @@ use crate::{
 pub(super) struct State {
     pub(super) ids: IdSpace,
     pub(super) topics: Topics,
-    pub(super) subscriptions: Slab<Subscriber>,
+    /// How many subscriptions are alive.
+    pub(super) subscribers: usize,
+    /// Those that have several topics, or none.
+    pub(super) of_many: Slab<Subscriber>,
     pub(super) closing: Option<Arc<Closing>>,
     pub(super) published: u64,
+    /// Events given to subscribers without a filter, once for each.
+    pub(super) delivered: u64,
     pub(super) lagged: u64,
     pub(super) resumed: u64,
     pub(super) gaps: u64,
     bounds: Bounds,
     max_bytes: usize,
+    /// Nothing becomes too old before this time.
+    expires_at: u64,
     random: SplitMix64,
     /// Reused for each `id` line.
     line: BytesMut,
     /// Those that wait for the last subscription to go, until they are woken.
     drained: Slab<Option<Waker>>,
-}
-
-/// The hub's side of a subscription.
-#[derive(Debug, Default)]
-pub(super) struct Subscriber {
-    /// Set while it is parked.
-    pub(super) waker: Option<Waker>,
-    /// Ordinals of its topics that changed since it last looked.
-    pub(super) ready: Vec<u32>,
 }
 
 /// How a hub was closed.
@@ -69,21 +64,28 @@ pub(super) struct Closing {
 /// Wakers to be woken once the lock is released.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct Wake(Vec<Waker>);
+pub(super) struct Wake {
+    /// Of those that have one topic.
+    of_one: Vec<Option<Waker>>,
+    others: Vec<Waker>,
+}
 
 impl State {
     pub(super) fn new(ids: IdSpace, bounds: Bounds, max_bytes: usize, max_topics: usize) -> Self {
         Self {
             topics: Topics::new(ids.head(), max_topics),
             ids,
-            subscriptions: Slab::new(),
+            subscribers: 0,
+            of_many: Slab::new(),
             closing: None,
             published: 0,
+            delivered: 0,
             lagged: 0,
             resumed: 0,
             gaps: 0,
             bounds,
             max_bytes,
+            expires_at: 0,
             random: SplitMix64::new(seed()),
             line: BytesMut::new(),
             drained: Slab::new(),
@@ -96,17 +98,24 @@ impl State {
         topic: &str,
         now: u64,
         batch: &mut [(&Event, Prepared)],
-    ) -> Result<(Position, Wake), PublishError> {
+    ) -> (Result<Position, PublishError>, Wake) {
         if self.closing.is_some() {
-            return Err(PublishError::Closed);
+            return (Err(PublishError::Closed), Wake::default());
         }
-        if self.topics.is_finished(topic) {
-            return Err(PublishError::Finished);
+        let mut key = self.topics.open(topic);
+        let checked = match self.topics.get(key).is_finished() {
+            true => Err(PublishError::Finished),
+            false => self.ids.check(batch).map_err(PublishError::Id),
+        };
+        if let Err(error) = checked {
+            self.topics.retire(key);
+            return (Err(error), Wake::default());
         }
-        self.ids.check(batch)?;
-        self.expire(now);
+        if self.expire(now) {
+            // If the topic held nothing else, it went as well.
+            key = self.topics.open(topic);
+        }
         let head = self.ids.head();
-        let key = self.topics.open(topic);
         for (event, prepared) in batch {
             let position = self.ids.take(event, prepared, &mut self.line);
             self.topics.append(key, |log| log.append(position, now, &self.line, prepared));
@@ -115,7 +124,7 @@ impl State {
         }
         let wake = self.wake_waiting(key);
         self.topics.retire(key);
-        Ok((head, wake))
+        (Ok(head), wake)
     }
 
     fn enforce_bounds(&mut self, key: Key) {
@@ -135,17 +144,24 @@ impl State {
         }
     }
 
-    /// Evicts what has become too old by now.
-    pub(super) fn expire(&mut self, now: u64) {
-        let Some(age) = self.bounds.age.map(nanos) else { return };
+    /// Evicts what has become too old by now, if there is any.
+    pub(super) fn expire(&mut self, now: u64) -> bool {
+        let Some(age) = self.bounds.age.map(nanos) else { return false };
+        if now < self.expires_at {
+            return false;
+        }
+        let events = self.topics.events();
+        self.expires_at = 0;
         while let Some(oldest) = self.topics.oldest() {
             let at = self.topics.get(oldest).log.first_at().unwrap_or(now);
             if now.saturating_sub(at) < age {
+                self.expires_at = at.saturating_add(age);
                 break;
             }
             self.evict(oldest);
             self.topics.retire(oldest);
         }
+        self.topics.events() < events
     }
 
     fn evict(&mut self, key: Key) {
@@ -178,35 +194,42 @@ impl State {
             return Wake::default();
         }
         self.closing = Some(Arc::new(closing));
-        Wake(self.subscriptions.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect())
+        let mut others: Vec<_> =
+            self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect();
+        for topic in self.topics.iter_mut() {
+            others.extend(topic.parking.take().into_iter().flatten());
+        }
+        Wake { others, ..Wake::default() }
     }
 
     fn wake_waiting(&mut self, key: Key) -> Wake {
-        let Self { topics, subscriptions, .. } = self;
-        let topic: &mut Topic = topics.get_mut(key);
-        let mut wakers = Vec::with_capacity(topic.waiting());
+        let Self { topics, of_many, .. } = self;
+        let topic = topics.get_mut(key);
+        let of_one = topic.parking.take();
+        let mut others = Vec::with_capacity(topic.waiting());
         for waiting in topic.take_waiting() {
-            if let Some(subscriber) = subscriptions.get_mut(waiting.subscription) {
+            if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
                 subscriber.ready.push(waiting.ordinal);
-                wakers.extend(subscriber.waker.take());
+                others.extend(subscriber.waker.take());
             }
         }
-        Wake(wakers)
+        Wake { of_one, others }
     }
 
     /// Takes those that wait for the last subscription to go, if it has gone.
     pub(super) fn take_drained(&mut self) -> Wake {
-        if self.subscriptions.len() > 0 {
+        if self.subscribers > 0 {
             return Wake::default();
         }
-        Wake(self.drained.values_mut().filter_map(Option::take).collect())
+        let others = self.drained.values_mut().filter_map(Option::take).collect();
+        Wake { others, ..Wake::default() }
     }
 
     /// Returns whether no subscription is left; if one is, the waker is woken when the last one goes.
     ///
     /// What is in the waker's place afterwards is to be dropped.
     pub(super) fn poll_drained(&mut self, key: &mut Option<Key>, waker: &mut Option<Waker>) -> bool {
-        if self.subscriptions.len() == 0 {
+        if self.subscribers == 0 {
             return true;
         }
         match key.and_then(|key| self.drained.get_mut(key)) {
@@ -229,9 +252,7 @@ impl State {
 
 impl Wake {
     pub(super) fn wake(self) {
-        for waker in self.0 {
-            waker.wake();
-        }
+        self.of_one.into_iter().flatten().chain(self.others).for_each(Waker::wake);
     }
 }
 

@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use super::{
     EventInfo, Gap, GapReason, Hub, Refusal, Subscription,
     reader::{Cursor, Filter, Reader, freshest},
-    state::{State, Subscriber},
+    state::State,
 };
 use crate::{
     EventId,
@@ -88,7 +88,7 @@ impl<'a, H> SubscribeOptions<'a, H> {
     ///
     /// An event that is held back shows neither in the stream nor in the count of delivered events; only the
     /// position moves past it. The filter runs outside the hub's lock, when the subscription is polled. Events that
-    /// pass are joined into one piece, which costs a copy.
+    /// pass are joined into one piece, which costs a copy unless they follow each other.
     pub fn with_filter(mut self, filter: impl FnMut(&EventInfo<'_>) -> bool + Send + 'static) -> Self {
         self.filter = Some(Box::new(filter));
         self
@@ -174,16 +174,11 @@ impl SubscribeOptions<'_> {
             return Err(Refusal::finished());
         }
 
-        for cursor in &cursors {
-            state.topics.subscribe(cursor.topic);
-        }
         state.gaps += u64::from(gap.is_some());
         state.resumed += u64::from(gap.is_none() && after.is_some());
         let position = freshest(&cursors, state).max(after.unwrap_or(0));
         let lifetime = self.lifetime.map(|(max, jitter)| max - state.spread(jitter));
-        let ready = (0..cursors.len() as u32).collect();
-        let key = state.subscriptions.insert(Subscriber { waker: None, ready });
-        let reader = Reader::new(key, cursors.into(), position);
+        let reader = Reader::enter(cursors, position, state);
         Ok(Placed { reader, mark: state.ids.mark(position), gap, nothing_remains, lifetime })
     }
 }
@@ -249,7 +244,7 @@ pub(super) fn find(
             (None, Start::Now) => topic.log.next(),
             (None, Start::Oldest) => topic.log.first(),
         };
-        cursors.push(Cursor::new(key, topic.name.clone(), next));
+        cursors.push(Cursor { topic: key, name: topic.name.clone(), next });
     }
     (cursors, gap)
 }

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -36,24 +36,31 @@ pub struct Subscription {
     pub(super) reader: Reader,
     /// Whether it ended because it had fallen behind.
     pub(super) lagged: bool,
-    /// The first block, until it is yielded.
-    first: Option<Bytes>,
-    gap: Option<Gap>,
+    phase: Phase,
+    gap: Option<Box<Gap>>,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
-    ended: bool,
-    filtering: bool,
+}
+
+enum Phase {
+    /// The first block is still to be yielded.
+    First(Bytes),
+    Reading,
+    /// A filter runs, or has panicked.
+    Filtering,
+    Ended,
 }
 
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
-        Self { shared, reader, lagged: false, first, gap, on_drop: None, ended: false, filtering: false }
+        let phase = first.map_or(Phase::Reading, Phase::First);
+        Self { shared, reader, lagged: false, phase, gap: gap.map(Box::new), on_drop: None }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
     ///
     /// The stream's first block tells the client. An application may look here to send a snapshot of its own first.
     pub fn gap(&self) -> Option<&Gap> {
-        self.gap.as_ref()
+        self.gap.as_deref()
     }
 
     /// Sets what is called once, when the subscription has ended or was dropped.
@@ -67,15 +74,14 @@ impl Subscription {
     /// Returns a block that tells the client its position, if that has moved since it was last told.
     pub(crate) fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
         let this = self.get_mut();
-        if this.ended || this.filtering || this.first.is_some() {
-            None
-        } else {
-            this.reader.moved(&this.shared)
+        match this.phase {
+            Phase::Reading => this.reader.moved(&this.shared),
+            _ => None,
         }
     }
 
     fn end(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
+        if !matches!(mem::replace(&mut self.phase, Phase::Ended), Phase::Ended) {
             let (waker, drained) = {
                 let mut state = lock(&self.shared.state);
                 (self.reader.leave(&mut state), state.take_drained())
@@ -94,15 +100,20 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
-        if let Some(first) = this.first.take() {
-            return Poll::Ready(Some(first));
-        }
-        if this.filtering {
-            // The filter has panicked. What it was to look at is gone, and going on would hide that.
-            this.end();
-        }
-        if this.ended {
-            return Poll::Ready(None);
+        match &mut this.phase {
+            Phase::Reading if this.reader.is_parked(&this.shared, cx.waker()) => return Poll::Pending,
+            Phase::Reading => {}
+            Phase::First(first) => {
+                let first = mem::take(first);
+                this.phase = Phase::Reading;
+                return Poll::Ready(Some(first));
+            }
+            Phase::Filtering => {
+                // The filter has panicked. What it was to look at is gone, and going on would hide that.
+                this.end();
+                return Poll::Ready(None);
+            }
+            Phase::Ended => return Poll::Ready(None),
         }
         match this.reader.step(&this.shared, cx) {
             Step::Parked => Poll::Pending,
@@ -115,18 +126,20 @@ impl Stream for Subscription {
                 this.end();
                 Poll::Ready(ending.and_then(|ending| ending.block(&this.shared)))
             }
-            Step::Runs(Runs::One(bytes)) => Poll::Ready(Some(bytes)),
-            Step::Runs(Runs::Many(pieces)) => Poll::Ready(join(pieces)),
+            Step::Runs(Runs::Piece(bytes)) => Poll::Ready(Some(bytes)),
+            Step::Runs(Runs::Pieces(pieces)) => Poll::Ready(join(pieces)),
             Step::Runs(Runs::Unfiltered(events, last)) => {
-                this.filtering = true;
+                this.phase = Phase::Filtering;
                 let kept = this.reader.filter(&this.shared, events, last);
-                this.filtering = false;
-                if kept.is_none() {
-                    // Nothing passed the filter. There may be more, but one poll looks only so far.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
+                this.phase = Phase::Reading;
+                if kept.is_some() {
+                    return Poll::Ready(kept);
                 }
-                Poll::Ready(kept)
+                // Nothing passed the filter. There may be more, but one poll looks only so far.
+                if !this.reader.is_parked(&this.shared, cx.waker()) {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
             }
         }
     }
@@ -143,7 +156,7 @@ impl fmt::Debug for Subscription {
         f.debug_struct("Subscription")
             .field("topics", &self.reader.topics().collect::<Vec<_>>())
             .field("gap", &self.gap)
-            .field("ended", &self.ended)
+            .field("ended", &matches!(self.phase, Phase::Ended))
             .finish_non_exhaustive()
     }
 }

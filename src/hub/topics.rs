@@ -3,6 +3,7 @@ use std::{
     collections::{BTreeSet, BinaryHeap, HashMap, binary_heap::PeekMut},
 };
 
+use super::parking::Parking;
 use crate::{
     replay::log::{Log, Position},
     shrink::excess,
@@ -37,7 +38,9 @@ pub(super) struct Topic {
     /// The newest position of the hub when the topic was finished.
     finished: Option<Position>,
     subscribers: usize,
-    /// Subscriptions that have got everything and want to be told of more.
+    /// Subscriptions to this topic alone that have got everything.
+    pub(super) parking: Parking,
+    /// Subscriptions to several topics that have got everything of this one.
     waiting: Vec<Waiting>,
     /// How many of those are known to have gone away.
     gone: usize,
@@ -45,7 +48,7 @@ pub(super) struct Topic {
     queued: bool,
 }
 
-/// A subscription that waits for a topic, which it knows by its ordinal.
+/// A subscription to several topics that waits for one, which it knows by its ordinal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     pub(super) subscription: Key,
@@ -91,6 +94,7 @@ impl Topics {
             log: Log::new(record.evicted),
             finished: record.finished,
             subscribers: 0,
+            parking: Parking::new(),
             waiting: Vec::new(),
             gone: 0,
             queued: false,
@@ -100,6 +104,7 @@ impl Topics {
     }
 
     /// Returns whether a topic was finished, without making it.
+    #[cfg(feature = "tokio")]
     pub(super) fn is_finished(&self, name: &str) -> bool {
         match self.names.get(name) {
             Some(key) => self.topics[*key].is_finished(),
@@ -111,8 +116,13 @@ impl Topics {
         &self.topics[key]
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut Topic {
         &mut self.topics[key]
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+        self.topics.values_mut()
     }
 
     /// Adds an event, through a function that appends it to the topic's log.
@@ -161,18 +171,11 @@ impl Topics {
         self.topics[key].subscribers += 1;
     }
 
-    /// Ends a subscription to a topic, on which it may still be waiting.
-    pub(super) fn unsubscribe(&mut self, key: Key, waiting: bool, alive: impl Fn(Key) -> bool) {
+    /// Ends a subscription to a topic.
+    pub(super) fn unsubscribe(&mut self, key: Key) {
         let topic = &mut self.topics[key];
         topic.subscribers -= 1;
-        if waiting {
-            topic.gone += 1;
-            if topic.gone * 2 > topic.waiting.len() {
-                topic.waiting.retain(|waiting| alive(waiting.subscription));
-                topic.waiting.shrink_to(topic.waiting.len() * 2);
-                topic.gone = 0;
-            }
-        }
+        topic.parking.shrink_to(topic.subscribers);
         self.retire(key);
     }
 
@@ -235,6 +238,16 @@ impl Topic {
 
     pub(super) fn wait(&mut self, waiting: Waiting) {
         self.waiting.push(waiting);
+    }
+
+    /// Notes that one has gone away that waits.
+    pub(super) fn stop_waiting(&mut self, alive: impl Fn(Key) -> bool) {
+        self.gone += 1;
+        if self.gone * 2 > self.waiting.len() {
+            self.waiting.retain(|waiting| alive(waiting.subscription));
+            self.waiting.shrink_to(self.waiting.len() * 2);
+            self.gone = 0;
+        }
     }
 
     pub(super) fn waiting(&self) -> usize {

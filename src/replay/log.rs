@@ -27,6 +27,8 @@ pub(crate) struct Log {
     open: BytesMut,
     open_index: u64,
     open_start: u64,
+    /// The last piece that was read up to the end. Most readers ask for the same.
+    newest: Option<Run>,
     /// How many bytes of the last chunk were used.
     last_chunk: usize,
     cost: usize,
@@ -60,7 +62,7 @@ pub(crate) struct Prepared {
 }
 
 /// Consecutive events of one log, as one piece of text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) bytes: Bytes,
     pub(crate) indices: Range<u64>,
@@ -80,6 +82,7 @@ impl Log {
             open: BytesMut::new(),
             open_index: 0,
             open_start: 0,
+            newest: None,
             last_chunk: 0,
             cost: 0,
             evicted,
@@ -124,6 +127,9 @@ impl Log {
         self.evicted = entry.position;
         self.first += 1;
         self.first_start = entry.end;
+        if self.newest.as_ref().is_some_and(|newest| newest.indices.start < self.first) {
+            self.newest = None;
+        }
         if self.entries.is_empty() {
             self.release();
         } else {
@@ -151,7 +157,21 @@ impl Log {
     /// Reads the events from `index` on that lie in one piece, up to the one at the position `before`.
     ///
     /// The index must be held.
+    #[inline]
     pub(crate) fn read(&mut self, index: u64, before: Position) -> Run {
+        if let Some(newest) = &self.newest {
+            if newest.indices == (index..self.next()) && newest.last < before {
+                return newest.clone();
+            }
+        }
+        let run = self.find(index, before);
+        if run.indices.end == self.next() {
+            self.newest = Some(run.clone());
+        }
+        run
+    }
+
+    fn find(&mut self, index: u64, before: Position) -> Run {
         if index >= self.open_index {
             self.seal();
         }
@@ -171,11 +191,6 @@ impl Log {
             bytes.truncate((self.start(end) - self.start(index)) as usize);
         }
         Run { bytes, indices: index..end, last }
-    }
-
-    /// Returns the length in bytes of the event at an index that is held.
-    pub(crate) fn len_of(&self, index: u64) -> usize {
-        (self.entry(index).end - self.start(index)) as usize
     }
 
     /// Returns the index of the first event after a position, which may be the next one to come.
@@ -268,6 +283,7 @@ impl Log {
         if pieces.len() > 1 || self.open.capacity() > used {
             self.join(pieces, used);
         }
+        self.newest = None;
         self.last_chunk = used;
         self.in_chunk = 0;
         self.open = BytesMut::new();

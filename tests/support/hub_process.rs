@@ -86,6 +86,22 @@ impl HubProcess {
         assert!(self.ended().await.success());
     }
 
+    /// Kills it, as a power failure does.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Returns how many bytes of memory it has now, and how many it had at most.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let id = self.child.id().expect("it has ended before");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let kibibytes = |name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_end_matches("kB").trim().parse::<usize>().unwrap()
+        };
+        (kibibytes("VmRSS:") * 1024, kibibytes("VmHWM:") * 1024)
+    }
+
     /// Sends one request on a connection of its own.
     pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
         Requests::connect(self.address).await.send(request).await

@@ -1,4 +1,5 @@
 //! A slow twin of the decoder: the rules of 9.2.5 and 9.2.6 one after the other, over the whole stream at once.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::time::Duration;
 

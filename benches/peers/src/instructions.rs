@@ -3,7 +3,7 @@
 use std::{env, io, process::Command};
 
 use crate::{
-    decode, encode,
+    decode, encode, fanout,
     measure::Workload,
     report::{Report, Target},
 };
@@ -44,8 +44,12 @@ pub(crate) fn run_once(part: &str, workload: &str, contender: &str) {
 
 type Part = (&'static str, Box<dyn Iterator<Item = Workload>>);
 
-fn parts() -> [Part; 2] {
-    [("encode", Box::new(encode::workloads())), ("decode", Box::new(decode::workloads()))]
+fn parts() -> [Part; 3] {
+    [
+        ("encode", Box::new(encode::workloads())),
+        ("decode", Box::new(decode::workloads())),
+        ("fanout", Box::new(fanout::workloads())),
+    ]
 }
 
 fn count(part: &str, workload: &str, contender: &str) -> io::Result<u64> {

@@ -15,6 +15,7 @@ mod fanout;
 mod http;
 mod instructions;
 mod keep_alive;
+mod load;
 mod machine;
 mod measure;
 mod poll;
@@ -55,6 +56,12 @@ enum What {
     KeepAlive,
     /// Through hyper and sockets, each server a process on a core of its own.
     Http,
+    /// Ten thousand connections, and a storm of reconnections, beside axum's Sse and nginx with nchan.
+    Load {
+        /// How many connections there are. Both sides of each need a file descriptor.
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+    },
     /// Instructions for an event, counted by callgrind.
     Instructions,
     #[command(hide = true)]
@@ -72,6 +79,16 @@ fn main() -> ExitCode {
             let Err(error) = http::serve_named(name) else { return ExitCode::SUCCESS };
             eprintln!("{error}");
             return ExitCode::FAILURE;
+        }
+        What::Load { connections } => {
+            machine::raise_open_files();
+            return match load::run(*connections, quick) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
+                }
+            };
         }
         What::RunOnce { part, workload, contender } => {
             instructions::run_once(part, workload, contender);

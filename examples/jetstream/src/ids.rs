@@ -7,7 +7,7 @@ use ssekit::{EventId, replay::IdOrder};
 pub struct TaggedNumbers;
 
 impl TaggedNumbers {
-    pub(crate) fn new(number: u64, tag: u64) -> EventId {
+    pub(crate) fn id_of(number: u64, tag: u64) -> EventId {
         Self.id(u128::from(number) << 64 | u128::from(tag))
     }
 }

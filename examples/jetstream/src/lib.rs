@@ -155,7 +155,7 @@ impl Log for JetStreamLog {
         let acknowledged =
             acknowledged.map_err(|error| AppendError::Unacknowledged(JetStreamError::new(error)))?;
         if !acknowledged.duplicate {
-            return Ok(TaggedNumbers::new(acknowledged.sequence, tag));
+            return Ok(TaggedNumbers::id_of(acknowledged.sequence, tag));
         }
         // It was appended before, with another tag.
         let before =
@@ -184,7 +184,7 @@ fn taken(message: &jetstream::Message) -> Result<(Option<EventId>, Bytes), JetSt
     let number = message.info().map_err(JetStreamError)?.stream_sequence;
     let tag = message.headers.as_ref().and_then(|headers| headers.get(TAG));
     let tag = tag.and_then(|tag| u64::from_str_radix(tag.as_str(), 16).ok());
-    Ok((tag.map(|tag| TaggedNumbers::new(number, tag)), message.payload.clone()))
+    Ok((tag.map(|tag| TaggedNumbers::id_of(number, tag)), message.payload.clone()))
 }
 
 fn record(payload: &[u8]) -> Result<Record, InvalidRecord> {

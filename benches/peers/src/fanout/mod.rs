@@ -15,7 +15,7 @@ use futures_util::Stream;
 
 use crate::{
     allocations, machine,
-    measure::{Contender, Effort, Measured, Ratio, interleave},
+    measure::{Contender, Effort, Measured, Ratio, Workload, interleave},
     report::{Report, Target},
 };
 
@@ -81,6 +81,15 @@ fn one_thread(effort: Effort) -> usize {
         }
     }
     report.print("Fan-out: how many times as fast as others, and CPU beside waking and polling")
+}
+
+/// Returns the workloads whose instructions are counted, with a delivery for an event.
+pub(crate) fn workloads() -> impl Iterator<Item = Workload> {
+    [1, 64].into_iter().map(|burst| {
+        let name = if burst == 1 { "one at a time".to_owned() } else { format!("bursts of {burst}") };
+        let deliveries = bursts(100) * burst * 100;
+        Workload { name, events: deliveries as u64, contenders: crowds(100, burst) }
+    })
 }
 
 fn crowds(subscribers: usize, burst: usize) -> Vec<Box<dyn Contender>> {

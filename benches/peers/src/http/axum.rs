@@ -11,13 +11,13 @@ use axum::response::{
     sse::{Event, KeepAlive, Sse},
 };
 use futures_util::{StreamExt, stream};
-use hyper::Response;
+use hyper::{HeaderMap, Response};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::server::Stack;
 
-pub(super) struct Axum {
+pub(crate) struct Axum {
     sender: broadcast::Sender<(u64, Arc<str>)>,
     published: AtomicU64,
 }
@@ -31,7 +31,7 @@ impl Stack for Axum {
         Self { sender: broadcast::channel(capacity).0, published: AtomicU64::new(1_000_000) }
     }
 
-    fn subscribe(&self) -> Response<Self::Body> {
+    fn subscribe(&self, _: &HeaderMap) -> Response<Self::Body> {
         let events = BroadcastStream::new(self.sender.subscribe()).map(|event| {
             let (id, data) = event.expect("none is lost");
             Event::default().id(id.to_string()).event("update").data(data)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use hyper::Response;
+use hyper::{HeaderMap, Response};
 use ssekit::Event;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
@@ -29,7 +29,7 @@ impl Stack for Broadcast {
         Self { sender: broadcast::channel(capacity).0, published: AtomicU64::new(1_000_000) }
     }
 
-    fn subscribe(&self) -> Response<Self::Body> {
+    fn subscribe(&self, _: &HeaderMap) -> Response<Self::Body> {
         let events = BroadcastStream::new(self.sender.subscribe()).map(|event| event.expect("none is lost"));
         let first = stream::once(async { Bytes::from_static(b":\n\n") });
         let frames = first.chain(events).map(|bytes| Ok(Frame::data(bytes)));

@@ -119,7 +119,7 @@ async fn receive(mut stream: tokio::net::TcpStream) -> io::Result<()> {
 }
 
 /// Requests a page, and returns its text.
-pub(super) fn get(address: &str, path: &str) -> io::Result<String> {
+pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();

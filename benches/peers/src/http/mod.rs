@@ -2,11 +2,12 @@
 //!
 //! Each server is a process of its own on the first core; its clients are tasks in this process on the second.
 
-mod axum;
+pub(crate) mod axum;
 mod broadcast_bytes;
 mod client;
-mod server;
-mod ssekit;
+mod idle;
+pub(crate) mod server;
+pub(crate) mod ssekit;
 
 use std::{
     env,
@@ -15,9 +16,10 @@ use std::{
 };
 
 use self::{
-    client::{Clients, get},
+    client::Clients,
     server::{Stack, serve},
 };
+pub(crate) use self::{client::get, idle::Idle};
 use crate::{
     machine,
     measure::{Effort, Ratio},
@@ -30,6 +32,7 @@ pub(crate) fn serve_named(name: &str) -> io::Result<()> {
         ssekit::Hub::NAME => serve::<ssekit::Hub>(),
         broadcast_bytes::Broadcast::NAME => serve::<broadcast_bytes::Broadcast>(),
         axum::Axum::NAME => serve::<axum::Axum>(),
+        idle::Idle::NAME => serve::<idle::Idle>(),
         _ => Err(io::Error::other("no such server")),
     }
 }
@@ -117,9 +120,9 @@ fn tell(report: &mut Report, connections: usize, runs: &[Run]) {
 }
 
 /// A server in a process of its own.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 struct Usage {
@@ -129,13 +132,17 @@ struct Usage {
 }
 
 impl Server {
-    fn start(name: &str) -> io::Result<Self> {
+    pub(crate) fn start(name: &str) -> io::Result<Self> {
         let mut process =
             Command::new(env::current_exe()?).args(["serve", name]).stdout(Stdio::piped()).spawn()?;
         let mut address = String::new();
         let output = process.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
         BufReader::new(output).read_line(&mut address)?;
         Ok(Self { process, address: address.trim_end().to_owned() })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     fn usage(&self) -> io::Result<Usage> {

@@ -3,21 +3,28 @@ use std::{
     error::Error,
     fs, io,
     net::Ipv4Addr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{HeaderMap, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, runtime::Builder, sync::oneshot};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime::Builder,
+    sync::oneshot,
+};
 
 use crate::machine;
 
 /// One way to serve an event stream.
-pub(super) trait Stack: Send + Sync + Sized + 'static {
+pub(crate) trait Stack: Send + Sync + Sized + 'static {
     const NAME: &'static str;
 
     type Body: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
@@ -25,7 +32,8 @@ pub(super) trait Stack: Send + Sync + Sized + 'static {
     /// Creates it for subscribers that may be `capacity` events behind.
     fn new(capacity: usize) -> Self;
 
-    fn subscribe(&self) -> Response<Self::Body>;
+    /// Answers a client with a stream, which goes on after its last event if the server can do that.
+    fn subscribe(&self, headers: &HeaderMap) -> Response<Self::Body>;
 
     fn publish(&self, data: String);
 }
@@ -34,13 +42,13 @@ pub(super) trait Stack: Send + Sync + Sized + 'static {
 ///
 /// `/events` is the stream, `/run?events=N&rate=R` publishes and answers when it has, `/usage` tells CPU seconds and
 /// bytes of memory so far.
-pub(super) fn serve<S: Stack>() -> io::Result<()> {
+pub(crate) fn serve<S: Stack>() -> io::Result<()> {
     machine::raise_open_files();
     machine::pin(0);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stack = Arc::new(S::new(CAPACITY));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = listen()?;
         println!("{}", listener.local_addr()?);
         loop {
             let (connection, _) = listener.accept().await?;
@@ -48,9 +56,18 @@ pub(super) fn serve<S: Stack>() -> io::Result<()> {
             let stack = Arc::clone(&stack);
             let service = service_fn(move |request| answer(Arc::clone(&stack), request));
             // A client that goes away ends its connection with an error, which concerns nobody.
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), service));
+            let mut server = http1::Builder::new();
+            tokio::spawn(server.max_buf_size(MAX_BUFFER).serve_connection(TokioIo::new(connection), service));
         }
     })
+}
+
+/// Listens for thousands of clients at once. What the kernel holds for one that does not read is bounded.
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.listen(BACKLOG)
 }
 
 async fn answer<S: Stack>(
@@ -58,7 +75,7 @@ async fn answer<S: Stack>(
     request: Request<Incoming>,
 ) -> Result<Response<Either<S::Body, Full<Bytes>>>, Infallible> {
     let text = match request.uri().path() {
-        "/events" => return Ok(stack.subscribe().map(Either::Left)),
+        "/events" => return Ok(stack.subscribe(request.headers()).map(Either::Left)),
         "/run" => {
             let query = request.uri().query().unwrap_or_default();
             let number = |name| {
@@ -87,9 +104,15 @@ fn publish(stack: &impl Stack, events: usize, rate: usize) {
             let due = start + Duration::from_secs_f64(event as f64 / rate as f64);
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        // 200 bytes, with the one `~` in an event, by which clients count and find the time.
-        stack.publish(format!("~{:020}{:x<179}", machine::monotonic().as_nanos(), ""));
+        stack.publish(data());
     }
+}
+
+/// Makes data of 200 bytes, with the one `~` in an event, by which clients find the time and the event's number.
+pub(crate) fn data() -> String {
+    static PUBLISHED: AtomicU64 = AtomicU64::new(0);
+    let number = PUBLISHED.fetch_add(1, Ordering::Relaxed);
+    format!("~{:020} {number:010}{:x<168}", machine::monotonic().as_nanos(), "")
 }
 
 fn usage() -> String {
@@ -99,4 +122,8 @@ fn usage() -> String {
 }
 
 /// No subscriber may lose events at full rate, or there would be less to do.
-pub(super) const CAPACITY: usize = 8_192;
+pub(crate) const CAPACITY: usize = 8_192;
+/// hyper would take up to 400 KB a connection from a stream whose reader has stalled.
+const MAX_BUFFER: usize = 16 * 1024;
+const SEND_BUFFER: u32 = 64 * 1024;
+const BACKLOG: u32 = 4096;

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use hyper::Response;
+use hyper::{HeaderMap, Response};
 use ssekit::Event;
 
 use super::server::Stack;
 use crate::fanout::ssekit::{UPDATE, hub};
 
-pub(super) struct Hub(ssekit::Hub);
+pub(crate) struct Hub(ssekit::Hub);
 
 impl Stack for Hub {
     const NAME: &'static str = "ssekit";
@@ -17,8 +17,8 @@ impl Stack for Hub {
         Self(hub(capacity))
     }
 
-    fn subscribe(&self) -> Response<ssekit::Body> {
-        match self.0.subscribe(["orders"]) {
+    fn subscribe(&self, headers: &HeaderMap) -> Response<ssekit::Body> {
+        match self.0.resume(["orders"], ssekit::last_event_id(headers, None)) {
             Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
             Err(refusal) => refusal.response(),
         }

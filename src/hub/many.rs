@@ -1,0 +1,176 @@
+use std::{cmp::Reverse, collections::BinaryHeap, mem, task::Waker};
+
+use super::{
+    reader::{Cursor, Lagged, Left, Read, Runs},
+    state::State,
+    topics::Waiting,
+};
+use crate::{replay::log::Position, slab::Key};
+
+/// Where a subscription to several topics stands.
+///
+/// It waits on each topic, and a topic that changes tells it so: what an event costs does not depend on how many
+/// other topics there are, except for their order, which is kept in a heap.
+#[derive(Debug)]
+pub(super) struct Many {
+    key: Key,
+    cursors: Box<[Cursor]>,
+    /// What each of them does.
+    doing: Box<[Doing]>,
+    /// Topics with events that are not delivered yet, by the position of the first of them.
+    queue: BinaryHeap<Reverse<(Position, u32)>>,
+    /// How many topics are not finished, or not yet read to their end.
+    unfinished: usize,
+}
+
+/// The hub's side of a subscription to several topics.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    /// Set while it is parked.
+    pub(super) waker: Option<Waker>,
+    /// Ordinals of its topics that changed since it last looked.
+    pub(super) ready: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Doing {
+    /// In the queue, or about to be.
+    Queued,
+    /// On the topic's list of those that have got everything.
+    Waiting,
+    /// The topic is finished, and has been read to its end. It is on that list, too, should the topic begin anew.
+    Finished,
+}
+
+impl Many {
+    /// Enters the hub, and looks at all topics when it is next read.
+    pub(super) fn new(cursors: Vec<Cursor>, state: &mut State) -> Self {
+        let ready = (0..cursors.len() as u32).collect();
+        Self {
+            key: state.of_many.insert(Subscriber { waker: None, ready }),
+            doing: vec![Doing::Queued; cursors.len()].into(),
+            queue: BinaryHeap::new(),
+            unfinished: cursors.len(),
+            cursors: cursors.into(),
+        }
+    }
+
+    pub(super) fn cursors(&self) -> &[Cursor] {
+        &self.cursors
+    }
+
+    /// Reads what comes next: a bounded number of pieces.
+    pub(super) fn read(&mut self, filtered: bool, state: &mut State) -> Result<Read, Lagged> {
+        self.take_ready(state);
+        let (mut pieces, mut unfiltered, mut len, mut last) = (Vec::new(), Vec::new(), 0, 0);
+        while let Some(Reverse((_, ordinal))) = self.queue.pop() {
+            let before = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
+            let cursor = &mut self.cursors[ordinal as usize];
+            let log = &mut state.topics.get_mut(cursor.topic).log;
+            if cursor.next < log.first() {
+                self.enqueue(ordinal, state);
+                if pieces.is_empty() && unfiltered.is_empty() {
+                    return Err(Lagged);
+                }
+                break;
+            }
+            let run = log.read(cursor.next, before);
+            cursor.next = run.indices.end;
+            last = run.last;
+            len += run.bytes.len();
+            if filtered {
+                unfiltered.push((ordinal, run.bytes));
+            } else {
+                state.delivered += run.indices.end - run.indices.start;
+                pieces.push(run.bytes);
+            }
+            self.enqueue(ordinal, state);
+            if len >= MAX_PIECE || pieces.len() + unfiltered.len() >= MAX_PIECES {
+                break;
+            }
+        }
+        let runs = match filtered {
+            true => (!unfiltered.is_empty()).then_some(Runs::Unfiltered(unfiltered, last)),
+            false => (!pieces.is_empty()).then_some(Runs::Pieces(pieces)),
+        };
+        let left = match self.queue.is_empty() {
+            true if self.unfinished == 0 => Left::Finished,
+            true => Left::Nothing,
+            false => Left::More,
+        };
+        Ok(Read { runs, last, left })
+    }
+
+    /// Goes on from the oldest event held of each topic.
+    pub(super) fn skip(&mut self, state: &mut State) {
+        self.queue.clear();
+        for ordinal in 0..self.cursors.len() {
+            if self.doing[ordinal] == Doing::Queued {
+                let cursor = &mut self.cursors[ordinal];
+                cursor.next = cursor.next.max(state.topics.get(cursor.topic).log.first());
+                self.enqueue(ordinal as u32, state);
+            }
+        }
+    }
+
+    pub(super) fn has_more(&self, state: &State) -> bool {
+        !self.queue.is_empty() || !state.of_many[self.key].ready.is_empty()
+    }
+
+    /// Parks. What is in the waker's place afterwards is to be dropped without the lock.
+    pub(super) fn park(&mut self, waker: &mut Option<Waker>, state: &mut State) {
+        mem::swap(&mut state.of_many[self.key].waker, waker);
+    }
+
+    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    pub(super) fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        let subscriber = state.of_many.remove(self.key)?;
+        for ordinal in subscriber.ready {
+            self.doing[ordinal as usize] = Doing::Queued;
+        }
+        let State { topics, of_many, .. } = state;
+        for (cursor, doing) in self.cursors.iter().zip(&self.doing) {
+            if *doing != Doing::Queued {
+                topics.get_mut(cursor.topic).stop_waiting(|key| of_many.get(key).is_some());
+            }
+            topics.unsubscribe(cursor.topic);
+        }
+        subscriber.waker
+    }
+
+    /// Queues the topics that have changed.
+    fn take_ready(&mut self, state: &mut State) {
+        let mut ready = mem::take(&mut state.of_many[self.key].ready);
+        for ordinal in ready.drain(..) {
+            self.enqueue(ordinal, state);
+        }
+        state.of_many[self.key].ready = ready;
+    }
+
+    /// Queues a topic if it has more events, else waits for some, unless it is finished.
+    ///
+    /// If what comes next is gone, it is queued ahead of all others: it is not known where the lost events stood,
+    /// and nothing later may be delivered before they are told.
+    fn enqueue(&mut self, ordinal: u32, state: &mut State) {
+        let cursor = &self.cursors[ordinal as usize];
+        let doing = &mut self.doing[ordinal as usize];
+        let topic = state.topics.get_mut(cursor.topic);
+        self.unfinished += usize::from(*doing == Doing::Finished);
+        if cursor.next < topic.log.first() {
+            self.queue.push(Reverse((0, ordinal)));
+            *doing = Doing::Queued;
+        } else if cursor.next < topic.log.next() {
+            self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
+            *doing = Doing::Queued;
+        } else {
+            let finished = topic.is_finished();
+            self.unfinished -= usize::from(finished);
+            topic.wait(Waiting { subscription: self.key, ordinal });
+            *doing = if finished { Doing::Finished } else { Doing::Waiting };
+        }
+    }
+}
+
+/// A piece that is assembled has at least this many bytes if there are more to come.
+const MAX_PIECE: usize = 16 * 1024;
+const MAX_PIECES: usize = 64;

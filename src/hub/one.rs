@@ -1,0 +1,76 @@
+use std::task::Waker;
+
+use super::{
+    parking::Spot,
+    reader::{Cursor, Lagged, Left, Read, Runs},
+    state::State,
+};
+use crate::replay::log::{Position, Run};
+
+/// Where a subscription to one topic stands.
+///
+/// It parks on the topic itself, so that whoever publishes takes all wakers at once.
+#[derive(Debug)]
+pub(super) struct One {
+    cursor: Cursor,
+    spot: Option<Spot>,
+}
+
+impl One {
+    pub(super) fn new(cursor: Cursor) -> Self {
+        Self { cursor, spot: None }
+    }
+
+    pub(super) fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// Reads what comes next, as much as lies in one piece.
+    #[inline]
+    pub(super) fn read(&mut self, filtered: bool, state: &mut State) -> Result<Read, Lagged> {
+        let topic = state.topics.get_mut(self.cursor.topic);
+        let finished = topic.is_finished();
+        let log = &mut topic.log;
+        let (next, end) = (self.cursor.next, log.next());
+        if next < log.first() {
+            return Err(Lagged);
+        }
+        let none_left = if finished { Left::Finished } else { Left::Nothing };
+        if next == end {
+            return Ok(Read { runs: None, last: 0, left: none_left });
+        }
+        let Run { bytes, indices, last } = log.read(next, Position::MAX);
+        self.cursor.next = indices.end;
+        let left = if indices.end == end { none_left } else { Left::More };
+        let runs = if filtered {
+            Runs::Unfiltered(vec![(0, bytes)], last)
+        } else {
+            state.delivered += indices.end - next;
+            Runs::Piece(bytes)
+        };
+        Ok(Read { runs: Some(runs), last, left })
+    }
+
+    /// Goes on from the oldest event held.
+    pub(super) fn skip(&mut self, state: &State) {
+        let first = state.topics.get(self.cursor.topic).log.first();
+        self.cursor.next = self.cursor.next.max(first);
+    }
+
+    pub(super) fn has_more(&self, state: &State) -> bool {
+        self.cursor.next < state.topics.get(self.cursor.topic).log.next()
+    }
+
+    /// Parks. What is in the waker's place afterwards is to be dropped without the lock.
+    #[inline]
+    pub(super) fn park(&mut self, waker: &mut Option<Waker>, state: &mut State) {
+        state.topics.get_mut(self.cursor.topic).parking.park(&mut self.spot, waker);
+    }
+
+    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    pub(super) fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        let waker = state.topics.get_mut(self.cursor.topic).parking.leave(self.spot);
+        state.topics.unsubscribe(self.cursor.topic);
+        waker
+    }
+}
