@@ -4,7 +4,6 @@
 mod client_model;
 #[path = "support/streams.rs"]
 mod streams;
-#[allow(dead_code, reason = "the twin under limits is not needed here")]
 #[path = "support/twin.rs"]
 mod twin;
 

@@ -1,7 +1,6 @@
 //! `wire encode`: what a reader of its stream sees, and what it refuses.
 
 #[path = "support/twin.rs"]
-#[expect(dead_code, reason = "only the decoder has limits")]
 mod twin;
 #[path = "../examples/wire.rs"]
 #[expect(dead_code, reason = "`main` is for the command line")]

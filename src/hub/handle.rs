@@ -110,9 +110,9 @@ impl Hub {
     /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
     /// not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
-        let mut id = None;
-        self.append(topic, &mut [self.prepare(event.borrow())?], |next| id = Some(next))?;
-        Ok(id.unwrap_or(EventId::from_static("")))
+        let event = event.borrow();
+        let head = self.append(topic, &mut [self.prepare(event)?])?;
+        Ok(self.shared.ids.event_id(event, || head + 1))
     }
 
     /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
@@ -128,9 +128,11 @@ impl Hub {
         let events: Vec<E> = events.into_iter().collect();
         let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(event.borrow())).collect();
         let mut batch = batch?;
-        let mut ids = Vec::with_capacity(batch.len());
-        self.append(topic, &mut batch, |id| ids.push(id))?;
-        Ok(ids)
+        let head = self.append(topic, &mut batch)?;
+        let ids = (0..)
+            .zip(&events)
+            .map(|(before, event)| self.shared.ids.event_id(event.borrow(), || head + 1 + before));
+        Ok(ids.collect())
     }
 
     /// Subscribes a new client to topics, from now on.

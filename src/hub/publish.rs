@@ -1,6 +1,6 @@
 use super::Hub;
 use crate::{
-    Event, EventId,
+    Event,
     replay::{
         IdError, PushError,
         buffer::prepare,
@@ -43,20 +43,14 @@ impl Hub {
         Ok((event, prepare(event, &self.shared.ids, self.shared.max_event)?))
     }
 
-    /// Publishes events, all of them or none, and tells the ID of each.
+    /// Publishes events, all of them or none, and returns the position before the first.
     pub(super) fn append(
         &self,
         topic: &str,
         batch: &mut [(&Event, Prepared)],
-        mut published: impl FnMut(EventId),
-    ) -> Result<(), PublishError> {
-        let shared = &*self.shared;
-        let now = shared.now();
-        let head = shared.change(|state| state.append(topic, now, batch))?;
-        for (before, (event, _)) in batch.iter().enumerate() {
-            published(shared.ids.event_id(event, || head + 1 + before as Position));
-        }
-        Ok(())
+    ) -> Result<Position, PublishError> {
+        let now = self.shared.now();
+        self.shared.change(|state| state.append(topic, now, batch))
     }
 }
 
