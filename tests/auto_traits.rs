@@ -9,8 +9,8 @@ use ssekit::{
     client::{Change, Command, EventSourceError, Machine, Policy, ReadyState, Reason, TransportError},
     decode::{EventRef, Item, Items, LimitExceeded, LimitKind, Limits},
     hub::{
-        Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Moved, PositionForm, PublishError,
-        Refusal, RefusalReason, Start, Stats, SubscribeOptions,
+        Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Moved, Notice, PositionForm,
+        PublishError, Refusal, RefusalReason, Start, Stats, SubscribeOptions,
     },
     replay::{Events, IdError, Ids, PushError, Replay},
 };
@@ -66,6 +66,7 @@ const _: () = {
     all::<GapReason>();
     all::<Lag>();
     all::<Moved>();
+    all::<Notice>();
     all::<PositionForm>();
     all::<RefusalReason>();
     all::<Start>();
