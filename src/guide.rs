@@ -29,3 +29,6 @@ pub mod from_axum {}
 
 #[doc = include_str!("../docs/model_context_protocol.md")]
 pub mod model_context_protocol {}
+
+#[doc = include_str!("../docs/reliability.md")]
+pub mod reliability {}

@@ -106,11 +106,14 @@ mod tests {
 
     use super::*;
 
+    /// An interpreter is slow.
+    const STEPS: usize = if cfg!(miri) { 20 } else { 300 };
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn a_key_leads_to_its_value_until_that_is_removed(steps in vec((any::<bool>(), any::<usize>()), 0..300)) {
+        fn a_key_leads_to_its_value_until_that_is_removed(steps in vec((any::<bool>(), any::<usize>()), 0..STEPS)) {
             let mut slab = Slab::new();
             let mut alive = BTreeMap::new();
             let mut removed = Vec::new();

@@ -1,35 +1,163 @@
-//! Which public types are `Send`, `Sync` and `Unpin`. It holds if it compiles.
+//! Which public types are `Send`, `Sync` and `Unpin`. But for the list's being complete, it holds if it compiles.
+
+use std::{collections::BTreeSet, error::Error, fs, path::Path};
 
 use futures_util::stream::Empty;
 use ssekit::{
-    Body, Decoder, Event, EventId, EventStream, EventStreamError, KeepAlive, LastEventId, ReceivedEvent,
-    decode::{Item, Items},
+    Body, Bounds, Decoder, Event, EventId, EventStream, EventStreamError, EventType, Hub, InvalidEventId,
+    InvalidEventType, KeepAlive, LastEventId, ReceivedEvent, ReplayBuffer, Subscription, Text,
+    client::{Change, Command, EventSourceError, Machine, Policy, ReadyState, Reason, TransportError},
+    decode::{EventRef, Item, Items, LimitExceeded, LimitKind, Limits},
+    hub::{
+        Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Moved, Notice, PositionForm,
+        PublishError, Refusal, RefusalReason, Start, Stats, SubscribeOptions,
+    },
+    replay::{Events, IdError, Ids, PushError, Replay},
 };
 
 const fn send<T: Send>() {}
 const fn sync<T: Sync>() {}
+const fn unpin<T: Unpin>() {}
 const fn all<T: Send + Sync + Unpin + 'static>() {}
+const fn borrowing<T: Send + Sync + Unpin>() {}
+const fn error<T: Error + Send + Sync + Unpin + 'static>() {}
 
 const _: () = {
     all::<Event>();
     all::<EventId>();
+    all::<EventType>();
+    all::<Text>();
+    all::<Bounds>();
     all::<LastEventId>();
+    error::<InvalidEventId>();
+    error::<InvalidEventType>();
 
     // Whatever the stream in it is.
     all::<Body>();
 
     all::<Decoder>();
-    all::<Item<'static>>();
+    all::<Limits>();
+    all::<LimitExceeded>();
+    all::<LimitKind>();
     all::<ReceivedEvent>();
-    all::<EventStreamError<()>>();
-    send::<Items<'static, 'static>>();
+    borrowing::<EventRef<'_>>();
+    borrowing::<Item<'_>>();
+    borrowing::<Items<'_, '_>>();
+    error::<EventStreamError<std::io::Error>>();
 
     // An adaptor is what its parts are.
     all::<EventStream<Empty<Result<&'static [u8], ()>>>>();
     all::<KeepAlive<(), ()>>();
     send::<KeepAlive<std::cell::Cell<()>, ()>>();
     sync::<KeepAlive<std::sync::MutexGuard<'static, ()>, ()>>();
+
+    all::<ReplayBuffer>();
+    all::<Ids>();
+    borrowing::<Replay<'_>>();
+    borrowing::<Events<'_>>();
+    error::<IdError>();
+    error::<PushError>();
+
+    all::<Hub>();
+    all::<HubBuilder>();
+    all::<Close>();
+    all::<Drained>();
+    all::<Gap>();
+    all::<GapReason>();
+    all::<Lag>();
+    all::<Moved>();
+    all::<Notice>();
+    all::<PositionForm>();
+    all::<RefusalReason>();
+    all::<Start>();
+    all::<Stats>();
+    borrowing::<EventInfo<'_>>();
+    error::<PublishError>();
+    error::<Refusal>();
+
+    // A filter may hold what only one thread at a time may see.
+    send::<Subscription>();
+    unpin::<Subscription>();
+    send::<SubscribeOptions<'_>>();
+    unpin::<SubscribeOptions<'_>>();
+
+    all::<Machine>();
+    all::<Command>();
+    all::<Change>();
+    all::<Policy>();
+    all::<ReadyState>();
+    error::<EventSourceError>();
+    error::<Reason>();
+    error::<TransportError>();
+};
+
+#[cfg(feature = "json")]
+const _: () = error::<ssekit::JsonError>();
+
+#[cfg(feature = "http-body")]
+const _: () = {
+    use ssekit::{BodyChunks, EventSource};
+
+    // An adaptor is what its parts are.
+    all::<BodyChunks<Body>>();
+    type Client = fn(http::Request<()>) -> std::future::Ready<Result<http::Response<Body>, std::io::Error>>;
+    send::<EventSource<Client, http::Request<()>, ()>>();
 };
 
 #[cfg(feature = "tokio")]
-const _: () = all::<ssekit::timer::TokioTimer>();
+const _: () = {
+    use ssekit::relay::{AppendError, Entry, InvalidRecord, Page, PublishError, Record, Stats, Subscription};
+
+    all::<ssekit::timer::TokioTimer>();
+    all::<Entry>();
+    all::<Page>();
+    all::<Record>();
+    all::<Stats>();
+    send::<Subscription>();
+    unpin::<Subscription>();
+    error::<AppendError<std::io::Error>>();
+    error::<InvalidRecord>();
+    error::<PublishError<std::io::Error>>();
+};
+
+#[cfg(feature = "redis")]
+const _: () = {
+    use ssekit::relay::{RedisLog, RedisLogError, Relay, StreamIds, Tail};
+
+    all::<RedisLog>();
+    all::<Relay<RedisLog>>();
+    all::<StreamIds>();
+    send::<Tail<RedisLog>>();
+    error::<RedisLogError>();
+};
+
+/// The lint `unreachable_pub` sees to it that what is `pub` in the sources is public.
+#[test]
+fn no_public_type_is_forgotten() {
+    let mut types = BTreeSet::new();
+    public_types(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut types);
+    assert!(types.len() > 50, "{types:?}");
+    let checked = include_str!("auto_traits.rs");
+    let is_checked = |name: &String| {
+        let calls = ["all", "borrowing", "error", "send"].map(|check| format!("{check}::<{name}"));
+        checked.contains(&format!("::{name}>")) || calls.iter().any(|call| checked.contains(call))
+    };
+    let forgotten: Vec<_> = types.iter().filter(|name| !is_checked(name)).collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
+fn public_types(directory: &Path, types: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            public_types(&path, types);
+            continue;
+        }
+        for line in fs::read_to_string(path).unwrap().lines() {
+            let line = line.trim_start();
+            let declared = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum "));
+            let name = declared.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric()).next());
+            types.extend(name.map(str::to_owned));
+        }
+    }
+}

@@ -143,3 +143,15 @@ fn events_of_16_mib_pass_when_the_limits_are_raised() {
         "by default they do not"
     );
 }
+
+#[test]
+fn replaced_bytes_leave_less_room_for_the_type() {
+    let limits = Limits::new().with_max_event_bytes(26);
+    // 21 bytes of data as text, and as many of the type as are left.
+    for (stream, expected) in [
+        (&b"event:fiver\ndata:\xFF\xFF\xFF\xFF\xFF\xFF\xFF\n\n"[..], ok(&"\u{FFFD}".repeat(7))),
+        (b"event:sixsix\ndata:\xFF\xFF\xFF\xFF\xFF\xFF\xFF\n\n", Err(LimitKind::EventBytes)),
+    ] {
+        assert_eq!(decode(stream, limits).0, [expected], "{}", stream.escape_ascii());
+    }
+}

@@ -8,12 +8,12 @@ mod streams;
 mod twin;
 
 use proptest::{collection::vec, prelude::*};
-use ssekit::decode::Limits;
+use ssekit::decode::{LimitKind, Limits};
 
 use self::{
     decoding::{cut, decode, decode_one_by_one},
     streams::stream,
-    twin::{interpret, interpret_within},
+    twin::{Seen, interpret, interpret_within},
 };
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -46,5 +46,19 @@ proptest! {
     #[test]
     fn twins_agree_where_no_limit_is_reached(stream in stream()) {
         prop_assert_eq!(interpret_within(&stream, &Limits::new()), interpret(&stream));
+    }
+}
+
+#[test]
+fn the_lf_behind_an_item_is_counted_however_items_are_asked_for() {
+    // The LF makes 9 bytes of the first two lines; one byte less, and the third one would fit.
+    let limits = Limits::new().with_max_event_bytes(16);
+    let stream = b": 1\r\n:2\r\ndata: 7\n\n";
+    for cut in 0..stream.len() {
+        let pieces = [&stream[..cut], &stream[cut..]];
+        let expected = interpret_within(stream, &limits);
+        assert!(expected.items.contains(&Seen::Limit(LimitKind::EventBytes)));
+        assert_eq!(decode(pieces, limits), expected, "cut at {cut}");
+        assert_eq!(decode_one_by_one(pieces, limits), expected, "cut at {cut}");
     }
 }

@@ -26,7 +26,7 @@ impl<'a> Input<'a> {
 
     /// Takes a byte that makes a choice.
     pub fn chance(&mut self, out_of: u8) -> bool {
-        self.byte() % out_of == 0
+        self.byte().is_multiple_of(out_of)
     }
 
     /// Takes two bytes as a number below `bound`.

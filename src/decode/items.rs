@@ -274,6 +274,8 @@ impl<'a, 'c> Items<'a, 'c> {
         if !matches!(found, Some(Found::Comment(_))) {
             open_line.clear();
         }
+        // The LF of a CR LF, since nobody may ask for another item.
+        self.count(self.position);
         self.update_within_limits();
         found
     }

@@ -43,7 +43,7 @@ pub(super) fn decode<'t>(bytes: &'t [u8], lossy: &'t mut String, max: usize) -> 
     #[cfg(test)]
     super::tests::count_visits(bytes.len());
     match str::from_utf8(bytes) {
-        Ok(text) => Some(text),
+        Ok(text) => (text.len() <= max).then_some(text),
         Err(_) => {
             *lossy = decode_lossy(bytes, max)?;
             Some(lossy)
