@@ -4,7 +4,7 @@
 //! and one line of text, so a leading space or U+FEFF in the text survives; fields come in the order `id`,
 //! `event`, `retry`, comment, `data`, and every line and the event end in LF.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -109,7 +109,7 @@ impl<'a> Plan<'a> {
 
     /// Writes the event to a buffer that has room for it.
     #[inline(always)]
-    fn write(&self, buffer: &mut (impl BufMut + AsMut<[u8]>)) {
+    fn write(&self, buffer: &mut (impl Put + BufMut + AsMut<[u8]>)) {
         if self.len > SHORT_EVENT {
             return self.write_to(buffer);
         }
@@ -117,26 +117,82 @@ impl<'a> Plan<'a> {
         // that; a slice is kept in registers. For a short event that is worth more than zeroing the slice costs.
         let start = buffer.as_mut().len();
         buffer.put_bytes(0, self.len);
-        self.write_to(&mut buffer.as_mut()[start..]);
+        self.write_to(Filled(&mut buffer.as_mut()[start..]));
     }
 
     #[inline(always)]
-    fn write_to(&self, mut buffer: impl BufMut) {
+    fn write_to(&self, mut out: impl Put) {
         if let Some(id) = self.id {
-            write_line(ID, id.as_str().as_bytes(), &mut buffer);
+            write_line(ID, id.as_str().as_bytes(), &mut out);
         }
         if let Some(event_type) = written_type(self.event) {
-            write_line(EVENT, event_type.as_bytes(), &mut buffer);
+            write_line(EVENT, event_type.as_bytes(), &mut out);
         }
         if has_extras(self.event) {
-            buffer = write_extras(self.event, buffer);
+            out = write_extras(self.event, out);
         }
         match self.event.data() {
             Data::Absent => {}
-            Data::Text(text) => buffer = write_lines(NEXT_DATA, text.as_bytes(), self.first_break, buffer),
-            Data::Lines(lines) => buffer.put_slice(lines),
+            Data::Text(text) => out = write_lines(NEXT_DATA, text.as_bytes(), self.first_break, out),
+            Data::Lines(lines) => out.put(lines),
         }
-        buffer.put_u8(b'\n');
+        out.put(b"\n");
+    }
+}
+
+/// Where an event is written to, piece by piece.
+pub(crate) trait Put {
+    fn put(&mut self, piece: &[u8]);
+}
+
+/// What is left of bytes that the pieces take the place of.
+struct Filled<'b>(&'b mut [u8]);
+
+impl Put for Vec<u8> {
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        self.extend_from_slice(piece);
+    }
+}
+
+impl Put for BytesMut {
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        self.extend_from_slice(piece);
+    }
+}
+
+impl<P: Put> Put for &mut P {
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        P::put(self, piece);
+    }
+}
+
+impl Put for Filled<'_> {
+    /// Most pieces are so short that to call `memcpy` takes longer than to copy them.
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        let (to, rest) = mem::take(&mut self.0).split_at_mut(piece.len());
+        match piece.len() {
+            0..4 => to.iter_mut().zip(piece).for_each(|(to, byte)| *to = *byte),
+            4..8 => copy_ends::<4>(piece, to),
+            8..16 => copy_ends::<8>(piece, to),
+            16..=32 => copy_ends::<16>(piece, to),
+            _ => to.copy_from_slice(piece),
+        }
+        self.0 = rest;
+    }
+}
+
+/// Copies the first and the last `N` bytes: all, if there are from `N` to `2 * N` of them.
+#[inline(always)]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+    if let (Some(first), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+        *to = *first;
+    }
+    if let (Some(last), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut::<N>()) {
+        *to = *last;
     }
 }
 
@@ -163,15 +219,15 @@ fn extras_len(event: &Event) -> usize {
 }
 
 #[cold]
-fn write_extras<B: BufMut>(event: &Event, mut buffer: B) -> B {
+fn write_extras<P: Put>(event: &Event, mut out: P) -> P {
     if let Some(time) = event.retry() {
-        write_line(RETRY, millis(time).as_bytes(), &mut buffer);
+        write_line(RETRY, millis(time).as_bytes(), &mut out);
     }
     if let Some(comment) = event.comment_text() {
         let comment = comment.as_bytes();
-        buffer = write_lines(NEXT_COMMENT, comment, find_break(comment), buffer);
+        out = write_lines(NEXT_COMMENT, comment, find_break(comment), out);
     }
-    buffer
+    out
 }
 
 fn millis(time: Duration) -> Digits {
@@ -189,10 +245,10 @@ fn line_len(name: &[u8], value: &str) -> usize {
 }
 
 #[inline]
-pub(crate) fn write_line(name: &[u8], value: &[u8], buffer: &mut impl BufMut) {
-    buffer.put_slice(name);
-    buffer.put_slice(value);
-    buffer.put_u8(b'\n');
+pub(crate) fn write_line(name: &[u8], value: &[u8], out: &mut impl Put) {
+    out.put(name);
+    out.put(value);
+    out.put(b"\n");
 }
 
 #[inline]
@@ -211,39 +267,34 @@ fn lines_len(name: &[u8], text: &[u8], first_break: Option<usize>) -> usize {
 ///
 /// `next` is what stands between two lines: the end of a line and the field's name.
 #[inline]
-fn write_lines<const N: usize, B: BufMut>(
+fn write_lines<const N: usize, P: Put>(
     next: &[u8; N],
     text: &[u8],
     first_break: Option<usize>,
-    mut buffer: B,
-) -> B {
-    buffer.put_slice(&next[1..]);
+    mut out: P,
+) -> P {
+    out.put(&next[1..]);
     match first_break {
-        None => buffer.put_slice(text),
-        Some(at) => buffer = split_lines(next, text, at, buffer),
+        None => out.put(text),
+        Some(at) => out = split_lines(next, text, at, out),
     }
-    buffer.put_u8(b'\n');
-    buffer
+    out.put(b"\n");
+    out
 }
 
 #[inline(never)]
-fn split_lines<const N: usize, B: BufMut>(
-    next: &[u8; N],
-    text: &[u8],
-    first_break: usize,
-    mut buffer: B,
-) -> B {
+fn split_lines<const N: usize, P: Put>(next: &[u8; N], text: &[u8], first_break: usize, mut out: P) -> P {
     let mut rest = text;
     let mut line_break = Some(first_break);
     while let Some(at) = line_break {
         let (line, end) = rest.split_at(at);
-        buffer.put_slice(line);
-        buffer.put_slice(next);
+        out.put(line);
+        out.put(next);
         rest = end.strip_prefix(b"\r\n").unwrap_or(&end[1..]);
         line_break = find_next_break(rest);
     }
-    buffer.put_slice(rest);
-    buffer
+    out.put(rest);
+    out
 }
 
 /// Counts the line breaks, and their bytes: each CR LF is one break of two.

@@ -322,3 +322,18 @@ fn decoded(mut stream: &[u8]) -> Vec<ReceivedEvent> {
 }
 
 const ORDER: EventType = EventType::from_static("order");
+
+#[test]
+fn values_of_every_length_are_written_whole() {
+    let text = |len: usize| -> String { (0..len).map(|at| char::from(b'a' + (at % 23) as u8)).collect() };
+    for len in 0..=70 {
+        let (id, event_type, data) = (text(len), text(70 - len), text(len));
+        let event = Event::new(data.clone())
+            .with_id(EventId::try_from(id.clone()).unwrap())
+            .with_type(EventType::try_from(event_type.clone()).unwrap());
+        let type_line = if len == 70 { String::new() } else { format!("event: {event_type}\n") };
+        assert_eq!(event.encode(), format!("id: {id}\n{type_line}data: {data}\n\n"));
+        let lines = Event::new(format!("{data}\n{data}\r\n{data}"));
+        assert_eq!(lines.encode(), format!("data: {data}\n").repeat(3) + "\n");
+    }
+}
