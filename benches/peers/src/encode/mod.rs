@@ -10,10 +10,15 @@ mod sse_stream;
 mod ssekit;
 mod warp;
 
+use std::{fmt::Debug, hint::black_box};
+
 use ::ssekit::{Decoder, decode::Item};
+use http_body::Body;
+use http_body_util::BodyExt;
 
 use crate::{
     measure::{Contender, Effort, Ratio, Samples, Workload, interleave},
+    poll::ready,
     report::{Report, Target},
 };
 
@@ -29,6 +34,16 @@ pub(crate) struct Input {
 pub(crate) trait Encoder: Contender {
     /// Returns the event stream of all events.
     fn stream(&mut self) -> Vec<u8>;
+}
+
+/// Takes all frames of a body, and returns how many there are: one for each event.
+fn count_frames(mut body: impl Body<Error: Debug> + Unpin) -> u64 {
+    let mut frames = 0;
+    while let Some(frame) = ready(body.frame()) {
+        black_box(frame.unwrap());
+        frames += 1;
+    }
+    frames
 }
 
 struct Case {

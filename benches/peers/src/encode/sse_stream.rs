@@ -1,4 +1,4 @@
-use std::{convert::Infallible, hint::black_box};
+use std::convert::Infallible;
 
 use futures_util::stream::{self, Iter};
 use http_body_util::BodyExt;
@@ -33,12 +33,7 @@ impl Contender for Body {
     }
 
     fn run(&mut self) -> u64 {
-        let mut events = 0;
-        while let Some(frame) = ready(self.body.frame()) {
-            black_box(frame.unwrap());
-            events += 1;
-        }
-        events
+        super::count_frames(&mut self.body)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{convert::Infallible, hint::black_box};
+use std::convert::Infallible;
 
 use futures_util::stream;
 use http_body_util::BodyExt;
@@ -32,13 +32,7 @@ impl Contender for Body {
     }
 
     fn run(&mut self) -> u64 {
-        let mut response = self.response.take().unwrap();
-        let mut events = 0;
-        while let Some(frame) = ready(response.frame()) {
-            black_box(frame.unwrap());
-            events += 1;
-        }
-        events
+        super::count_frames(self.response.take().unwrap().into_body())
     }
 }
 
