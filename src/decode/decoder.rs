@@ -155,6 +155,12 @@ impl Decoder {
         }
     }
 
+    /// Returns whether nothing of an event is open, nor lent.
+    #[inline(always)]
+    pub(super) fn is_idle(&self) -> bool {
+        !self.line.is_open() && !self.event.is_open() && !self.event.uses_buffers && self.limits.max_data_lines() > 0
+    }
+
     /// Empties the buffers that the item returned last may be in, before decoding goes on.
     #[inline(always)]
     pub(super) fn forget_lent(&mut self) {

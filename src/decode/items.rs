@@ -1,4 +1,4 @@
-use std::{fmt, str, time::Duration};
+use std::{fmt, mem, str, time::Duration};
 
 use super::{
     Decoder, EventRef, Item, LimitExceeded, LimitKind,
@@ -21,12 +21,17 @@ pub struct Items<'a, 'c> {
     chunk: &'c [u8],
     position: usize,
     line_ends: LineEnds,
+    /// Those of the open event.
+    values: Values,
+    /// Nothing of an event is open, here or in the decoder, and nothing is lent.
+    is_idle: bool,
     /// Bytes before this position are counted as the open event's, or belong to an earlier one.
     counted: usize,
     /// A line that ends before this position is within the limits.
     within_limits: usize,
-    /// The front of the chunk, as far as it was checked for UTF-8 and is.
+    /// What was checked for UTF-8 last and is, and where it begins in the chunk.
     checked: &'c str,
+    checked_from: usize,
     next_check: Check,
 }
 
@@ -68,16 +73,19 @@ impl<'a, 'c> Items<'a, 'c> {
     pub(super) fn new(decoder: &'a mut Decoder, rest: &'a mut &'c [u8]) -> Self {
         decoder.skip_start(rest);
         let chunk = *rest;
-        let within_limits = decoder.event.room(&decoder.limits);
+        let is_idle = !decoder.lent && decoder.is_idle();
         Self {
             decoder,
             rest,
             chunk,
             position: 0,
             line_ends: LineEnds::default(),
+            values: Values::default(),
+            is_idle,
             counted: 0,
-            within_limits,
+            within_limits: 0,
             checked: "",
+            checked_from: 0,
             next_check: Check::Event,
         }
     }
@@ -102,23 +110,99 @@ impl<'a, 'c> Items<'a, 'c> {
     /// assert_eq!(items.next(), None);
     /// ```
     #[expect(clippy::should_implement_trait, reason = "it lends, as no iterator can")]
+    #[inline]
     pub fn next(&mut self) -> Option<Item<'_>> {
+        if self.is_idle { self.next_when_idle() } else { self.next_when_open() }
+    }
+
+    #[inline(never)]
+    fn next_when_idle(&mut self) -> Option<Item<'_>> {
+        let Some(values) = self.plain_event() else { return self.next_carefully() };
+        if values.data.end > self.checked_from + self.checked.len() {
+            self.check(values);
+        }
+        let Values { data, event_type, id } = values;
+        let text = |span: Span| span.text(self.checked, self.checked_from);
+        let (Some(data), Some(event_type), Some(id_text)) = (text(data), text(event_type), text(id)) else {
+            self.is_idle = false;
+            return Some(self.event_of_pieces(values));
+        };
+        if id.is_some() {
+            text::replace(&mut self.decoder.last_event_id, id_text);
+        }
+        Some(Item::Event(EventRef::new(event_type, data, &self.decoder.last_event_id)))
+    }
+
+    #[inline(never)]
+    fn next_when_open(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
-        let chunk = self.chunk;
-        let mut values = Values::default();
         if self.decoder.line.is_open() {
-            let Some(end) = self.line_ends.next(chunk) else {
-                return self.open_line(self.position, values);
+            let Some(end) = self.line_ends.next(self.chunk) else {
+                return self.open_line(self.position).map(Item::LimitExceeded);
             };
             if let Some(found) = self.end_open_line(end) {
                 return Some(self.item(found));
             }
+        } else if self.decoder.is_idle() {
+            self.is_idle = true;
+            return self.next_when_idle();
         }
+        self.next_carefully()
+    }
+
+    /// Finds the next event if it is like most: all of it is in this chunk, its data is one line, its lines end in LF,
+    /// and it is within the limits.
+    ///
+    /// Where that ends to be so, it leaves off, and all is as if `next_carefully` had come so far.
+    #[inline(always)]
+    fn plain_event(&mut self) -> Option<Values> {
+        let limit = self.position.saturating_add(self.decoder.limits.room());
+        let chunk = self.chunk.get(..limit).unwrap_or(self.chunk);
+        let mut values = Values::default();
+        let mut start = self.position;
+        let mut line_ends = self.line_ends;
+        while let Some(end) = line_ends.peek(self.chunk) {
+            if chunk.get(end) != Some(&b'\n') {
+                break;
+            }
+            let value = |at| Span { start: start + at, end };
+            match Line::at(chunk, start, end) {
+                Line::Data(at) if !values.data.is_some() => values.data = value(at),
+                Line::EventType(at) => values.event_type = value(at),
+                Line::Id(at) => values.id = value(at),
+                Line::Blank if values.data.is_some() => {
+                    line_ends.advance();
+                    self.line_ends = line_ends;
+                    self.position = end + 1;
+                    *self.rest = &self.chunk[self.position..];
+                    return Some(values);
+                }
+                _ => break,
+            }
+            line_ends.advance();
+            start = end + 1;
+        }
+        self.line_ends = line_ends;
+        self.values = values;
+        self.counted = self.position;
+        self.position = start;
+        self.is_idle = false;
+        if values.data.is_some() {
+            self.decoder.event.data_lines = 1;
+        }
+        None
+    }
+
+    /// Decodes up to the next item, whatever it may be.
+    #[inline(never)]
+    fn next_carefully(&mut self) -> Option<Item<'_>> {
+        self.update_within_limits();
+        let chunk = self.chunk;
         let mut next = self.position;
         let found = loop {
             let start = next;
             let Some(end) = self.line_ends.next(chunk) else {
-                return self.open_line(start, values);
+                return self.open_line(start).map(Item::LimitExceeded);
             };
             next = end + 1;
             if chunk[end] == b'\r' {
@@ -129,43 +213,37 @@ impl<'a, 'c> Items<'a, 'c> {
                     Admission::Admitted => {}
                     Admission::Ignored => continue,
                     Admission::Over(over) => {
-                        values.data = Span::NONE;
+                        self.values.data = Span::NONE;
                         break Found::LimitExceeded(over);
                     }
                 }
             }
-            let line = &chunk[start..end];
             let value = |at| Span { start: start + at, end };
-            match Line::of(line) {
+            match Line::at(chunk, start, end) {
                 Line::Data(at) => {
                     if self.decoder.event.count_first_data_line(&self.decoder.limits) {
-                        values.data = value(at);
-                    } else {
-                        let over = self.join_data(values.data, value(at));
-                        values.data = Span::NONE;
-                        if let Some(over) = over {
-                            break Found::LimitExceeded(over);
-                        }
+                        self.values.data = value(at);
+                    } else if let Some(over) = self.join_data(value(at)) {
+                        break Found::LimitExceeded(over);
                     }
                 }
-                Line::EventType(at) => values.event_type = value(at),
-                Line::Id(at) => values.id = value(at),
+                Line::EventType(at) => self.values.event_type = value(at),
+                Line::Id(at) => self.values.id = value(at),
                 Line::Blank => {
                     self.position = next;
                     if self.decoder.event.is_complete(&self.decoder.limits) {
-                        *self.rest = &chunk[self.position..];
+                        *self.rest = &chunk[next..];
                         self.end_event();
-                        return Some(self.event(values));
+                        let values = mem::take(&mut self.values);
+                        return Some(self.event_of_pieces(values));
                     }
-                    if let Some(over) = self.skip_event(values.id) {
-                        values = Values::default();
+                    if let Some(over) = self.skip_event() {
                         break Found::LimitExceeded(over);
                     }
-                    values = Values::default();
                 }
                 Line::Comment => break Found::Comment(value(1)),
                 Line::Retry(at) => {
-                    if let Some(time) = line::reconnection_time(&line[at..]) {
+                    if let Some(time) = line::reconnection_time(value(at).bytes(chunk)) {
                         break Found::Retry(time);
                     }
                 }
@@ -173,8 +251,7 @@ impl<'a, 'c> Items<'a, 'c> {
             }
         };
         self.position = next;
-        self.keep(next, values);
-        self.update_within_limits();
+        self.keep(next);
         Some(self.item(found))
     }
 
@@ -220,8 +297,9 @@ impl<'a, 'c> Items<'a, 'c> {
 
     /// Joins a value to the data before it, some of which may be in this chunk.
     #[inline(never)]
-    fn join_data(&mut self, before: Span, value: Span) -> Option<LimitExceeded> {
+    fn join_data(&mut self, value: Span) -> Option<LimitExceeded> {
         let Decoder { limits, event, .. } = &mut *self.decoder;
+        let before = mem::take(&mut self.values.data);
         if before.is_some() {
             event.extend_data(before.bytes(self.chunk), limits);
         }
@@ -230,14 +308,13 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Opens the line that the chunk breaks off in, or takes in more of the one that is open.
-    fn open_line(&mut self, start: usize, values: Values) -> Option<Item<'_>> {
-        self.keep(start, values);
+    fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
+        self.keep(start);
         self.position = self.chunk.len();
         self.counted = self.position;
         *self.rest = &[];
         let Decoder { limits, event, line, .. } = &mut *self.decoder;
-        let over = line.push(&self.chunk[start..], event, limits)?;
-        Some(Item::LimitExceeded(over))
+        line.push(&self.chunk[start..], event, limits)
     }
 
     /// Ends the line that an earlier chunk began, at `end` of this one.
@@ -276,13 +353,13 @@ impl<'a, 'c> Items<'a, 'c> {
         }
         // The LF of a CR LF, since nobody may ask for another item.
         self.count(self.position);
-        self.update_within_limits();
         found
     }
 
     /// Ends an event that is not dispatched. Its ID counts all the same (9.2.6).
     #[cold]
-    fn skip_event(&mut self, id: Span) -> Option<LimitExceeded> {
+    fn skip_event(&mut self) -> Option<LimitExceeded> {
+        let Values { id, .. } = mem::take(&mut self.values);
         self.commit_id(id);
         let over = self.decoder.event.excess(&self.decoder.limits);
         self.end_event();
@@ -299,15 +376,16 @@ impl<'a, 'c> Items<'a, 'c> {
 
     /// Keeps the values and counts the bytes, up to `position`, of an event that is not complete.
     #[inline(always)]
-    fn keep(&mut self, position: usize, values: Values) {
+    fn keep(&mut self, position: usize) {
         self.count(position);
-        if values.are_some() {
-            self.keep_values(values);
+        if self.values.are_some() {
+            self.keep_values();
         }
     }
 
     #[inline(never)]
-    fn keep_values(&mut self, values: Values) {
+    fn keep_values(&mut self) {
+        let values = mem::take(&mut self.values);
         let Decoder { limits, event, .. } = &mut *self.decoder;
         if values.data.is_some() {
             event.extend_data(values.data.bytes(self.chunk), limits);
@@ -338,25 +416,6 @@ impl<'a, 'c> Items<'a, 'c> {
             }
             Found::LimitExceeded(over) => Item::LimitExceeded(over),
         }
-    }
-
-    /// Makes the event that is dispatched (9.2.6).
-    #[inline(always)]
-    fn event(&mut self, values: Values) -> Item<'_> {
-        if values.data.end > self.checked.len() {
-            self.check();
-        }
-        let Values { data, event_type, id } = values;
-        if !self.decoder.event.uses_buffers {
-            let texts = (data.text(self.checked), event_type.text(self.checked), id.text(self.checked));
-            if let (Some(data), Some(event_type), Some(id_text)) = texts {
-                if id.is_some() {
-                    text::replace(&mut self.decoder.last_event_id, id_text);
-                }
-                return Item::Event(EventRef::new(event_type, data, &self.decoder.last_event_id));
-            }
-        }
-        self.event_of_pieces(values)
     }
 
     /// Makes an event some of which is in buffers, or is not UTF-8.
@@ -390,16 +449,20 @@ impl<'a, 'c> Items<'a, 'c> {
         }
     }
 
-    /// Checks for UTF-8 up to `position`, and maybe to the end of the chunk.
+    /// Checks for UTF-8 what has not been checked, from the first value of an event on.
     #[cold]
-    fn check(&mut self) {
-        let bytes = match self.next_check {
-            Check::Event => &self.chunk[..self.position],
-            Check::Rest => text::without_open_character(self.chunk),
+    fn check(&mut self, values: Values) {
+        let starts = [values.data, values.event_type, values.id].map(|span| if span.is_some() { span.start } else { usize::MAX });
+        let from = starts.into_iter().min().unwrap_or_default();
+        let to = match self.next_check {
+            Check::Event => self.position,
+            Check::Rest => memchr::memrchr2(b'\r', b'\n', self.chunk).unwrap_or_default(),
             Check::Value => return,
         };
+        let bytes = &self.chunk[from..to];
         #[cfg(test)]
         super::tests::count_visits(bytes.len());
+        self.checked_from = from;
         (self.checked, self.next_check) = match str::from_utf8(bytes) {
             Ok(text) => (text, Check::Rest),
             Err(_) => ("", Check::Value),

@@ -6,46 +6,80 @@
 /// not one each. Each byte is looked at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LineEnds {
-    /// The line ends that are still to come in the block at `block`.
+    /// The line ends that are still to come in the block that ends at `ahead`.
     mask: u64,
-    block: usize,
-    /// Where the next block begins.
     ahead: usize,
 }
 
 impl LineEnds {
-    /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
+    /// Returns the position of the next CR or LF of `input`, which must be the same in every call, and goes past it.
     #[inline]
     pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
-        if self.mask == 0 && (self.ahead >= input.len() || !self.find_block(input)) {
-            return None;
-        }
-        let position = self.block + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
+        let position = self.peek(input)?;
+        self.advance();
         Some(position)
     }
 
-    /// Goes on to the next block with a line end in it.
-    fn find_block(&mut self, input: &[u8]) -> bool {
-        while let Some(rest) = input.get(self.ahead..).filter(|rest| !rest.is_empty()) {
-            #[cfg(test)]
-            super::tests::count_visits(rest.len().min(BLOCK));
-            self.block = self.ahead;
-            self.ahead += BLOCK;
-            self.mask = match rest.first_chunk() {
-                Some(block) => mask(block),
-                None => {
-                    let mut block = [0; BLOCK];
-                    block[..rest.len()].copy_from_slice(rest);
-                    mask(&block)
-                }
-            };
-            if self.mask != 0 {
-                return true;
+    /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
+    #[inline(always)]
+    pub(super) fn peek(&mut self, input: &[u8]) -> Option<usize> {
+        if self.mask == 0 {
+            if self.ahead >= input.len() {
+                return None;
+            }
+            *self = self.next_block(input);
+            if self.mask == 0 {
+                return None;
             }
         }
-        false
+        Some(self.ahead - BLOCK + self.mask.trailing_zeros() as usize)
     }
+
+    /// Goes past the position that was returned last.
+    #[inline(always)]
+    pub(super) fn advance(&mut self) {
+        self.mask &= self.mask.wrapping_sub(1);
+    }
+
+    /// Goes on to the next block with a line end in it.
+    #[inline(never)]
+    fn next_block(self, input: &[u8]) -> Self {
+        let mut rest = input.get(self.ahead..).unwrap_or_default();
+        while let Some((block, after)) = rest.split_first_chunk() {
+            #[cfg(test)]
+            super::tests::count_visits(BLOCK);
+            if may_have_ends(block) {
+                let mask = mask(block);
+                if mask != 0 {
+                    return Self { mask, ahead: input.len() - after.len() };
+                }
+            }
+            rest = after;
+        }
+        let mask = if rest.is_empty() { 0 } else { last_mask(rest) };
+        Self { mask, ahead: input.len() - rest.len() + BLOCK }
+    }
+}
+
+#[inline(never)]
+fn last_mask(rest: &[u8]) -> u64 {
+    #[cfg(test)]
+    super::tests::count_visits(rest.len());
+    let mut block = [0; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    mask(&block)
+}
+
+/// Returns whether a byte is CR, LF or one of the two between them.
+#[inline(always)]
+fn may_have_ends(block: &[u8; BLOCK]) -> bool {
+    let mut least = [u8::MAX; 16];
+    for sixteen in block.chunks_exact(16) {
+        for (least, &byte) in least.iter_mut().zip(sixteen) {
+            *least = byte.wrapping_sub(b'\n').min(*least);
+        }
+    }
+    least.iter().fold(false, |any, &least| any | (least <= b'\r' - b'\n'))
 }
 
 /// Returns a bit for each byte that is CR or LF, the first byte's the lowest.
@@ -55,9 +89,6 @@ fn mask(block: &[u8; BLOCK]) -> u64 {
     let mut ends = [0; BLOCK];
     for (end, &byte) in ends.iter_mut().zip(block) {
         *end = u8::from((byte == b'\n') | (byte == b'\r'));
-    }
-    if ends.iter().fold(0, |any, end| any | end) == 0 {
-        return 0;
     }
     let mut mask = 0;
     for (i, eight) in ends.chunks_exact(8).enumerate() {
