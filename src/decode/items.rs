@@ -138,7 +138,7 @@ impl<'a, 'c> Items<'a, 'c> {
         self.decoder.forget_lent();
         if self.decoder.line.is_open() {
             let Some(end) = self.line_ends.next(self.chunk) else {
-                return self.open_line(self.position).map(Item::LimitExceeded);
+                return self.extend_line().map(Item::LimitExceeded);
             };
             if let Some(found) = self.end_open_line(end) {
                 return Some(self.item(found));
@@ -307,14 +307,21 @@ impl<'a, 'c> Items<'a, 'c> {
         event.count_data_line(limits)
     }
 
-    /// Opens the line that the chunk breaks off in, or takes in more of the one that is open.
+    /// Opens the line that the chunk breaks off in.
     fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
         self.keep(start);
+        self.position = start;
+        self.extend_line()
+    }
+
+    /// Takes what is left of the chunk into the open line.
+    fn extend_line(&mut self) -> Option<LimitExceeded> {
+        let piece = &self.chunk[self.position..];
         self.position = self.chunk.len();
         self.counted = self.position;
         *self.rest = &[];
         let Decoder { limits, event, line, .. } = &mut *self.decoder;
-        line.push(&self.chunk[start..], event, limits)
+        line.push(piece, event, limits)
     }
 
     /// Ends the line that an earlier chunk began, at `end` of this one.

@@ -56,18 +56,24 @@ impl LineEnds {
             }
             rest = after;
         }
-        let mask = if rest.is_empty() { 0 } else { last_mask(rest) };
+        let mask = if rest.is_empty() { 0 } else { last_mask(input, rest.len()) };
         Self { mask, ahead: input.len() - rest.len() + BLOCK }
     }
 }
 
+/// Returns the mask of the last bytes of `input`, which are fewer than a block.
 #[inline(never)]
-fn last_mask(rest: &[u8]) -> u64 {
+fn last_mask(input: &[u8], len: usize) -> u64 {
     #[cfg(test)]
-    super::tests::count_visits(rest.len());
-    let mut block = [0; BLOCK];
-    block[..rest.len()].copy_from_slice(rest);
-    mask(&block)
+    super::tests::count_visits(len);
+    match input.last_chunk() {
+        Some(block) => mask(block) >> (BLOCK - len),
+        None => {
+            let mut block = [0; BLOCK];
+            block[..len].copy_from_slice(input);
+            mask(&block)
+        }
+    }
 }
 
 /// Returns whether a byte is CR, LF or one of the two between them.
