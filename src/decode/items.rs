@@ -308,6 +308,7 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Opens the line that the chunk breaks off in.
+    #[inline(never)]
     fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
         self.keep(start);
         self.position = start;
@@ -315,6 +316,7 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Takes what is left of the chunk into the open line.
+    #[inline]
     fn extend_line(&mut self) -> Option<LimitExceeded> {
         let piece = &self.chunk[self.position..];
         self.position = self.chunk.len();
@@ -325,6 +327,7 @@ impl<'a, 'c> Items<'a, 'c> {
     }
 
     /// Ends the line that an earlier chunk began, at `end` of this one.
+    #[inline(always)]
     fn end_open_line(&mut self, end: usize) -> Option<Found> {
         let start = self.position;
         self.position = end + 1;

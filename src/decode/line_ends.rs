@@ -15,24 +15,28 @@ impl LineEnds {
     /// Returns the position of the next CR or LF of `input`, which must be the same in every call, and goes past it.
     #[inline]
     pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
-        let position = self.peek(input)?;
+        if self.mask == 0 && self.ahead < input.len() {
+            *self = self.find_block(input);
+        }
+        let position = self.position();
         self.advance();
-        Some(position)
+        position
     }
 
     /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
+    ///
+    /// For the hottest loop: all that it does becomes part of the caller.
     #[inline(always)]
     pub(super) fn peek(&mut self, input: &[u8]) -> Option<usize> {
         if self.mask == 0 {
-            if self.ahead >= input.len() {
-                return None;
-            }
             *self = self.next_block(input);
-            if self.mask == 0 {
-                return None;
-            }
         }
-        Some(self.ahead - BLOCK + self.mask.trailing_zeros() as usize)
+        self.position()
+    }
+
+    #[inline(always)]
+    fn position(self) -> Option<usize> {
+        (self.mask != 0).then(|| self.ahead - BLOCK + self.mask.trailing_zeros() as usize)
     }
 
     /// Goes past the position that was returned last.
@@ -41,10 +45,15 @@ impl LineEnds {
         self.mask &= self.mask.wrapping_sub(1);
     }
 
-    /// Goes on to the next block with a line end in it.
     #[inline(never)]
+    fn find_block(self, input: &[u8]) -> Self {
+        self.next_block(input)
+    }
+
+    /// Goes on to the next block with a line end in it.
+    #[inline(always)]
     fn next_block(self, input: &[u8]) -> Self {
-        let mut rest = input.get(self.ahead..).unwrap_or_default();
+        let Some(mut rest) = input.get(self.ahead..) else { return self };
         while let Some((block, after)) = rest.split_first_chunk() {
             #[cfg(test)]
             super::tests::count_visits(BLOCK);
