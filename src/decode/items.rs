@@ -32,19 +32,12 @@ pub struct Items<'a, 'c> {
     /// What was checked for UTF-8 last and is, and where it begins in the chunk.
     checked: &'c str,
     checked_from: usize,
-    next_check: Check,
-}
-
-/// How much of the chunk to check for UTF-8 when the next event needs it.
-///
-/// To check all that is left at once costs less than to check each event, but not if the caller takes no more than
-/// one event from each `Items`: it would check the same bytes again and again.
-#[derive(Clone, Copy)]
-enum Check {
-    Event,
-    Rest,
-    /// Some of the rest is not UTF-8: each value is checked by itself.
-    Value,
+    /// Something was checked.
+    has_checked: bool,
+    /// Some of the chunk is not UTF-8, so each value is checked by itself.
+    checks_values: bool,
+    /// The caller is expected to take all items of the chunk.
+    takes_all: bool,
 }
 
 /// The values of the open event that are in this chunk.
@@ -74,6 +67,7 @@ impl<'a, 'c> Items<'a, 'c> {
         decoder.skip_start(rest);
         let chunk = *rest;
         let is_idle = !decoder.lent && decoder.is_idle();
+        let takes_all = mem::take(&mut decoder.takes_all);
         Self {
             decoder,
             rest,
@@ -86,7 +80,9 @@ impl<'a, 'c> Items<'a, 'c> {
             within_limits: 0,
             checked: "",
             checked_from: 0,
-            next_check: Check::Event,
+            has_checked: false,
+            checks_values: false,
+            takes_all,
         }
     }
 
@@ -322,6 +318,7 @@ impl<'a, 'c> Items<'a, 'c> {
         self.position = self.chunk.len();
         self.counted = self.position;
         *self.rest = &[];
+        self.decoder.takes_all = self.takes_all || self.has_checked;
         let Decoder { limits, event, line, .. } = &mut *self.decoder;
         line.push(piece, event, limits)
     }
@@ -459,24 +456,32 @@ impl<'a, 'c> Items<'a, 'c> {
         }
     }
 
-    /// Checks for UTF-8 what has not been checked, from the first value of an event on.
+    /// Checks for UTF-8, from the first value of an event on, that event and what comes behind it.
+    ///
+    /// To check much at once costs less than to check each event. But a caller may take few items from each `Items`,
+    /// so without a sign that this one takes all, it is as much as has been decoded of the chunk: the work stays
+    /// linear.
     #[cold]
     fn check(&mut self, values: Values) {
-        let starts = [values.data, values.event_type, values.id].map(|span| if span.is_some() { span.start } else { usize::MAX });
-        let from = starts.into_iter().min().unwrap_or_default();
-        let to = match self.next_check {
-            Check::Event => self.position,
-            Check::Rest => memchr::memrchr2(b'\r', b'\n', self.chunk).unwrap_or_default(),
-            Check::Value => return,
-        };
-        let bytes = &self.chunk[from..to];
+        self.has_checked = true;
+        if self.checks_values {
+            return;
+        }
+        let values = [values.data, values.event_type, values.id];
+        let from = values.into_iter().filter(|span| span.is_some()).map(|span| span.start).min();
+        let from = from.unwrap_or(self.position);
+        let reach = if self.takes_all { self.chunk.len() } else { self.position.saturating_mul(2) };
+        let behind = self.chunk.get(self.position..reach).unwrap_or(&self.chunk[self.position..]);
+        // No character is cut by a line end, and no event is complete without one.
+        let to = self.position + memchr::memrchr2(b'\r', b'\n', behind).unwrap_or(0);
+        let checked = str::from_utf8(&self.chunk[from..to]);
         #[cfg(test)]
-        super::tests::count_visits(bytes.len());
+        super::tests::count_visits(checked.map_or_else(|error| error.valid_up_to(), str::len));
         self.checked_from = from;
-        (self.checked, self.next_check) = match str::from_utf8(bytes) {
-            Ok(text) => (text, Check::Rest),
-            Err(_) => ("", Check::Value),
-        };
+        match checked {
+            Ok(text) => self.checked = text,
+            Err(_) => (self.checked, self.checks_values) = ("", true),
+        }
     }
 }
 

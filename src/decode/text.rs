@@ -32,7 +32,11 @@ impl Span {
     /// Returns the value if it is in `checked`, which begins at `from` in the chunk; empty text if there is no value.
     #[inline(always)]
     pub(super) fn text(self, checked: &str, from: usize) -> Option<&str> {
-        if self.is_some() { checked.get(self.start.wrapping_sub(from)..self.end.wrapping_sub(from)) } else { Some("") }
+        if self.is_some() {
+            checked.get(self.start.wrapping_sub(from)..self.end.wrapping_sub(from))
+        } else {
+            Some("")
+        }
     }
 }
 
