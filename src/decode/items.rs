@@ -197,9 +197,10 @@ impl<'a, 'c> Items<'a, 'c> {
         let mut next = self.position;
         let found = loop {
             let start = next;
-            let Some(end) = self.line_ends.next(chunk) else {
+            let Some(end) = self.line_ends.peek(chunk) else {
                 return self.open_line(start).map(Item::LimitExceeded);
             };
+            self.line_ends.advance();
             next = end + 1;
             if chunk[end] == b'\r' {
                 next = self.skip_lf(next);
