@@ -49,18 +49,19 @@ impl Line {
 
     #[cold]
     fn of_any(line: &[u8]) -> Self {
-        if let [b':', ..] = line {
-            return Self::Comment;
+        if line.first() == Some(&b':') {
+            Self::Comment
+        } else if let Some(value) = value_start(line, b"data") {
+            Self::Data(value)
+        } else if let Some(value) = value_start(line, b"event") {
+            Self::EventType(value)
+        } else if let Some(value) = value_start(line, b"id") {
+            Self::id(line, value)
+        } else if let Some(value) = value_start(line, b"retry") {
+            Self::Retry(value)
+        } else {
+            Self::Ignored
         }
-        if let Some(value) = value_start(line, b"id") {
-            return Self::id(line, value);
-        }
-        let fields: [(&[u8], fn(usize) -> Self); 3] =
-            [(b"data", Self::Data), (b"event", Self::EventType), (b"retry", Self::Retry)];
-        fields
-            .into_iter()
-            .find_map(|(name, field)| value_start(line, name).map(field))
-            .unwrap_or(Self::Ignored)
     }
 }
 
