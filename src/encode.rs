@@ -183,7 +183,8 @@ impl<'a> Plan<'a> {
         match event.data() {
             Data::Absent => {}
             Data::Text(text) => {
-                first_break = find_break(text.as_bytes());
+                // Whoever asks has mostly seen that there is one, or that the text is long.
+                first_break = memchr::memchr2(b'\r', b'\n', text.as_bytes());
                 len += lines_len(DATA, text.as_bytes(), first_break);
             }
             Data::Lines(lines) => len += lines.len(),
@@ -388,8 +389,15 @@ fn count_breaks(text: &[u8]) -> (usize, usize) {
         returns += 1;
         pairs += usize::from(text[at..].starts_with(b"\r\n"));
     }
-    let bytes = returns + memchr::memchr_iter(b'\n', text).count();
+    let bytes = returns + count_line_feeds(text);
     (bytes - pairs, bytes)
+}
+
+fn count_line_feeds(text: &[u8]) -> usize {
+    if text.len() > usize::from(u8::MAX) {
+        return memchr::memchr_iter(b'\n', text).count();
+    }
+    usize::from(text.iter().fold(0_u8, |count, byte| count + u8::from(*byte == b'\n')))
 }
 
 /// Returns where the first CR or LF is, for a text that probably has none.
@@ -407,20 +415,22 @@ pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
 #[inline]
 fn find_next_break(text: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while at < SHORT_TEXT {
+    while at < 64 {
         let rest = &text[at..];
-        let Some(word) = rest.first_chunk() else {
+        let Some(block) = rest.first_chunk() else {
             return rest.iter().position(is_break).map(|found| at + found);
         };
-        let mut low = low_bytes(word);
-        while low != 0 {
-            let found = at + low.trailing_zeros() as usize / 8;
-            if is_break(&text[found]) {
-                return Some(found);
+        if has_low_byte(block) {
+            let mut low = low_bytes(block);
+            while low != 0 {
+                let found = at + low.trailing_zeros() as usize / 8;
+                if is_break(&text[found]) {
+                    return Some(found);
+                }
+                low &= low - 1;
             }
-            low &= low - 1;
         }
-        at += word.len();
+        at += block.len();
     }
     memchr::memchr2(b'\r', b'\n', &text[at..]).map(|found| at + found)
 }
@@ -457,11 +467,11 @@ fn has_low_byte_in_blocks<const N: usize>(text: &[u8], last: &[u8; N]) -> bool {
 ///
 /// It may set it of further bytes after the first of those.
 #[inline]
-fn low_bytes(word: &[u8; 8]) -> u64 {
-    const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    let word = u64::from_le_bytes(*word);
+fn low_bytes(block: &[u8; 16]) -> u128 {
+    const EACH: u128 = u128::from_ne_bytes([1; 16]);
+    let block = u128::from_le_bytes(*block);
     // Subtracting sets the highest bit of a byte that is too small, or was set in it anyway.
-    word.wrapping_sub(EACH * 16) & !word & (EACH * 0x80)
+    block.wrapping_sub(EACH * 16) & !block & (EACH * 0x80)
 }
 
 /// A decimal number, written without an allocation.
@@ -517,5 +527,5 @@ const NEXT_COMMENT: &[u8; 3] = b"\n: ";
 
 /// Up to this length, an event is written into zeroed bytes.
 const SHORT_EVENT: usize = 512;
-/// Up to this length, a text is searched by words.
+/// Up to this length, a text is searched here and not by `memchr2`.
 const SHORT_TEXT: usize = 64;
