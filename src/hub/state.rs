@@ -4,18 +4,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{PublishError, many::Subscriber, topics::Topics};
 use crate::{
-    Bounds, Event,
+    Bounds,
     clock::nanos,
     random::{SplitMix64, seed},
-    replay::{
-        id_space::IdSpace,
-        log::{Position, Prepared},
-        scheme::id_in,
-    },
+    replay::{id_space::IdSpace, prepared::Prepared, scheme::id_in},
     slab::{Key, Slab},
     sync::Arc,
 };
@@ -44,8 +40,6 @@ pub(super) struct State {
     /// Nothing becomes too old before this time.
     expires_at: u64,
     random: SplitMix64,
-    /// Reused for each `id` line.
-    line: BytesMut,
     /// Those that wait for the last subscription to go, until they are woken.
     drained: Slab<Option<Waker>>,
 }
@@ -87,20 +81,19 @@ impl State {
             max_bytes,
             expires_at: 0,
             random: SplitMix64::new(seed()),
-            line: BytesMut::new(),
             drained: Slab::new(),
         }
     }
 
-    /// Appends events to a topic, all or none. Tells the position before the first of them, as it was.
+    /// Appends events to a topic, all or none.
     pub(super) fn append(
         &mut self,
         topic: &str,
         now: u64,
-        batch: &mut [(&Event, Prepared)],
-    ) -> (Result<Position, PublishError>, Wake) {
+        batch: &mut [Prepared<'_>],
+    ) -> Result<Wake, PublishError> {
         if self.closing.is_some() {
-            return (Err(PublishError::Closed), Wake::default());
+            return Err(PublishError::Closed);
         }
         let mut key = self.topics.open(topic);
         let checked = match self.topics.get(key).is_finished() {
@@ -109,22 +102,22 @@ impl State {
         };
         if let Err(error) = checked {
             self.topics.retire(key);
-            return (Err(error), Wake::default());
+            return Err(error);
         }
         if self.expire(now) {
             // If the topic held nothing else, it went as well.
             key = self.topics.open(topic);
         }
-        let head = self.ids.head();
-        for (event, prepared) in batch {
-            let position = self.ids.take(event, prepared, &mut self.line);
-            self.topics.append(key, |log| log.append(position, now, &self.line, prepared));
+        for event in batch {
+            let position = self.ids.take(event);
+            let id_line = self.ids.line().as_bytes();
+            self.topics.append(key, |log| log.append(position, now, id_line, event));
             self.published += 1;
             self.enforce_bounds(key);
         }
         let wake = self.wake_waiting(key);
         self.topics.retire(key);
-        (Ok(head), wake)
+        Ok(wake)
     }
 
     fn enforce_bounds(&mut self, key: Key) {
