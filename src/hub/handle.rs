@@ -226,7 +226,10 @@ impl Shared {
             self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
             changed
         };
-        wake.wake();
+        if let Some((topic, places)) = wake.wake() {
+            let unwanted = lock(&self.state).topics.put_back(topic, places);
+            drop(unwanted);
+        }
         outcome
     }
 

@@ -118,9 +118,13 @@ impl Many {
         !self.queue.is_empty() || !state.of_many[self.key].ready.is_empty()
     }
 
-    /// Parks. What is in the waker's place afterwards is to be dropped without the lock.
-    pub(super) fn park(&mut self, waker: &mut Option<Waker>, state: &mut State) {
-        mem::swap(&mut state.of_many[self.key].waker, waker);
+    /// Parks with the waker that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without the lock.
+    pub(super) fn park(&mut self, brought: &mut Option<Waker>, state: &mut State) -> bool {
+        let parked = brought.is_some();
+        mem::swap(&mut state.of_many[self.key].waker, brought);
+        parked
     }
 
     /// Leaves the hub, and returns the waker to be dropped without the lock.

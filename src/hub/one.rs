@@ -14,11 +14,13 @@ use crate::replay::log::{Position, Run};
 pub(super) struct One {
     cursor: Cursor,
     spot: Option<Spot>,
+    /// Whether its waker was still at its spot when it last parked.
+    is_kept: bool,
 }
 
 impl One {
     pub(super) fn new(cursor: Cursor) -> Self {
-        Self { cursor, spot: None }
+        Self { cursor, spot: None, is_kept: false }
     }
 
     pub(super) fn cursor(&self) -> &Cursor {
@@ -62,10 +64,23 @@ impl One {
         self.cursor.next < state.topics.get(self.cursor.topic).log.next()
     }
 
-    /// Parks. What is in the waker's place afterwards is to be dropped without the lock.
+    /// Returns whether it has to bring a waker to park.
+    pub(super) fn needs_waker(&self) -> bool {
+        !self.is_kept
+    }
+
+    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without the lock.
     #[inline]
-    pub(super) fn park(&mut self, waker: &mut Option<Waker>, state: &mut State) {
-        state.topics.get_mut(self.cursor.topic).parking.park(&mut self.spot, waker);
+    pub(super) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
+        let parking = &mut state.topics.get_mut(self.cursor.topic).parking;
+        self.is_kept = parking.park_again(self.spot, current);
+        if !self.is_kept && brought.is_some() {
+            parking.park(&mut self.spot, brought);
+            return true;
+        }
+        self.is_kept
     }
 
     /// Leaves the hub, and returns the waker to be dropped without the lock.

@@ -144,9 +144,21 @@ impl Reader {
     /// Takes what comes next, or parks. When nothing is left it parks in the same step, since it will be polled
     /// again.
     pub(super) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
+        // Mostly the hub has kept its waker. If not, it looks again with one.
+        let mut waker = self.place.needs_waker().then(|| cx.waker().clone());
+        loop {
+            // What is in the waker's place afterwards is dropped here, without the lock.
+            if let Some(step) = self.look(shared, cx.waker(), &mut waker) {
+                return step;
+            }
+            waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Takes one look, unless there is nothing to take and no waker to park with.
+    #[inline]
+    fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
-        // What is in its place in the end is dropped after the lock is released.
-        let mut waker = Some(cx.waker().clone());
         let mut state = lock(&shared.state);
         if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
             drop(state);
@@ -154,13 +166,13 @@ impl Reader {
             state = lock(&shared.state);
         }
         if over {
-            return Step::End(Some(self.ending(&mut state)));
+            return Some(Step::End(Some(self.ending(&mut state))));
         }
         let read = match &mut self.place {
             Place::One(one) => one.read(self.filter.is_some(), &mut state),
             Place::Many(many) => many.read(self.filter.is_some(), &mut state),
         };
-        let Ok(Read { runs, last, left }) = read else { return self.lagged(&mut state) };
+        let Ok(Read { runs, last, left }) = read else { return Some(self.lagged(&mut state)) };
         self.seen = if left == Left::More { last } else { state.ids.head() };
         if runs.is_some() && self.filter.is_none() {
             self.told = last;
@@ -168,17 +180,17 @@ impl Reader {
         let ends = left == Left::Finished || state.closing.is_some();
         self.parked = None;
         if left != Left::More && !ends {
-            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed));
-            self.parked = changes.map(|changes| Parked { changes, waker: addresses(cx.waker()) });
-            match &mut self.place {
-                Place::One(one) => one.park(&mut waker, &mut state),
-                Place::Many(many) => many.park(&mut waker, &mut state),
-            }
+            let parked = match &mut self.place {
+                Place::One(one) => one.park(current, brought, &mut state),
+                Place::Many(many) => many.park(brought, &mut state),
+            };
+            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed)).filter(|_| parked);
+            self.parked = changes.map(|changes| Parked { changes, waker: addresses(current) });
         }
         match runs {
-            Some(runs) => Step::Runs(runs),
-            None if ends => Step::End(Some(self.ending(&mut state))),
-            None => Step::Parked,
+            Some(runs) => Some(Step::Runs(runs)),
+            None if ends => Some(Step::End(Some(self.ending(&mut state)))),
+            None => self.parked.is_some().then_some(Step::Parked),
         }
     }
 
@@ -282,6 +294,13 @@ impl Place {
         match self {
             Self::One(one) => std::slice::from_ref(one.cursor()),
             Self::Many(many) => many.cursors(),
+        }
+    }
+
+    fn needs_waker(&self) -> bool {
+        match self {
+            Self::One(one) => one.needs_waker(),
+            Self::Many(_) => true,
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{PublishError, many::Subscriber, topics::Topics};
+use super::{PublishError, many::Subscriber, parking::Places, topics::Topics};
 use crate::{
     Bounds,
     clock::nanos,
@@ -59,8 +59,8 @@ pub(super) struct Closing {
 #[derive(Debug, Default)]
 #[must_use]
 pub(super) struct Wake {
-    /// Of those that have one topic.
-    of_one: Vec<Option<Waker>>,
+    /// Of those that have one topic, and which one.
+    of_one: Option<(Key, Places)>,
     others: Vec<Waker>,
 }
 
@@ -190,7 +190,7 @@ impl State {
         let mut others: Vec<_> =
             self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect();
         for topic in self.topics.iter_mut() {
-            others.extend(topic.parking.take().into_iter().flatten());
+            others.extend(topic.parking.take().into_iter().flat_map(Places::into_wakers));
         }
         Wake { others, ..Wake::default() }
     }
@@ -198,7 +198,7 @@ impl State {
     fn wake_waiting(&mut self, key: Key) -> Wake {
         let Self { topics, of_many, .. } = self;
         let topic = topics.get_mut(key);
-        let of_one = topic.parking.take();
+        let of_one = topic.parking.take().map(|places| (key, places));
         let mut others = Vec::with_capacity(topic.waiting());
         for waiting in topic.take_waiting() {
             if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
@@ -210,12 +210,11 @@ impl State {
     }
 
     /// Takes those that wait for the last subscription to go, if it has gone.
-    pub(super) fn take_drained(&mut self) -> Wake {
+    pub(super) fn take_drained(&mut self) -> Vec<Waker> {
         if self.subscribers > 0 {
-            return Wake::default();
+            return Vec::new();
         }
-        let others = self.drained.values_mut().filter_map(Option::take).collect();
-        Wake { others, ..Wake::default() }
+        self.drained.values_mut().filter_map(Option::take).collect()
     }
 
     /// Returns whether no subscription is left; if one is, the waker is woken when the last one goes.
@@ -244,8 +243,12 @@ impl State {
 }
 
 impl Wake {
-    pub(super) fn wake(self) {
-        self.of_one.into_iter().flatten().chain(self.others).for_each(Waker::wake);
+    /// Wakes all, and returns what may be put back.
+    pub(super) fn wake(self) -> Option<(Key, Places)> {
+        self.others.into_iter().for_each(Waker::wake);
+        let (key, mut places) = self.of_one?;
+        places.wake();
+        Some((key, places))
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{
     fmt, mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -87,7 +87,7 @@ impl Subscription {
                 (self.reader.leave(&mut state), state.take_drained())
             };
             drop(waker);
-            drained.wake();
+            drained.into_iter().for_each(Waker::wake);
         }
         if let Some(callback) = self.on_drop.take() {
             callback();

@@ -3,7 +3,7 @@ use std::{
     collections::{BTreeSet, BinaryHeap, HashMap, binary_heap::PeekMut},
 };
 
-use super::parking::Parking;
+use super::parking::{Parking, Places};
 use crate::{
     replay::log::{Log, Position},
     shrink::excess,
@@ -125,6 +125,14 @@ impl Topics {
     #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut Topic {
         &mut self.topics[key]
+    }
+
+    /// Puts back those that were parked on a topic, or returns them to be dropped.
+    pub(super) fn put_back(&mut self, key: Key, places: Places) -> Option<Places> {
+        match self.topics.get_mut(key) {
+            Some(topic) => topic.parking.put_back(places),
+            None => Some(places),
+        }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
