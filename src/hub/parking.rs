@@ -172,16 +172,28 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, task::Wake};
+
     use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    fn waker() -> Waker {
+        Arc::new(Nobody).into()
+    }
 
     fn park(parking: &mut Parking) -> Option<Spot> {
         let mut spot = None;
-        park_with_one(parking, &mut spot);
+        park_with(&waker(), parking, &mut spot);
         spot
     }
 
-    fn park_with_one(parking: &mut Parking, spot: &mut Option<Spot>) {
-        parking.park(spot, &mut Some(Waker::noop().clone()));
+    fn park_with(waker: &Waker, parking: &mut Parking, spot: &mut Option<Spot>) {
+        parking.park(spot, &mut Some(waker.clone()));
     }
 
     fn parked(places: &Places) -> usize {
@@ -206,24 +218,27 @@ mod tests {
 
     #[test]
     fn who_parks_again_is_taken_once() {
-        let mut parking = Parking::new();
+        let (mut parking, waker) = (Parking::new(), waker());
         let mut spot = park(&mut parking);
-        park_with_one(&mut parking, &mut spot);
-        assert!(parking.park_again(spot, Waker::noop()));
+        park_with(&waker, &mut parking, &mut spot);
+        assert!(parking.park_again(spot, &waker));
         assert_eq!(parked(&take(&mut parking)), 1);
         assert!(parking.take().is_none());
     }
 
     #[test]
     fn who_was_put_back_is_not_taken_until_it_parks_again() {
-        let mut parking = Parking::new();
-        let [first, _second] = [(); 2].map(|()| park(&mut parking));
+        let (mut parking, first, other) = (Parking::new(), waker(), waker());
+        let mut spot = None;
+        park_with(&first, &mut parking, &mut spot);
+        park(&mut parking);
         let mut places = take(&mut parking);
         places.wake();
-        assert!(!parking.park_again(first, Waker::noop()), "its waker is not there");
+        assert!(!parking.park_again(spot, &first), "its waker is not there");
         assert!(parking.put_back(places).is_none());
         assert!(parking.take().is_none());
-        assert!(parking.park_again(first, Waker::noop()));
+        assert!(!parking.park_again(spot, &other), "it has another waker");
+        assert!(parking.park_again(spot, &first));
         assert_eq!(parked(&take(&mut parking)), 1);
     }
 
@@ -231,10 +246,10 @@ mod tests {
     fn nothing_is_put_back_once_someone_has_parked_or_left() {
         let changes: [fn(&mut Parking, Option<Spot>); 4] = [
             |parking, _| _ = park(parking),
-            |parking, mut spot| park_with_one(parking, &mut spot),
+            |parking, mut spot| park_with(&waker(), parking, &mut spot),
             |parking, spot| _ = parking.leave(spot),
             |parking, mut spot| {
-                park_with_one(parking, &mut spot);
+                park_with(&waker(), parking, &mut spot);
                 parking.leave(spot);
             },
         ];
