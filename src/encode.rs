@@ -25,10 +25,12 @@ impl Event {
     /// assert_eq!(Event::comment("still here").encode(), ": still here\n\n");
     /// ```
     pub fn encode(&self) -> Bytes {
-        let plan = Plan::new(self, self.id());
-        let mut buffer = Vec::with_capacity(plan.len);
-        plan.write(&mut buffer);
-        buffer.into()
+        let Some(short) = ShortEvent::new(self, self.id()) else { return self.encode_any() };
+        let mut buffer = Vec::with_capacity(short.len);
+        buffer.put_bytes(0, short.len);
+        short.write(&mut buffer);
+        // A box, unlike a `Vec`, is handed over in registers.
+        buffer.into_boxed_slice().into()
     }
 
     /// Encodes the event at the end of a buffer, the whole of it.
@@ -47,14 +49,87 @@ impl Event {
     /// assert_eq!(buffer, "data: a\n\ndata: b\n\n");
     /// ```
     pub fn encode_into(&self, buffer: &mut BytesMut) {
-        let plan = Plan::new(self, self.id());
-        buffer.reserve(plan.len);
-        plan.write(buffer);
+        let Some(short) = ShortEvent::new(self, self.id()) else { return self.encode_any_into(buffer) };
+        let start = buffer.len();
+        buffer.put_bytes(0, short.len);
+        short.write(&mut buffer[start..]);
     }
 
     /// Returns how many bytes the encoded event has. Takes one look at the text.
     pub fn encoded_len(&self) -> usize {
         Plan::new(self, self.id()).len
+    }
+
+    #[inline(never)]
+    fn encode_any(&self) -> Bytes {
+        let plan = Plan::new(self, self.id());
+        let mut buffer = Vec::with_capacity(plan.len);
+        plan.write(&mut buffer);
+        buffer.into_boxed_slice().into()
+    }
+
+    #[inline(never)]
+    fn encode_any_into(&self, buffer: &mut BytesMut) {
+        let plan = Plan::new(self, self.id());
+        buffer.reserve(plan.len);
+        plan.write(buffer);
+    }
+}
+
+/// A short event of the commonest shape: an ID, a type and one line of data, or only some of these.
+///
+/// It goes a way of its own, on which every piece but three has a length that the compiler knows. Its methods
+/// become part of their callers, so that it is kept in registers.
+struct ShortEvent<'a> {
+    id: Option<&'a [u8]>,
+    event_type: Option<&'a [u8]>,
+    data: &'a [u8],
+    len: usize,
+}
+
+impl<'a> ShortEvent<'a> {
+    #[inline(always)]
+    fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
+        let Data::Text(data) = event.data() else { return None };
+        let data = data.as_bytes();
+        let id = id.map(|id| id.as_str().as_bytes());
+        let event_type = written_type(event).map(str::as_bytes);
+        let len = id.map_or(0, |id| line_len(ID, id))
+            + event_type.map_or(0, |event_type| line_len(EVENT, event_type))
+            + line_len(DATA, data)
+            + b"\n".len();
+        if len > SHORT_EVENT || has_extras(event) || has_low_byte(data) {
+            return None;
+        }
+        Some(Self { id, event_type, data, len })
+    }
+
+    /// Writes the event over bytes, which must be as many as it takes.
+    #[inline(always)]
+    fn write(&self, bytes: &mut [u8]) {
+        let mut out = Filled(bytes);
+        match (self.id, self.event_type) {
+            (Some(id), Some(event_type)) => {
+                out.put(ID);
+                out.put(id);
+                out.put(NEXT_EVENT);
+                out.put(event_type);
+                out.put(NEXT_DATA);
+            }
+            (Some(id), None) => {
+                out.put(ID);
+                out.put(id);
+                out.put(NEXT_DATA);
+            }
+            (None, Some(event_type)) => {
+                out.put(EVENT);
+                out.put(event_type);
+                out.put(NEXT_DATA);
+            }
+            (None, None) => out.put(DATA),
+        }
+        out.put(self.data);
+        out.put(b"\n\n");
     }
 }
 
@@ -76,10 +151,10 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Self {
         let mut len = b"\n".len();
         if let Some(id) = id {
-            len += line_len(ID, id.as_str());
+            len += line_len(ID, id.as_str().as_bytes());
         }
         if let Some(event_type) = written_type(event) {
-            len += line_len(EVENT, event_type);
+            len += line_len(EVENT, event_type.as_bytes());
         }
         if has_extras(event) {
             len += extras_len(event);
@@ -238,8 +313,8 @@ pub(crate) fn whole_millis(time: Duration) -> u64 {
 }
 
 #[inline]
-fn line_len(name: &[u8], value: &str) -> usize {
-    name.len() + value.len() + 1
+fn line_len(name: &[u8], value: &[u8]) -> usize {
+    name.len() + value.len() + b"\n".len()
 }
 
 #[inline]
@@ -343,18 +418,28 @@ fn is_break(byte: &u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Returns whether a byte is below 16.
-#[inline]
+/// Returns whether a byte is below 16, as CR and LF are and hardly any other byte of a text.
+#[inline(always)]
 fn has_low_byte(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk() else { return text.iter().any(|byte| *byte < 16) };
-    let mut rest = text;
-    while let Some((word, after)) = rest.split_first_chunk() {
-        if low_bytes(word) != 0 {
-            return true;
-        }
-        rest = after;
+    if let Some(last) = text.last_chunk::<16>() {
+        has_low_byte_in_blocks(text, last)
+    } else if let Some(last) = text.last_chunk::<8>() {
+        has_low_byte_in_blocks(text, last)
+    } else {
+        text.iter().any(|byte| *byte < 16)
     }
-    low_bytes(last) != 0
+}
+
+/// Looks at all blocks of `N` bytes at once, and at the last bytes: the compiler makes vector instructions of it.
+#[inline(always)]
+fn has_low_byte_in_blocks<const N: usize>(text: &[u8], last: &[u8; N]) -> bool {
+    let mut least = *last;
+    for block in text.chunks_exact(N) {
+        for (least, byte) in least.iter_mut().zip(block) {
+            *least = (*least).min(*byte);
+        }
+    }
+    least.iter().fold(false, |low, byte| low | (*byte < 16))
 }
 
 /// Sets the highest bit of each byte that is below 16, as CR and LF are and hardly any other byte of a text.
@@ -414,6 +499,7 @@ pub(crate) const ID: &[u8] = b"id: ";
 pub(crate) const EVENT: &[u8] = b"event: ";
 const RETRY: &[u8] = b"retry: ";
 pub(crate) const DATA: &[u8] = b"data: ";
+const NEXT_EVENT: &[u8; 8] = b"\nevent: ";
 const NEXT_DATA: &[u8; 7] = b"\ndata: ";
 const COMMENT: &[u8] = b": ";
 const NEXT_COMMENT: &[u8; 3] = b"\n: ";

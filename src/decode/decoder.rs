@@ -47,6 +47,8 @@ pub struct Decoder {
     pub(super) event: OpenEvent,
     pub(super) line: OpenLine,
     pub(super) lossy: Lossy,
+    /// The last [`Items`] gave an event or more, and were asked until there was none left.
+    pub(super) takes_all: bool,
     /// The item that was returned last may be in a buffer, to be emptied when decoding goes on.
     pub(super) lent: bool,
 }
@@ -153,6 +155,15 @@ impl Decoder {
                 break;
             }
         }
+    }
+
+    /// Returns whether nothing of an event is open, nor lent.
+    #[inline(always)]
+    pub(super) fn is_idle(&self) -> bool {
+        !self.line.is_open()
+            && !self.event.is_open()
+            && !self.event.uses_buffers
+            && self.limits.max_data_lines() > 0
     }
 
     /// Empties the buffers that the item returned last may be in, before decoding goes on.

@@ -15,19 +15,30 @@ pub(super) enum Line {
 
 impl Line {
     /// Tells what `line` is, which is without its line end.
-    #[inline(always)]
     pub(super) fn of(line: &[u8]) -> Self {
-        // The most frequent first.
-        if let Some(value) = value_start(line, b"data:") {
+        Self::at(line, 0, line.len())
+    }
+
+    /// Tells what the line from `start` to `end` of `chunk` is, where a line end or the chunk's end is.
+    #[inline(always)]
+    pub(super) fn at(chunk: &[u8], start: usize, end: usize) -> Self {
+        if start == end {
+            return Self::Blank;
+        }
+        // Up to the end of the line, its bytes and the chunk's are the same; what stands behind is a line end, which
+        // no name has in it.
+        let Some(begin) = chunk.get(start..).and_then(|rest| rest.first_chunk()) else {
+            return Self::of_any(chunk.get(start..end).unwrap_or_default());
+        };
+        let begin = u64::from_le_bytes(*begin);
+        if let Some(value) = value_in(begin, b"data:") {
             Self::Data(value)
-        } else if line.is_empty() {
-            Self::Blank
-        } else if let Some(value) = value_start(line, b"event:") {
+        } else if let Some(value) = value_in(begin, b"event:") {
             Self::EventType(value)
-        } else if let Some(value) = value_start(line, b"id:") {
-            Self::id(line, value)
+        } else if let Some(value) = value_in(begin, b"id:") {
+            Self::id(chunk.get(start..end).unwrap_or_default(), value)
         } else {
-            Self::of_rare(line)
+            Self::of_any(chunk.get(start..end).unwrap_or_default())
         }
     }
 
@@ -37,28 +48,51 @@ impl Line {
     }
 
     #[cold]
-    fn of_rare(line: &[u8]) -> Self {
-        match line {
-            [b':', ..] => Self::Comment,
-            b"data" => Self::Data(4),
-            b"event" => Self::EventType(5),
-            b"id" => Self::Id(2),
-            _ => value_start(line, b"retry:").map_or(Self::Ignored, Self::Retry),
+    fn of_any(line: &[u8]) -> Self {
+        if line.first() == Some(&b':') {
+            Self::Comment
+        } else if let Some(value) = value_start(line, b"data") {
+            Self::Data(value)
+        } else if let Some(value) = value_start(line, b"event") {
+            Self::EventType(value)
+        } else if let Some(value) = value_start(line, b"id") {
+            Self::id(line, value)
+        } else if let Some(value) = value_start(line, b"retry") {
+            Self::Retry(value)
+        } else {
+            Self::Ignored
         }
     }
 }
 
-/// Returns where the value begins in a line that begins with `name`, the colon included.
+/// Returns where the value begins in a line that begins with these eight bytes, if its field's name is `name`, the
+/// colon included.
 #[inline(always)]
+fn value_in<const N: usize>(begin: u64, name: &[u8; N]) -> Option<usize> {
+    let mut word = [0; 8];
+    word[8 - N..].copy_from_slice(name);
+    if begin << (64 - 8 * N) != u64::from_le_bytes(word) {
+        return None;
+    }
+    Some(N + usize::from((begin >> (8 * N)) as u8 == b' '))
+}
+
+/// Returns where the value begins in a line whose field's name is `name`.
 fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
-    let value = line.strip_prefix(name)?;
-    Some(name.len() + usize::from(value.first() == Some(&b' ')))
+    match line.strip_prefix(name)? {
+        [] => Some(name.len()),
+        [b':', b' ', ..] => Some(name.len() + 2),
+        [b':', ..] => Some(name.len() + 1),
+        _ => None,
+    }
 }
 
 /// Returns what a line has so far of a `data` field's value, once it is clear where that begins.
 pub(super) fn open_data_value(line: &[u8]) -> Option<&[u8]> {
-    let start = value_start(line, b"data:")?;
-    line.get(start..).filter(|_| line.len() > b"data:".len())
+    match line.strip_prefix(b"data:")? {
+        [] => None,
+        [b' ', value @ ..] | value => Some(value),
+    }
 }
 
 /// Reads a value that consists of ASCII digits as milliseconds; `u64::MAX` of them if it says more.

@@ -6,46 +6,95 @@
 /// not one each. Each byte is looked at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LineEnds {
-    /// The line ends that are still to come in the block at `block`.
+    /// The line ends that are still to come in the block that ends at `ahead`.
     mask: u64,
-    block: usize,
-    /// Where the next block begins.
     ahead: usize,
 }
 
 impl LineEnds {
-    /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
+    /// Returns the position of the next CR or LF of `input`, which must be the same in every call, and goes past it.
     #[inline]
     pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
-        if self.mask == 0 && (self.ahead >= input.len() || !self.find_block(input)) {
-            return None;
+        if self.mask == 0 && self.ahead < input.len() {
+            *self = self.find_block(input);
         }
-        let position = self.block + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
-        Some(position)
+        let position = self.position();
+        self.advance();
+        position
+    }
+
+    /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
+    ///
+    /// For the hottest loop: all that it does becomes part of the caller.
+    #[inline(always)]
+    pub(super) fn peek(&mut self, input: &[u8]) -> Option<usize> {
+        if self.mask == 0 {
+            *self = self.next_block(input);
+        }
+        self.position()
+    }
+
+    #[inline(always)]
+    fn position(self) -> Option<usize> {
+        (self.mask != 0).then(|| self.ahead - BLOCK + self.mask.trailing_zeros() as usize)
+    }
+
+    /// Goes past the position that was returned last.
+    #[inline(always)]
+    pub(super) fn advance(&mut self) {
+        self.mask &= self.mask.wrapping_sub(1);
+    }
+
+    #[inline(never)]
+    fn find_block(self, input: &[u8]) -> Self {
+        self.next_block(input)
     }
 
     /// Goes on to the next block with a line end in it.
-    fn find_block(&mut self, input: &[u8]) -> bool {
-        while let Some(rest) = input.get(self.ahead..).filter(|rest| !rest.is_empty()) {
+    #[inline(always)]
+    fn next_block(self, input: &[u8]) -> Self {
+        let Some(mut rest) = input.get(self.ahead..) else { return self };
+        while let Some((block, after)) = rest.split_first_chunk() {
             #[cfg(test)]
-            super::tests::count_visits(rest.len().min(BLOCK));
-            self.block = self.ahead;
-            self.ahead += BLOCK;
-            self.mask = match rest.first_chunk() {
-                Some(block) => mask(block),
-                None => {
-                    let mut block = [0; BLOCK];
-                    block[..rest.len()].copy_from_slice(rest);
-                    mask(&block)
+            super::tests::count_visits(BLOCK);
+            if may_have_ends(block) {
+                let mask = mask(block);
+                if mask != 0 {
+                    return Self { mask, ahead: input.len() - after.len() };
                 }
-            };
-            if self.mask != 0 {
-                return true;
             }
+            rest = after;
         }
-        false
+        let mask = if rest.is_empty() { 0 } else { last_mask(input, rest.len()) };
+        Self { mask, ahead: input.len() - rest.len() + BLOCK }
     }
+}
+
+/// Returns the mask of the last bytes of `input`, which are fewer than a block.
+#[inline(never)]
+fn last_mask(input: &[u8], len: usize) -> u64 {
+    #[cfg(test)]
+    super::tests::count_visits(len);
+    match input.last_chunk() {
+        Some(block) => mask(block) >> (BLOCK - len),
+        None => {
+            let mut block = [0; BLOCK];
+            block[..len].copy_from_slice(input);
+            mask(&block)
+        }
+    }
+}
+
+/// Returns whether a byte is CR, LF or one of the two between them.
+#[inline(always)]
+fn may_have_ends(block: &[u8; BLOCK]) -> bool {
+    let mut least = [u8::MAX; 16];
+    for sixteen in block.chunks_exact(16) {
+        for (least, &byte) in least.iter_mut().zip(sixteen) {
+            *least = byte.wrapping_sub(b'\n').min(*least);
+        }
+    }
+    least.iter().fold(false, |any, &least| any | (least <= b'\r' - b'\n'))
 }
 
 /// Returns a bit for each byte that is CR or LF, the first byte's the lowest.
@@ -55,9 +104,6 @@ fn mask(block: &[u8; BLOCK]) -> u64 {
     let mut ends = [0; BLOCK];
     for (end, &byte) in ends.iter_mut().zip(block) {
         *end = u8::from((byte == b'\n') | (byte == b'\r'));
-    }
-    if ends.iter().fold(0, |any, end| any | end) == 0 {
-        return 0;
     }
     let mut mask = 0;
     for (i, eight) in ends.chunks_exact(8).enumerate() {

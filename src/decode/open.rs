@@ -229,6 +229,7 @@ impl OpenLine {
     }
 
     /// Takes in the piece of a line that a chunk ends with.
+    #[inline(always)]
     pub(super) fn push(
         &mut self,
         piece: &[u8],
@@ -264,6 +265,7 @@ impl OpenLine {
     }
 
     /// Takes in the last piece of the line, up to its line end.
+    #[inline(always)]
     pub(super) fn end(&mut self, piece: &[u8], event: &mut OpenEvent, limits: &Limits) -> Ended<'_> {
         let admission = event.admit_line(self.bytes.saturating_add(piece.len()), limits);
         self.bytes = 0;

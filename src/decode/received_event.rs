@@ -15,15 +15,16 @@ pub struct ReceivedEvent {
 impl ReceivedEvent {
     pub(super) fn new(event_type: &str, data: &str, last_event_id: &str) -> Self {
         let event_type = if event_type == DEFAULT_EVENT_TYPE { "" } else { event_type };
-        let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
-        text.push_str(data);
-        text.push_str(event_type);
-        text.push_str(last_event_id);
-        Self {
-            text: text.into_boxed_str(),
-            data_end: data.len(),
-            event_type_end: data.len() + event_type.len(),
-        }
+        let text = if event_type.is_empty() && last_event_id.is_empty() {
+            data.into()
+        } else {
+            let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+            text.push_str(data);
+            text.push_str(event_type);
+            text.push_str(last_event_id);
+            text.into_boxed_str()
+        };
+        Self { text, data_end: data.len(), event_type_end: data.len() + event_type.len() }
     }
 
     /// Returns the event type: `message` unless an `event` field named another.

@@ -29,10 +29,14 @@ impl Span {
         if self.is_some() { self.bytes(chunk) } else { buffer }
     }
 
-    /// Returns the value if it is in `checked`, the front of the chunk; empty text if there is no value.
+    /// Returns the value if it is in `checked`, which begins at `from` in the chunk; empty text if there is no value.
     #[inline(always)]
-    pub(super) fn text(self, checked: &str) -> Option<&str> {
-        checked.get(self.start..self.end)
+    pub(super) fn text(self, checked: &str, from: usize) -> Option<&str> {
+        if self.is_some() {
+            checked.get(self.start.wrapping_sub(from)..self.end.wrapping_sub(from))
+        } else {
+            Some("")
+        }
     }
 }
 
@@ -74,20 +78,4 @@ pub(super) fn replace(text: &mut String, by: &str) {
     }
     text.clear();
     text.push_str(by);
-}
-
-/// Returns `bytes` without the beginning of a character at their end, whose rest is still to come.
-pub(super) fn without_open_character(bytes: &[u8]) -> &[u8] {
-    for open in 1..=bytes.len().min(3) {
-        let before = bytes.len() - open;
-        let length = match bytes[before] {
-            0x00..=0x7F => 1,
-            0x80..=0xBF => continue,
-            0xC0..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            0xF0..=0xFF => 4,
-        };
-        return if length > open { &bytes[..before] } else { bytes };
-    }
-    bytes
 }

@@ -2,23 +2,36 @@
 
 use std::{env, io, process::Command};
 
+use clap::ValueEnum;
+
 use crate::{
     decode, encode, fanout,
     measure::Workload,
     report::{Report, Target},
 };
 
-/// Counts with valgrind's callgrind, which must be installed, in a process for each contender.
-pub(crate) fn run() -> usize {
+/// What can be counted apart from the rest.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum Part {
+    Encode,
+    Decode,
+    Fanout,
+}
+
+/// Counts one part or all, with valgrind's callgrind, which must be installed, in a process for each contender.
+///
+/// Each count is shown as soon as there is one, since all take minutes.
+pub(crate) fn run(only: Option<Part>) -> usize {
     let mut report = Report::new();
-    for (part, workloads) in parts() {
-        for workload in workloads {
-            let names: Vec<_> = workload.contenders.iter().map(|contender| contender.name()).collect();
-            for name in names {
-                match count(part, &workload.name, name) {
+    for part in Part::value_variants().iter().filter(|part| only.is_none_or(|only| only == **part)) {
+        for workload in part.workloads() {
+            let what = format!("{}, {}", part.name(), workload.name);
+            for contender in &workload.contenders {
+                let name = contender.name();
+                match count(part.name(), &workload.name, name) {
                     Ok(count) => {
                         let each = count as f64 / workload.events as f64;
-                        let what = format!("{part}, {}", workload.name);
+                        eprintln!("{what}: {each:.1} instructions, {name}");
                         report.figure(&what, &format!("instructions, {name}"), each, Target::Told);
                     }
                     Err(error) => {
@@ -32,24 +45,33 @@ pub(crate) fn run() -> usize {
     report.print("Instructions for an event")
 }
 
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Encode => "encode",
+            Self::Decode => "decode",
+            Self::Fanout => "fanout",
+        }
+    }
+
+    fn workloads(self) -> Box<dyn Iterator<Item = Workload>> {
+        match self {
+            Self::Encode => Box::new(encode::workloads()),
+            Self::Decode => Box::new(decode::workloads()),
+            Self::Fanout => Box::new(fanout::workloads()),
+        }
+    }
+}
+
 /// Does a contender's work once, under callgrind.
 pub(crate) fn run_once(part: &str, workload: &str, contender: &str) {
-    let (_, mut workloads) = parts().into_iter().find(|(name, _)| *name == part).expect("a part");
-    let mut workload = workloads.find(|other| other.name == workload).expect("a workload of that part");
+    let part = Part::from_str(part, false).expect("a part");
+    let mut workload =
+        part.workloads().find(|other| other.name == workload).expect("a workload of that part");
     let mut contenders = workload.contenders.iter_mut();
     let contender = contenders.find(|other| other.name() == contender).expect("a contender of that workload");
     contender.prepare();
     contender.run();
-}
-
-type Part = (&'static str, Box<dyn Iterator<Item = Workload>>);
-
-fn parts() -> [Part; 3] {
-    [
-        ("encode", Box::new(encode::workloads())),
-        ("decode", Box::new(decode::workloads())),
-        ("fanout", Box::new(fanout::workloads())),
-    ]
 }
 
 fn count(part: &str, workload: &str, contender: &str) -> io::Result<u64> {

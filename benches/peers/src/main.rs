@@ -62,8 +62,8 @@ enum What {
         #[arg(long, default_value_t = 10_000)]
         connections: usize,
     },
-    /// Instructions for an event, counted by callgrind.
-    Instructions,
+    /// Instructions for an event, counted by callgrind. Takes minutes.
+    Instructions { part: Option<instructions::Part> },
     #[command(hide = true)]
     Serve { name: String },
     #[command(hide = true)]
@@ -122,8 +122,8 @@ fn main() -> ExitCode {
     if wanted(What::Http) {
         missed += http::run(effort);
     }
-    if what == What::Instructions {
-        missed += instructions::run();
+    if let What::Instructions { part } = what {
+        missed += instructions::run(part);
     }
     report::print_for_readme();
     println!("\n{missed} figures missed");

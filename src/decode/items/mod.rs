@@ -1,0 +1,218 @@
+mod careful;
+
+use std::{fmt, mem, str};
+
+use super::{
+    Decoder, EventRef, Item,
+    line::Line,
+    line_ends::LineEnds,
+    text::{self, Span},
+};
+
+/// What a [`Decoder`] finds in one chunk, item by item.
+///
+/// Made by [`Decoder::decode`]. It lends each item until the next call, so it is no [`Iterator`]; loop over it with
+/// `while let`.
+#[must_use = "a chunk is decoded as its items are taken"]
+pub struct Items<'a, 'c> {
+    decoder: &'a mut Decoder,
+    /// The caller's slice: what has not been decoded.
+    rest: &'a mut &'c [u8],
+    /// The whole chunk, and how much of it has been decoded.
+    chunk: &'c [u8],
+    position: usize,
+    line_ends: LineEnds,
+    /// Those of the open event.
+    values: Values,
+    /// Nothing of an event is open, here or in the decoder, and nothing is lent.
+    is_idle: bool,
+    /// Bytes before this position are counted as the open event's, or belong to an earlier one.
+    counted: usize,
+    /// A line that ends before this position is within the limits.
+    within_limits: usize,
+    /// What was checked for UTF-8 last and is, and where it begins in the chunk.
+    checked: &'c str,
+    checked_from: usize,
+    /// Something was checked.
+    has_checked: bool,
+    /// Some of the chunk is not UTF-8, so each value is checked by itself.
+    checks_values: bool,
+    /// The caller is expected to take all items of the chunk.
+    takes_all: bool,
+}
+
+/// The values of the open event that are in this chunk.
+#[derive(Clone, Copy, Default)]
+struct Values {
+    data: Span,
+    event_type: Span,
+    id: Span,
+}
+
+impl Values {
+    fn are_some(self) -> bool {
+        self.data.is_some() || self.event_type.is_some() || self.id.is_some()
+    }
+}
+
+impl<'a, 'c> Items<'a, 'c> {
+    pub(super) fn new(decoder: &'a mut Decoder, rest: &'a mut &'c [u8]) -> Self {
+        decoder.skip_start(rest);
+        let chunk = *rest;
+        let is_idle = !decoder.lent && decoder.is_idle();
+        let takes_all = mem::take(&mut decoder.takes_all);
+        Self {
+            decoder,
+            rest,
+            chunk,
+            position: 0,
+            line_ends: LineEnds::default(),
+            values: Values::default(),
+            is_idle,
+            counted: 0,
+            within_limits: 0,
+            checked: "",
+            checked_from: 0,
+            has_checked: false,
+            checks_values: false,
+            takes_all,
+        }
+    }
+
+    /// Decodes up to the next item and returns it, or `None` when the chunk is used up.
+    ///
+    /// Bytes up to and including those of the item are taken from the front of the slice that was given to
+    /// [`decode`](Decoder::decode).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ssekit::decode::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"retry: 500\n: hello\n\n"[..];
+    /// let mut items = decoder.decode(&mut chunk);
+    /// assert_eq!(items.next(), Some(Item::Retry(Duration::from_millis(500))));
+    /// assert_eq!(items.next(), Some(Item::Comment(" hello")));
+    /// assert_eq!(items.next(), None);
+    /// ```
+    #[expect(clippy::should_implement_trait, reason = "it lends, as no iterator can")]
+    #[inline]
+    pub fn next(&mut self) -> Option<Item<'_>> {
+        if self.is_idle { self.next_when_idle() } else { self.next_when_open() }
+    }
+
+    #[inline(never)]
+    fn next_when_idle(&mut self) -> Option<Item<'_>> {
+        let Some(values) = self.plain_event() else { return self.next_carefully() };
+        if values.data.end > self.checked_from + self.checked.len() {
+            self.check(values);
+        }
+        let Values { data, event_type, id } = values;
+        let text = |span: Span| span.text(self.checked, self.checked_from);
+        let (Some(data), Some(event_type), Some(id_text)) = (text(data), text(event_type), text(id)) else {
+            self.is_idle = false;
+            return Some(self.event_of_pieces(values));
+        };
+        if id.is_some() {
+            text::replace(&mut self.decoder.last_event_id, id_text);
+        }
+        Some(Item::Event(EventRef::new(event_type, data, &self.decoder.last_event_id)))
+    }
+
+    #[inline(never)]
+    fn next_when_open(&mut self) -> Option<Item<'_>> {
+        self.decoder.forget_lent();
+        if self.decoder.line.is_open() {
+            let Some(end) = self.line_ends.next(self.chunk) else {
+                return self.extend_line().map(Item::LimitExceeded);
+            };
+            if let Some(found) = self.end_open_line(end) {
+                return Some(self.item(found));
+            }
+        } else if self.decoder.is_idle() {
+            self.is_idle = true;
+            return self.next_when_idle();
+        }
+        self.next_carefully()
+    }
+
+    /// Finds the next event if it is like most: all of it is in this chunk, its data is one line, its lines end in LF,
+    /// and it is within the limits.
+    ///
+    /// Where that ends to be so, it leaves off, and all is as if `next_carefully` had come so far.
+    #[inline(always)]
+    fn plain_event(&mut self) -> Option<Values> {
+        let limit = self.position.saturating_add(self.decoder.limits.room());
+        let chunk = self.chunk.get(..limit).unwrap_or(self.chunk);
+        let mut values = Values::default();
+        let mut start = self.position;
+        let mut line_ends = self.line_ends;
+        while let Some(end) = line_ends.peek(self.chunk) {
+            if chunk.get(end) != Some(&b'\n') {
+                break;
+            }
+            let value = |at| Span { start: start + at, end };
+            match Line::at(chunk, start, end) {
+                Line::Data(at) if !values.data.is_some() => values.data = value(at),
+                Line::EventType(at) => values.event_type = value(at),
+                Line::Id(at) => values.id = value(at),
+                Line::Blank if values.data.is_some() => {
+                    line_ends.advance();
+                    self.line_ends = line_ends;
+                    self.position = end + 1;
+                    *self.rest = &self.chunk[self.position..];
+                    return Some(values);
+                }
+                _ => break,
+            }
+            line_ends.advance();
+            start = end + 1;
+        }
+        self.line_ends = line_ends;
+        self.values = values;
+        self.counted = self.position;
+        self.position = start;
+        self.is_idle = false;
+        if values.data.is_some() {
+            self.decoder.event.data_lines = 1;
+        }
+        None
+    }
+
+    /// Checks for UTF-8, from the first value of an event on, that event and what comes behind it.
+    ///
+    /// To check much at once costs less than to check each event. But a caller may take few items from each `Items`,
+    /// so without a sign that this one takes all, it is as much as has been decoded of the chunk: the work stays
+    /// linear.
+    #[cold]
+    fn check(&mut self, values: Values) {
+        self.has_checked = true;
+        if self.checks_values {
+            return;
+        }
+        let values = [values.data, values.event_type, values.id];
+        let from = values.into_iter().filter(|span| span.is_some()).map(|span| span.start).min();
+        let from = from.unwrap_or(self.position);
+        let reach = if self.takes_all { self.chunk.len() } else { self.position.saturating_mul(2) };
+        let behind = self.chunk.get(self.position..reach).unwrap_or(&self.chunk[self.position..]);
+        // No character is cut by a line end, and no event is complete without one.
+        let to = self.position + memchr::memrchr2(b'\r', b'\n', behind).unwrap_or(0);
+        let checked = str::from_utf8(&self.chunk[from..to]);
+        #[cfg(test)]
+        super::tests::count_visits(checked.map_or_else(|error| error.valid_up_to(), str::len));
+        self.checked_from = from;
+        match checked {
+            Ok(text) => self.checked = text,
+            Err(_) => (self.checked, self.checks_values) = ("", true),
+        }
+    }
+}
+
+impl fmt::Debug for Items<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("decoder", &self.decoder).field("rest", &self.rest.len()).finish()
+    }
+}
