@@ -8,10 +8,7 @@ use std::{mem, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{
-    event::{Data, Event, EventId},
-    replay::log::Prepared,
-};
+use crate::event::{Data, Event, EventId};
 
 impl Event {
     /// Encodes the event, ended by its blank line.
@@ -58,15 +55,6 @@ impl Event {
         short.write(&mut buffer[start..]);
     }
 
-    /// Encodes all but the `id` line, and leaves `room` bytes in front for it.
-    pub(crate) fn encode_after_id(&self, room: usize) -> Prepared {
-        let Some(short) = ShortEvent::new(self, None) else { return self.encode_any_after_id(room) };
-        let mut buffer = BytesMut::with_capacity(room + short.len);
-        buffer.put_bytes(0, room + short.len);
-        short.write(&mut buffer[room..]);
-        Prepared::new(buffer, room)
-    }
-
     /// Returns how many bytes the encoded event has. Takes one look at the text.
     pub fn encoded_len(&self) -> usize {
         Plan::new(self, self.id()).len
@@ -85,15 +73,6 @@ impl Event {
         let plan = Plan::new(self, self.id());
         buffer.reserve(plan.len);
         plan.write(buffer);
-    }
-
-    #[inline(never)]
-    fn encode_any_after_id(&self, room: usize) -> Prepared {
-        let plan = Plan::new(self, None);
-        let mut buffer = BytesMut::with_capacity(room + plan.len);
-        buffer.put_bytes(0, room);
-        plan.write(&mut buffer);
-        Prepared::new(buffer, room)
     }
 }
 
@@ -156,9 +135,10 @@ impl<'a> ShortEvent<'a> {
 
 /// What one look at an event tells: how many bytes it takes, and where its data must be split.
 ///
-/// Its methods become part of their callers, so that no `Plan` is ever laid out in memory; that is a fifth of the
-/// instructions for a short event.
-struct Plan<'a> {
+/// Its methods become part of their callers, so that a `Plan` that is used at once is never laid out in memory;
+/// that is a fifth of the instructions for a short event.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
     event: &'a Event,
     id: Option<&'a EventId>,
     len: usize,
@@ -168,7 +148,7 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     #[inline(always)]
-    fn new(event: &'a Event, id: Option<&'a EventId>) -> Self {
+    pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Self {
         let mut len = b"\n".len();
         if let Some(id) = id {
             len += line_len(ID, id.as_str().as_bytes());
@@ -192,9 +172,18 @@ impl<'a> Plan<'a> {
         Self { event, id, len, first_break }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns whether writing it takes no look at its text.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.first_break.is_none() && !has_extras(self.event)
+    }
+
     /// Writes the event to a buffer that has room for it.
     #[inline(always)]
-    fn write(&self, buffer: &mut (impl Put + BufMut + AsMut<[u8]>)) {
+    pub(crate) fn write(&self, buffer: &mut (impl Put + BufMut + AsMut<[u8]>)) {
         if self.len > SHORT_EVENT {
             return self.write_to(buffer);
         }
@@ -482,7 +471,7 @@ pub(crate) struct Digits {
 }
 
 impl Digits {
-    const MAX: usize = 20;
+    pub(crate) const MAX: usize = 20;
 
     pub(crate) fn new(mut number: u64) -> Self {
         let mut digits = [0; Self::MAX];

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use super::{
     Gap, Hub, HubBuilder, PublishError, Start, Subscription,
     reader::{Cursor, Ending, Filter, Reader, freshest},
-    state::State,
+    state::{State, Wake},
     subscribe::find,
 };
 use crate::{
     Bounds, Event, EventId,
     clock::Clock,
-    replay::{IdError, buffer::prepare, log::Position},
+    replay::{IdError, log::Position, prepared::Prepared},
     sync::{Arc, lock},
 };
 
@@ -36,17 +36,17 @@ impl Hub {
     /// An event that is larger than the bounds is let go at once, so that subscribers lag and turn to the log.
     pub(crate) fn feed(&self, topic: &str, events: &[Event]) -> Result<(), PublishError> {
         let shared = &*self.shared;
-        let batch: Result<Vec<_>, _> = events
-            .iter()
-            .map(|event| prepare(event, &shared.ids, usize::MAX).map(|prepared| (event, prepared)))
-            .collect();
+        let batch: Result<Vec<_>, _> =
+            events.iter().map(|event| Prepared::new(event, &shared.ids, usize::MAX)).collect();
         let mut batch = batch?;
         let now = shared.now();
         shared.change(|state| {
             state.reopen(topic);
-            state.append(topic, now, &mut batch)
-        })?;
-        Ok(())
+            match state.append(topic, now, &mut batch) {
+                Ok(wake) => (Ok(()), wake),
+                Err(error) => (Err(error), Wake::default()),
+            }
+        })
     }
 
     /// Moves the head to a position of the log at which there is no event.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Bounds, Event, EventId,
     clock::Clock,
-    replay::scheme::Scheme,
+    replay::{id_space::IdSpace, log::Position, scheme::Scheme},
     request::LastEventId,
     sync::{Arc, AtomicU64, Mutex, lock},
 };
@@ -111,8 +111,8 @@ impl Hub {
     /// not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
         let event = event.borrow();
-        let head = self.append(topic, &mut [self.prepare(event)?])?;
-        Ok(self.shared.ids.event_id(event, || head + 1))
+        let line = self.append(topic, &mut [self.prepare(event)?], |ids| *ids.line())?;
+        Ok(line.event_id(event))
     }
 
     /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
@@ -128,10 +128,11 @@ impl Hub {
         let events: Vec<E> = events.into_iter().collect();
         let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(event.borrow())).collect();
         let mut batch = batch?;
-        let head = self.append(topic, &mut batch)?;
-        let ids = (0..)
-            .zip(&events)
-            .map(|(before, event)| self.shared.ids.event_id(event.borrow(), || head + 1 + before));
+        let head = self.append(topic, &mut batch, IdSpace::head)?;
+        let ids = events
+            .iter()
+            .zip((0..events.len()).rev())
+            .map(|(event, after)| self.shared.ids.event_id(event.borrow(), || head - after as Position));
         Ok(ids.collect())
     }
 
@@ -221,10 +222,14 @@ impl Shared {
         let (outcome, wake) = {
             let mut state = lock(&self.state);
             let changed = change(&mut state);
-            self.changes.fetch_add(1, Ordering::Release);
+            // Only whoever holds the lock counts.
+            self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
             changed
         };
-        wake.wake();
+        if let Some((topic, places)) = wake.wake() {
+            let unwanted = lock(&self.state).topics.put_back(topic, places);
+            drop(unwanted);
+        }
         outcome
     }
 

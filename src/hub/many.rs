@@ -1,11 +1,16 @@
 use std::{cmp::Reverse, collections::BinaryHeap, mem, task::Waker};
 
+use bytes::Bytes;
+
 use super::{
-    reader::{Cursor, Lagged, Left, Read, Runs, Unfiltered},
+    reader::{Cursor, Lagged, Left, Read, Unfiltered},
     state::State,
     topics::Waiting,
 };
-use crate::{replay::log::Position, slab::Key};
+use crate::{
+    replay::log::{Log, Position, Run},
+    slab::Key,
+};
 
 /// Where a subscription to several topics stands.
 ///
@@ -60,16 +65,38 @@ impl Many {
     }
 
     /// Reads what comes next: a bounded number of pieces.
-    pub(super) fn read(&mut self, filtered: bool, state: &mut State) -> Result<Read, Lagged> {
+    pub(super) fn read(&mut self, state: &mut State) -> Result<Read<Vec<Bytes>>, Lagged> {
+        let mut delivered = 0;
+        let read = self.read_runs(state, |_, _, run| {
+            delivered += run.indices.end - run.indices.start;
+            run.bytes
+        });
+        state.delivered += delivered;
+        read
+    }
+
+    /// As [`read`](Self::read), for the filter.
+    pub(super) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
+        self.read_runs(state, |ordinal, log, Run { bytes, indices, last }| {
+            let ends = log.ends(indices).collect();
+            Unfiltered { ordinal, bytes, ends, last }
+        })
+    }
+
+    fn read_runs<T>(
+        &mut self,
+        state: &mut State,
+        mut found: impl FnMut(u32, &Log, Run) -> T,
+    ) -> Result<Read<Vec<T>>, Lagged> {
         self.take_ready(state);
-        let (mut pieces, mut unfiltered, mut len, mut last) = (Vec::new(), Vec::new(), 0, 0);
+        let (mut pieces, mut len, mut last) = (Vec::new(), 0, 0);
         while let Some(Reverse((_, ordinal))) = self.queue.pop() {
             let before = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
             let cursor = &mut self.cursors[ordinal as usize];
             let log = &mut state.topics.get_mut(cursor.topic).log;
             if cursor.next < log.first() {
                 self.enqueue(ordinal, state);
-                if pieces.is_empty() && unfiltered.is_empty() {
+                if pieces.is_empty() {
                     return Err(Lagged);
                 }
                 break;
@@ -78,28 +105,18 @@ impl Many {
             cursor.next = run.indices.end;
             last = run.last;
             len += run.bytes.len();
-            if filtered {
-                let ends = log.ends(run.indices).collect();
-                unfiltered.push(Unfiltered { ordinal, bytes: run.bytes, ends });
-            } else {
-                state.delivered += run.indices.end - run.indices.start;
-                pieces.push(run.bytes);
-            }
+            pieces.push(found(ordinal, log, run));
             self.enqueue(ordinal, state);
-            if len >= MAX_PIECE || pieces.len() + unfiltered.len() >= MAX_PIECES {
+            if len >= MAX_PIECE || pieces.len() >= MAX_PIECES {
                 break;
             }
         }
-        let runs = match filtered {
-            true => (!unfiltered.is_empty()).then_some(Runs::Unfiltered(unfiltered, last)),
-            false => (!pieces.is_empty()).then_some(Runs::Pieces(pieces)),
-        };
         let left = match self.queue.is_empty() {
             true if self.unfinished == 0 => Left::Finished,
             true => Left::Nothing,
             false => Left::More,
         };
-        Ok(Read { runs, last, left })
+        Ok(Read { found: (!pieces.is_empty()).then_some(pieces), last, left })
     }
 
     /// Goes on from the oldest event held of each topic.
@@ -118,9 +135,13 @@ impl Many {
         !self.queue.is_empty() || !state.of_many[self.key].ready.is_empty()
     }
 
-    /// Parks. What is in the waker's place afterwards is to be dropped without the lock.
-    pub(super) fn park(&mut self, waker: &mut Option<Waker>, state: &mut State) {
-        mem::swap(&mut state.of_many[self.key].waker, waker);
+    /// Parks with the waker that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without the lock.
+    pub(super) fn park(&mut self, brought: &mut Option<Waker>, state: &mut State) -> bool {
+        let parked = brought.is_some();
+        mem::swap(&mut state.of_many[self.key].waker, brought);
+        parked
     }
 
     /// Leaves the hub, and returns the waker to be dropped without the lock.

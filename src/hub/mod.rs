@@ -19,13 +19,14 @@
 //!
 //! # Locking
 //!
-//! One lock guards a hub. An event is encoded before it is taken, and no code of an application's runs under it:
-//! wakers, filters, callbacks, clocks and ID orders may all use the hub.
+//! One lock guards a hub. All work on an event but one copy of its text is done before it is taken, and no code of an
+//! application's runs under it: wakers, filters, callbacks, clocks and ID orders may all use the hub.
 //!
 //! A subscription takes it once for each piece that it is given: when nothing is left it parks in the same look, and
 //! the poll that follows tells by a counter of changes that there is nothing to do. One that has a single topic parks
-//! on the topic, so that a publisher takes all wakers in one move and wakes them once the lock is released. One that
-//! has several waits on each, and keeps those that have something for it in the order of their next events.
+//! on the topic, so that a publisher takes all wakers in one move, wakes them once the lock is released, and puts them
+//! back for those that park again, unless somebody has parked or left meanwhile. One that has several waits on each,
+//! and keeps those that have something for it in the order of their next events.
 
 mod builder;
 mod close;

@@ -1,11 +1,13 @@
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use super::{
     parking::Spot,
-    reader::{Cursor, Lagged, Left, Read, Runs, Unfiltered},
+    reader::{Cursor, Lagged, Left, Read, Unfiltered},
     state::State,
 };
-use crate::replay::log::{Position, Run};
+use crate::replay::log::{Log, Position, Run};
 
 /// Where a subscription to one topic stands.
 ///
@@ -14,11 +16,13 @@ use crate::replay::log::{Position, Run};
 pub(super) struct One {
     cursor: Cursor,
     spot: Option<Spot>,
+    /// Whether its waker was still at its spot when it last parked.
+    is_kept: bool,
 }
 
 impl One {
     pub(super) fn new(cursor: Cursor) -> Self {
-        Self { cursor, spot: None }
+        Self { cursor, spot: None, is_kept: false }
     }
 
     pub(super) fn cursor(&self) -> &Cursor {
@@ -26,30 +30,41 @@ impl One {
     }
 
     /// Reads what comes next, as much as lies in one piece.
-    #[inline]
-    pub(super) fn read(&mut self, filtered: bool, state: &mut State) -> Result<Read, Lagged> {
+    #[inline(always)]
+    pub(super) fn read(&mut self, state: &mut State) -> Result<Read<Bytes>, Lagged> {
+        let before = self.cursor.next;
+        let read = self.read_run(state, |_, run| run.bytes);
+        state.delivered += self.cursor.next - before;
+        read
+    }
+
+    /// As [`read`](Self::read), for the filter.
+    pub(super) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
+        self.read_run(state, |log, Run { bytes, indices, last }| {
+            vec![Unfiltered { ordinal: 0, bytes, ends: log.ends(indices).collect(), last }]
+        })
+    }
+
+    #[inline(always)]
+    fn read_run<T>(
+        &mut self,
+        state: &mut State,
+        found: impl FnOnce(&Log, Run) -> T,
+    ) -> Result<Read<T>, Lagged> {
         let topic = state.topics.get_mut(self.cursor.topic);
-        let finished = topic.is_finished();
+        let none_left = if topic.is_finished() { Left::Finished } else { Left::Nothing };
         let log = &mut topic.log;
         let (next, end) = (self.cursor.next, log.next());
         if next < log.first() {
             return Err(Lagged);
         }
-        let none_left = if finished { Left::Finished } else { Left::Nothing };
         if next == end {
-            return Ok(Read { runs: None, last: 0, left: none_left });
+            return Ok(Read { found: None, last: 0, left: none_left });
         }
-        let Run { bytes, indices, last } = log.read(next, Position::MAX);
-        self.cursor.next = indices.end;
-        let left = if indices.end == end { none_left } else { Left::More };
-        let runs = if filtered {
-            let ends = log.ends(indices).collect();
-            Runs::Unfiltered(vec![Unfiltered { ordinal: 0, bytes, ends }], last)
-        } else {
-            state.delivered += indices.end - next;
-            Runs::Piece(bytes)
-        };
-        Ok(Read { runs: Some(runs), last, left })
+        let run = log.read(next, Position::MAX);
+        self.cursor.next = run.indices.end;
+        let (last, left) = (run.last, if run.indices.end == end { none_left } else { Left::More });
+        Ok(Read { found: Some(found(log, run)), last, left })
     }
 
     /// Goes on from the oldest event held.
@@ -62,10 +77,23 @@ impl One {
         self.cursor.next < state.topics.get(self.cursor.topic).log.next()
     }
 
-    /// Parks. What is in the waker's place afterwards is to be dropped without the lock.
+    /// Returns whether it has to bring a waker to park.
+    pub(super) fn needs_waker(&self) -> bool {
+        !self.is_kept
+    }
+
+    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without the lock.
     #[inline]
-    pub(super) fn park(&mut self, waker: &mut Option<Waker>, state: &mut State) {
-        state.topics.get_mut(self.cursor.topic).parking.park(&mut self.spot, waker);
+    pub(super) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
+        let parking = &mut state.topics.get_mut(self.cursor.topic).parking;
+        self.is_kept = parking.park_again(self.spot, current);
+        if !self.is_kept && brought.is_some() {
+            parking.park(&mut self.spot, brought);
+            return true;
+        }
+        self.is_kept
     }
 
     /// Leaves the hub, and returns the waker to be dropped without the lock.

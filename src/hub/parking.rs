@@ -2,101 +2,206 @@ use std::{mem, num::NonZeroU64, task::Waker};
 
 use crate::shrink::excess;
 
-/// Wakers of subscriptions that have got everything of a topic, which are all taken at once.
+/// Wakers of subscriptions that have got everything of a topic, which are all woken at once.
+///
+/// They are woken by reference and put back, so that who parks again mostly finds its waker still there: that
+/// saves to clone one and to drop one for each subscription and event.
 #[derive(Debug)]
 pub(super) struct Parking {
-    wakers: Vec<Option<Waker>>,
-    /// Places that were left. Some may no longer exist.
-    free: Vec<u32>,
-    /// Counts, from one, how often all were taken.
-    taken: NonZeroU64,
+    places: Places,
+    /// How many are parked.
+    parked: usize,
+    /// The places that were taken, until someone parks or leaves, since what is put back would not tell of that.
+    taken: Option<Taken>,
+    /// The newest name of places.
+    newest: NonZeroU64,
 }
 
-/// A place in a [`Parking`], until all are taken.
+/// Places to park at, and who is there.
+#[derive(Debug)]
+pub(super) struct Places {
+    name: NonZeroU64,
+    slots: Vec<Slot>,
+    /// Slots that were left. Some may no longer exist.
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    waker: Option<Waker>,
+    parked: bool,
+}
+
+#[derive(Debug)]
+struct Taken {
+    name: NonZeroU64,
+    slots: usize,
+}
+
+/// A place in a [`Parking`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spot {
-    taken: NonZeroU64,
+    places: NonZeroU64,
     index: u32,
 }
 
 impl Parking {
     pub(super) fn new() -> Self {
-        Self { wakers: Vec::new(), free: Vec::new(), taken: NonZeroU64::MIN }
+        Self { places: Places::new(NonZeroU64::MIN), parked: 0, taken: None, newest: NonZeroU64::MIN }
+    }
+
+    /// Parks at the same place, if the waker that it left there is the current one.
+    #[inline]
+    pub(super) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
+        let slot = spot.and_then(|spot| self.places.find(spot));
+        let Some(slot) = slot.filter(|slot| slot.holds(current)) else { return false };
+        self.parked += usize::from(!mem::replace(&mut slot.parked, true));
+        true
     }
 
     /// Parks, at the same place if it has one. What is in the waker's place afterwards is to be dropped.
-    #[inline]
     pub(super) fn park(&mut self, spot: &mut Option<Spot>, waker: &mut Option<Waker>) {
-        if let Some(parked) = self.find(*spot) {
-            mem::swap(parked, waker);
+        if let Some(slot) = spot.and_then(|spot| self.places.find(spot)) {
+            mem::swap(&mut slot.waker, waker);
+            self.parked += usize::from(!mem::replace(&mut slot.parked, true));
             return;
         }
-        let index = self.free_index();
-        match self.wakers.get_mut(index) {
-            Some(free) => mem::swap(free, waker),
-            None => self.wakers.push(waker.take()),
+        if let Some(taken) = self.taken.take() {
+            self.places.slots.reserve(taken.slots);
         }
-        *spot = Some(Spot { taken: self.taken, index: index as u32 });
+        *spot = Some(self.places.occupy(Slot { waker: waker.take(), parked: true }));
+        self.parked += 1;
     }
 
     /// Leaves a place, and returns what is to be dropped.
     pub(super) fn leave(&mut self, spot: Option<Spot>) -> Option<Waker> {
-        let waker = self.find(spot)?.take();
-        self.free.extend(spot.map(|spot| spot.index));
-        while self.wakers.last().is_some_and(Option::is_none) {
-            self.wakers.pop();
-        }
-        if self.wakers.is_empty() {
-            (self.wakers, self.free) = (Vec::new(), Vec::new());
-        }
+        self.taken = None;
+        let spot = spot?;
+        let slot = self.places.find(spot)?;
+        self.parked -= usize::from(mem::take(&mut slot.parked));
+        let waker = slot.waker.take();
+        self.places.vacate(spot.index);
         waker
     }
 
-    /// Takes all, and makes room for as many: one allocation, whatever the number.
-    pub(super) fn take(&mut self) -> Vec<Option<Waker>> {
-        self.taken = self.taken.saturating_add(1);
-        self.free = Vec::new();
-        let room = Vec::with_capacity(self.wakers.len());
-        mem::replace(&mut self.wakers, room)
+    /// Takes all, if any is parked. They may be [put back](Self::put_back).
+    pub(super) fn take(&mut self) -> Option<Places> {
+        if self.parked == 0 {
+            return None;
+        }
+        self.parked = 0;
+        self.newest = self.newest.saturating_add(1);
+        let places = mem::replace(&mut self.places, Places::new(self.newest));
+        self.taken = Some(Taken { name: places.name, slots: places.slots.len() });
+        Some(places)
+    }
+
+    /// Puts back what was taken, or returns it to be dropped if someone has parked or left since.
+    pub(super) fn put_back(&mut self, places: Places) -> Option<Places> {
+        if self.taken.as_ref().is_none_or(|taken| taken.name != places.name) {
+            return Some(places);
+        }
+        self.taken = None;
+        self.places = places;
+        None
     }
 
     /// Gives back room that this many do not need.
     pub(super) fn shrink_to(&mut self, len: usize) {
-        if let Some(capacity) = excess(self.wakers.capacity(), self.wakers.len().max(len)) {
-            self.wakers.shrink_to(capacity);
+        let slots = &mut self.places.slots;
+        if let Some(capacity) = excess(slots.capacity(), slots.len().max(len)) {
+            slots.shrink_to(capacity);
         }
+    }
+}
+
+impl Places {
+    const fn new(name: NonZeroU64) -> Self {
+        Self { name, slots: Vec::new(), free: Vec::new() }
+    }
+
+    /// Wakes those that are parked.
+    pub(super) fn wake(&mut self) {
+        for slot in &mut self.slots {
+            if let (true, Some(waker)) = (mem::take(&mut slot.parked), &slot.waker) {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Returns all wakers, also of those that are not parked.
+    pub(super) fn into_wakers(self) -> impl Iterator<Item = Waker> {
+        self.slots.into_iter().filter_map(|slot| slot.waker)
     }
 
     #[inline]
-    fn find(&mut self, spot: Option<Spot>) -> Option<&mut Option<Waker>> {
-        let spot = spot.filter(|spot| spot.taken == self.taken)?;
-        self.wakers.get_mut(spot.index as usize)
+    fn find(&mut self, spot: Spot) -> Option<&mut Slot> {
+        if spot.places == self.name { self.slots.get_mut(spot.index as usize) } else { None }
     }
 
-    /// Returns a place that is free, or the next one.
-    fn free_index(&mut self) -> usize {
+    /// Takes a slot that is free, or the next one.
+    fn occupy(&mut self, slot: Slot) -> Spot {
+        let places = self.name;
         while let Some(index) = self.free.pop() {
-            if self.wakers.get(index as usize).is_some_and(Option::is_none) {
-                return index as usize;
+            if let Some(free) = self.slots.get_mut(index as usize).filter(|slot| slot.waker.is_none()) {
+                *free = slot;
+                return Spot { places, index };
             }
         }
-        self.wakers.len()
+        self.slots.push(slot);
+        Spot { places, index: self.slots.len() as u32 - 1 }
+    }
+
+    fn vacate(&mut self, index: u32) {
+        self.free.push(index);
+        while self.slots.last().is_some_and(|slot| slot.waker.is_none()) {
+            self.slots.pop();
+        }
+        if self.slots.is_empty() {
+            (self.slots, self.free) = (Vec::new(), Vec::new());
+        }
+    }
+}
+
+impl Slot {
+    #[inline]
+    fn holds(&self, current: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|waker| waker.will_wake(current))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, task::Wake};
+
     use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    fn waker() -> Waker {
+        Arc::new(Nobody).into()
+    }
 
     fn park(parking: &mut Parking) -> Option<Spot> {
         let mut spot = None;
-        park_again(parking, &mut spot);
+        park_with(&waker(), parking, &mut spot);
         spot
     }
 
-    fn park_again(parking: &mut Parking, spot: &mut Option<Spot>) {
-        let mut waker = Some(Waker::noop().clone());
-        parking.park(spot, &mut waker);
+    fn park_with(waker: &Waker, parking: &mut Parking, spot: &mut Option<Spot>) {
+        parking.park(spot, &mut Some(waker.clone()));
+    }
+
+    fn parked(places: &Places) -> usize {
+        places.slots.iter().filter(|slot| slot.parked).count()
+    }
+
+    fn take(parking: &mut Parking) -> Places {
+        parking.take().expect("someone is parked")
     }
 
     #[test]
@@ -107,26 +212,64 @@ mod tests {
         assert!(parking.leave(first).is_some());
         park(&mut parking);
         park(&mut parking);
-        assert_eq!(parking.wakers.len(), 3);
-        assert_eq!(parking.take().into_iter().flatten().count(), 3);
+        assert_eq!(parking.places.slots.len(), 3);
+        assert_eq!(parked(&take(&mut parking)), 3);
     }
 
     #[test]
     fn who_parks_again_is_taken_once() {
-        let mut parking = Parking::new();
+        let (mut parking, waker) = (Parking::new(), waker());
         let mut spot = park(&mut parking);
-        park_again(&mut parking, &mut spot);
-        assert_eq!(parking.take().len(), 1);
+        park_with(&waker, &mut parking, &mut spot);
+        assert!(parking.park_again(spot, &waker));
+        assert_eq!(parked(&take(&mut parking)), 1);
+        assert!(parking.take().is_none());
+    }
+
+    #[test]
+    fn who_was_put_back_is_not_taken_until_it_parks_again() {
+        let (mut parking, first, other) = (Parking::new(), waker(), waker());
+        let mut spot = None;
+        park_with(&first, &mut parking, &mut spot);
+        park(&mut parking);
+        let mut places = take(&mut parking);
+        places.wake();
+        assert!(!parking.park_again(spot, &first), "its waker is not there");
+        assert!(parking.put_back(places).is_none());
+        assert!(parking.take().is_none());
+        assert!(!parking.park_again(spot, &other), "it has another waker");
+        assert!(parking.park_again(spot, &first));
+        assert_eq!(parked(&take(&mut parking)), 1);
+    }
+
+    #[test]
+    fn nothing_is_put_back_once_someone_has_parked_or_left() {
+        let changes: [fn(&mut Parking, Option<Spot>); 4] = [
+            |parking, _| _ = park(parking),
+            |parking, mut spot| park_with(&waker(), parking, &mut spot),
+            |parking, spot| _ = parking.leave(spot),
+            |parking, mut spot| {
+                park_with(&waker(), parking, &mut spot);
+                parking.leave(spot);
+            },
+        ];
+        for change in changes {
+            let mut parking = Parking::new();
+            let spot = park(&mut parking);
+            let places = take(&mut parking);
+            change(&mut parking, spot);
+            assert!(parking.put_back(places).is_some());
+        }
     }
 
     #[test]
     fn a_spot_means_nothing_once_all_were_taken() {
         let mut parking = Parking::new();
         let old = park(&mut parking);
-        parking.take();
+        let _places = take(&mut parking);
         park(&mut parking);
         assert!(parking.leave(old).is_none());
-        assert_eq!(parking.take().into_iter().flatten().count(), 1);
+        assert_eq!(parked(&take(&mut parking)), 1);
     }
 
     #[test]
@@ -136,6 +279,7 @@ mod tests {
         for spot in spots.iter().step_by(2).chain(spots.iter().skip(1).step_by(2)) {
             assert!(parking.leave(*spot).is_some());
         }
-        assert_eq!((parking.wakers.capacity(), parking.free.capacity()), (0, 0));
+        assert_eq!((parking.places.slots.capacity(), parking.places.free.capacity()), (0, 0));
+        assert!(parking.take().is_none());
     }
 }

@@ -1,11 +1,7 @@
-use super::Hub;
+use super::{Hub, state::Wake};
 use crate::{
     Event,
-    replay::{
-        IdError, PushError,
-        buffer::prepare,
-        log::{Position, Prepared},
-    },
+    replay::{IdError, PushError, id_space::IdSpace, prepared::Prepared},
 };
 
 /// An event could not be published. Nothing has changed.
@@ -35,22 +31,26 @@ pub enum PublishError {
 }
 
 impl Hub {
-    /// Encodes an event, and checks all that can be checked before its turn has come.
-    pub(super) fn prepare<'a>(&self, event: &'a Event) -> Result<(&'a Event, Prepared), PublishError> {
+    /// Prepares an event, and checks all that can be checked before its turn has come.
+    pub(super) fn prepare<'a>(&self, event: &'a Event) -> Result<Prepared<'a>, PublishError> {
         if self.shared.notices.is_reserved(event) {
             return Err(PublishError::ReservedType);
         }
-        Ok((event, prepare(event, &self.shared.ids, self.shared.max_event)?))
+        Ok(Prepared::new(event, &self.shared.ids, self.shared.max_event)?)
     }
 
-    /// Publishes events, all of them or none, and returns the position before the first.
-    pub(super) fn append(
+    /// Publishes events, all of them or none, and returns what is asked of the IDs then.
+    pub(super) fn append<T>(
         &self,
         topic: &str,
-        batch: &mut [(&Event, Prepared)],
-    ) -> Result<Position, PublishError> {
+        batch: &mut [Prepared<'_>],
+        ask: impl FnOnce(&IdSpace) -> T,
+    ) -> Result<T, PublishError> {
         let now = self.shared.now();
-        self.shared.change(|state| state.append(topic, now, batch))
+        self.shared.change(|state| match state.append(topic, now, batch) {
+            Ok(wake) => (Ok(ask(&state.ids)), wake),
+            Err(error) => (Err(error), Wake::default()),
+        })
     }
 }
 

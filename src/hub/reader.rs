@@ -61,7 +61,11 @@ struct Parked {
 
 /// What one look at the hub brings.
 pub(super) enum Step {
-    Runs(Runs),
+    Piece(Bytes),
+    /// Consecutive pieces of the sequence.
+    Pieces(Vec<Bytes>),
+    /// What the filter is to look at.
+    Unfiltered(Vec<Unfiltered>),
     /// Events were lost before they were delivered. The client is now at this position.
     Lagged(Mark),
     End(Option<Ending>),
@@ -75,14 +79,6 @@ pub(super) struct Ending {
     closing: Option<Arc<Closing>>,
 }
 
-/// Consecutive pieces of the sequence.
-pub(super) enum Runs {
-    Piece(Bytes),
-    Pieces(Vec<Bytes>),
-    /// What the filter is to look at, and the position of the last event in it.
-    Unfiltered(Vec<Unfiltered>, Position),
-}
-
 /// A piece that is still to be filtered.
 pub(super) struct Unfiltered {
     /// Its topic.
@@ -90,12 +86,14 @@ pub(super) struct Unfiltered {
     pub(super) bytes: Bytes,
     /// Where each event ends.
     pub(super) ends: Vec<usize>,
+    /// The position of the last of them.
+    pub(super) last: Position,
 }
 
-/// What was read, if there was anything.
-pub(super) struct Read {
-    pub(super) runs: Option<Runs>,
-    /// The position of the last event read.
+/// What was read.
+pub(super) struct Read<T> {
+    pub(super) found: Option<T>,
+    /// The position of the last event found.
     pub(super) last: Position,
     pub(super) left: Left,
 }
@@ -143,10 +141,23 @@ impl Reader {
 
     /// Takes what comes next, or parks. When nothing is left it parks in the same step, since it will be polled
     /// again.
+    #[inline(always)]
     pub(super) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
+        // Mostly the hub has kept its waker. If not, it looks again with one.
+        let mut waker = self.place.needs_waker().then(|| cx.waker().clone());
+        loop {
+            // What is in the waker's place afterwards is dropped here, without the lock.
+            if let Some(step) = self.look(shared, cx.waker(), &mut waker) {
+                return step;
+            }
+            waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Takes one look, unless there is nothing to take and no waker to park with.
+    #[inline]
+    fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
-        // What is in its place in the end is dropped after the lock is released.
-        let mut waker = Some(cx.waker().clone());
         let mut state = lock(&shared.state);
         if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
             drop(state);
@@ -154,31 +165,59 @@ impl Reader {
             state = lock(&shared.state);
         }
         if over {
-            return Step::End(Some(self.ending(&mut state)));
+            return Some(Step::End(Some(self.ending(&mut state))));
         }
-        let read = match &mut self.place {
-            Place::One(one) => one.read(self.filter.is_some(), &mut state),
-            Place::Many(many) => many.read(self.filter.is_some(), &mut state),
-        };
-        let Ok(Read { runs, last, left }) = read else { return self.lagged(&mut state) };
+        // Each kind is settled by itself: what most of them read is never laid out as what others might have read.
+        match (&mut self.place, &self.filter) {
+            (Place::One(one), None) => {
+                let read = one.read(&mut state);
+                self.settle(read, Step::Piece, current, brought, shared, &mut state)
+            }
+            (Place::One(one), Some(_)) => {
+                let read = one.read_unfiltered(&mut state);
+                self.settle(read, Step::Unfiltered, current, brought, shared, &mut state)
+            }
+            (Place::Many(many), None) => {
+                let read = many.read(&mut state);
+                self.settle(read, Step::Pieces, current, brought, shared, &mut state)
+            }
+            (Place::Many(many), Some(_)) => {
+                let read = many.read_unfiltered(&mut state);
+                self.settle(read, Step::Unfiltered, current, brought, shared, &mut state)
+            }
+        }
+    }
+
+    /// Takes note of what was read, and parks if nothing is left.
+    #[inline(always)]
+    fn settle<T>(
+        &mut self,
+        read: Result<Read<T>, Lagged>,
+        step: impl FnOnce(T) -> Step,
+        current: &Waker,
+        brought: &mut Option<Waker>,
+        shared: &Shared,
+        state: &mut State,
+    ) -> Option<Step> {
+        let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
         self.seen = if left == Left::More { last } else { state.ids.head() };
-        if runs.is_some() && self.filter.is_none() {
+        if found.is_some() && self.filter.is_none() {
             self.told = last;
         }
         let ends = left == Left::Finished || state.closing.is_some();
         self.parked = None;
         if left != Left::More && !ends {
-            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed));
-            self.parked = changes.map(|changes| Parked { changes, waker: addresses(cx.waker()) });
-            match &mut self.place {
-                Place::One(one) => one.park(&mut waker, &mut state),
-                Place::Many(many) => many.park(&mut waker, &mut state),
-            }
+            let parked = match &mut self.place {
+                Place::One(one) => one.park(current, brought, state),
+                Place::Many(many) => many.park(brought, state),
+            };
+            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed)).filter(|_| parked);
+            self.parked = changes.map(|changes| Parked { changes, waker: addresses(current) });
         }
-        match runs {
-            Some(runs) => Step::Runs(runs),
-            None if ends => Step::End(Some(self.ending(&mut state))),
-            None => Step::Parked,
+        match found {
+            Some(found) => Some(step(found)),
+            None if ends => Some(Step::End(Some(self.ending(state)))),
+            None => self.parked.is_some().then_some(Step::Parked),
         }
     }
 
@@ -214,22 +253,18 @@ impl Reader {
     }
 
     /// Passes the events through the filter one by one, and joins those that remain.
-    pub(super) fn filter(
-        &mut self,
-        shared: &Shared,
-        pieces: Vec<Unfiltered>,
-        last: Position,
-    ) -> Option<Bytes> {
+    pub(super) fn filter(&mut self, shared: &Shared, pieces: Vec<Unfiltered>) -> Option<Bytes> {
         let filter = self.filter.as_mut()?;
         let cursors = self.place.cursors();
-        let (mut kept, mut count, mut last_is_kept) = (Vec::new(), 0, false);
-        for Unfiltered { ordinal, bytes, ends } in pieces {
+        let (mut kept, mut count, mut last_kept) = (Vec::new(), 0, None);
+        for Unfiltered { ordinal, bytes, ends, last } in pieces {
             let topic = &cursors[ordinal as usize].name;
             let (mut from, mut at) = (0, 0);
             for end in ends {
-                last_is_kept = filter(&EventInfo::new(topic, &bytes[at..end]));
-                count += u64::from(last_is_kept);
-                if !last_is_kept {
+                let is_kept = filter(&EventInfo::new(topic, &bytes[at..end]));
+                count += u64::from(is_kept);
+                last_kept = is_kept.then_some(last);
+                if !is_kept {
                     kept.extend((from < at).then(|| bytes.slice(from..at)));
                     from = end;
                 }
@@ -237,9 +272,7 @@ impl Reader {
             }
             kept.extend((from < at).then(|| bytes.slice(from..)));
         }
-        if last_is_kept {
-            self.told = last;
-        }
+        self.told = last_kept.unwrap_or(self.told);
         shared.filtered.fetch_add(count, Ordering::Relaxed);
         join(kept)
     }
@@ -282,6 +315,13 @@ impl Place {
         match self {
             Self::One(one) => std::slice::from_ref(one.cursor()),
             Self::Many(many) => many.cursors(),
+        }
+    }
+
+    fn needs_waker(&self) -> bool {
+        match self {
+            Self::One(one) => one.needs_waker(),
+            Self::Many(_) => true,
         }
     }
 

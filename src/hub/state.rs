@@ -4,18 +4,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::{PublishError, many::Subscriber, topics::Topics};
+use super::{PublishError, many::Subscriber, parking::Places, topics::Topics};
 use crate::{
-    Bounds, Event,
+    Bounds,
     clock::nanos,
     random::{SplitMix64, seed},
-    replay::{
-        id_space::IdSpace,
-        log::{Position, Prepared},
-        scheme::id_in,
-    },
+    replay::{id_space::IdSpace, prepared::Prepared, scheme::id_in},
     slab::{Key, Slab},
     sync::Arc,
 };
@@ -44,8 +40,6 @@ pub(super) struct State {
     /// Nothing becomes too old before this time.
     expires_at: u64,
     random: SplitMix64,
-    /// Reused for each `id` line.
-    line: BytesMut,
     /// Those that wait for the last subscription to go, until they are woken.
     drained: Slab<Option<Waker>>,
 }
@@ -65,8 +59,8 @@ pub(super) struct Closing {
 #[derive(Debug, Default)]
 #[must_use]
 pub(super) struct Wake {
-    /// Of those that have one topic.
-    of_one: Vec<Option<Waker>>,
+    /// Of those that have one topic, and which one.
+    of_one: Option<(Key, Places)>,
     others: Vec<Waker>,
 }
 
@@ -87,20 +81,19 @@ impl State {
             max_bytes,
             expires_at: 0,
             random: SplitMix64::new(seed()),
-            line: BytesMut::new(),
             drained: Slab::new(),
         }
     }
 
-    /// Appends events to a topic, all or none. Tells the position before the first of them, as it was.
+    /// Appends events to a topic, all or none.
     pub(super) fn append(
         &mut self,
         topic: &str,
         now: u64,
-        batch: &mut [(&Event, Prepared)],
-    ) -> (Result<Position, PublishError>, Wake) {
+        batch: &mut [Prepared<'_>],
+    ) -> Result<Wake, PublishError> {
         if self.closing.is_some() {
-            return (Err(PublishError::Closed), Wake::default());
+            return Err(PublishError::Closed);
         }
         let mut key = self.topics.open(topic);
         let checked = match self.topics.get(key).is_finished() {
@@ -109,22 +102,22 @@ impl State {
         };
         if let Err(error) = checked {
             self.topics.retire(key);
-            return (Err(error), Wake::default());
+            return Err(error);
         }
         if self.expire(now) {
             // If the topic held nothing else, it went as well.
             key = self.topics.open(topic);
         }
-        let head = self.ids.head();
-        for (event, prepared) in batch {
-            let position = self.ids.take(event, prepared, &mut self.line);
-            self.topics.append(key, |log| log.append(position, now, &self.line, prepared));
+        for event in batch {
+            let position = self.ids.take(event);
+            let id_line = self.ids.line().as_bytes();
+            self.topics.append(key, |log| log.append(position, now, id_line, event));
             self.published += 1;
             self.enforce_bounds(key);
         }
         let wake = self.wake_waiting(key);
         self.topics.retire(key);
-        (Ok(head), wake)
+        Ok(wake)
     }
 
     fn enforce_bounds(&mut self, key: Key) {
@@ -197,7 +190,7 @@ impl State {
         let mut others: Vec<_> =
             self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect();
         for topic in self.topics.iter_mut() {
-            others.extend(topic.parking.take().into_iter().flatten());
+            others.extend(topic.parking.take().into_iter().flat_map(Places::into_wakers));
         }
         Wake { others, ..Wake::default() }
     }
@@ -205,7 +198,7 @@ impl State {
     fn wake_waiting(&mut self, key: Key) -> Wake {
         let Self { topics, of_many, .. } = self;
         let topic = topics.get_mut(key);
-        let of_one = topic.parking.take();
+        let of_one = topic.parking.take().map(|places| (key, places));
         let mut others = Vec::with_capacity(topic.waiting());
         for waiting in topic.take_waiting() {
             if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
@@ -217,12 +210,11 @@ impl State {
     }
 
     /// Takes those that wait for the last subscription to go, if it has gone.
-    pub(super) fn take_drained(&mut self) -> Wake {
+    pub(super) fn take_drained(&mut self) -> Vec<Waker> {
         if self.subscribers > 0 {
-            return Wake::default();
+            return Vec::new();
         }
-        let others = self.drained.values_mut().filter_map(Option::take).collect();
-        Wake { others, ..Wake::default() }
+        self.drained.values_mut().filter_map(Option::take).collect()
     }
 
     /// Returns whether no subscription is left; if one is, the waker is woken when the last one goes.
@@ -251,8 +243,12 @@ impl State {
 }
 
 impl Wake {
-    pub(super) fn wake(self) {
-        self.of_one.into_iter().flatten().chain(self.others).for_each(Waker::wake);
+    /// Wakes all, and returns what may be put back.
+    pub(super) fn wake(self) -> Option<(Key, Places)> {
+        self.others.into_iter().for_each(Waker::wake);
+        let (key, mut places) = self.of_one?;
+        places.wake();
+        Some((key, places))
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{
     fmt, mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 use super::{
     Gap, GapReason, Shared,
-    reader::{Reader, Runs, Step, join},
+    reader::{Reader, Step, join},
 };
 use crate::sync::{Arc, lock};
 
@@ -87,7 +87,7 @@ impl Subscription {
                 (self.reader.leave(&mut state), state.take_drained())
             };
             drop(waker);
-            drained.wake();
+            drained.into_iter().for_each(Waker::wake);
         }
         if let Some(callback) = self.on_drop.take() {
             callback();
@@ -126,11 +126,11 @@ impl Stream for Subscription {
                 this.end();
                 Poll::Ready(ending.and_then(|ending| ending.block(&this.shared)))
             }
-            Step::Runs(Runs::Piece(bytes)) => Poll::Ready(Some(bytes)),
-            Step::Runs(Runs::Pieces(pieces)) => Poll::Ready(join(pieces)),
-            Step::Runs(Runs::Unfiltered(events, last)) => {
+            Step::Piece(bytes) => Poll::Ready(Some(bytes)),
+            Step::Pieces(pieces) => Poll::Ready(join(pieces)),
+            Step::Unfiltered(events) => {
                 this.phase = Phase::Filtering;
-                let kept = this.reader.filter(&this.shared, events, last);
+                let kept = this.reader.filter(&this.shared, events);
                 this.phase = Phase::Reading;
                 if kept.is_some() {
                     return Poll::Ready(kept);

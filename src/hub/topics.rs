@@ -3,7 +3,7 @@ use std::{
     collections::{BTreeSet, BinaryHeap, HashMap, binary_heap::PeekMut},
 };
 
-use super::parking::Parking;
+use super::parking::{Parking, Places};
 use crate::{
     replay::log::{Log, Position},
     shrink::excess,
@@ -18,6 +18,8 @@ pub(super) type Name = std::sync::Arc<str>;
 pub(super) struct Topics {
     topics: Slab<Topic>,
     names: HashMap<Name, Key>,
+    /// The topic that was opened last, which is often the next one, too.
+    recent: Option<Key>,
     /// Topics by the position of their oldest event. An entry may be out of date, but never too high, so it is put
     /// right when it comes up.
     oldest: BinaryHeap<Reverse<(Position, Key)>>,
@@ -67,6 +69,7 @@ impl Topics {
         Self {
             topics: Slab::new(),
             names: HashMap::new(),
+            recent: None,
             oldest: BinaryHeap::new(),
             records: HashMap::new(),
             by_age: BTreeSet::new(),
@@ -79,8 +82,11 @@ impl Topics {
 
     /// Returns the topic of a name, which is made if need be. It must be [retired](Self::retire) after use.
     pub(super) fn open(&mut self, name: &str) -> Key {
-        if let Some(key) = self.names.get(name) {
-            return *key;
+        let recent =
+            self.recent.filter(|key| self.topics.get(*key).is_some_and(|topic| *topic.name == *name));
+        if let Some(key) = recent.or_else(|| self.names.get(name).copied()) {
+            self.recent = Some(key);
+            return key;
         }
         let (name, record) = match self.records.remove_entry(name) {
             Some((name, record)) => {
@@ -119,6 +125,14 @@ impl Topics {
     #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut Topic {
         &mut self.topics[key]
+    }
+
+    /// Puts back those that were parked on a topic, or returns them to be dropped.
+    pub(super) fn put_back(&mut self, key: Key, places: Places) -> Option<Places> {
+        match self.topics.get_mut(key) {
+            Some(topic) => topic.parking.put_back(places),
+            None => Some(places),
+        }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {

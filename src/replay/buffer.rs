@@ -1,13 +1,14 @@
 use std::{ops::Range, time::Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     IdError, Ids,
     bounds::Bounds,
     id_space::IdSpace,
-    log::{Log, Position, Prepared},
-    scheme::{Scheme, id_in},
+    log::{Log, Position},
+    prepared::Prepared,
+    scheme::id_in,
 };
 use crate::{
     Event, EventId,
@@ -38,7 +39,6 @@ pub struct ReplayBuffer {
     ids: IdSpace,
     log: Log,
     clock: Clock,
-    line: BytesMut,
 }
 
 /// What a client that has seen a given event has missed.
@@ -88,7 +88,7 @@ impl ReplayBuffer {
     /// Creates an empty buffer with the given kind of IDs.
     pub fn with_ids(bounds: Bounds, ids: Ids) -> Self {
         let ids = IdSpace::new(ids);
-        Self { bounds, log: Log::new(ids.head()), ids, clock: Clock::system(), line: BytesMut::new() }
+        Self { bounds, log: Log::new(ids.head()), ids, clock: Clock::system() }
     }
 
     /// Sets the clock that tells the age of events.
@@ -105,16 +105,16 @@ impl ReplayBuffer {
     /// Returns a [`PushError`] if the event alone is over the bound on bytes, or if its ID does not fit the IDs in
     /// use. Nothing has changed then.
     pub fn push(&mut self, event: &Event) -> Result<EventId, PushError> {
-        let mut prepared = prepare(event, self.ids.scheme(), self.bounds.bytes)?;
-        self.ids.check(&[(event, &prepared)])?;
-        let position = self.ids.take(event, &prepared, &mut self.line);
+        let mut prepared = Prepared::new(event, self.ids.scheme(), self.bounds.bytes)?;
+        self.ids.check(std::slice::from_ref(&prepared))?;
+        let position = self.ids.take(&prepared);
         let at = if self.bounds.age.is_some() { self.clock.nanos() } else { 0 };
-        self.log.append(position, at, &self.line, &mut prepared);
+        self.log.append(position, at, self.ids.line().as_bytes(), &mut prepared);
         while self.log.len() > self.bounds.events || self.log.cost() > self.bounds.bytes {
             self.evict();
         }
         self.expire();
-        Ok(self.ids.scheme().event_id(event, || position))
+        Ok(self.ids.line().event_id(event))
     }
 
     /// Returns what came after the event with the given ID.
@@ -197,12 +197,4 @@ impl Iterator for Events<'_> {
         self.indices.start = run.indices.end;
         Some(run.bytes)
     }
-}
-
-/// Encodes all of an event but its `id` line, and checks its ID and a bound on bytes.
-pub(crate) fn prepare(event: &Event, scheme: &Scheme, max: usize) -> Result<Prepared, PushError> {
-    let room = Scheme::room(event);
-    let prepared = event.encode_after_id(room).with_position(scheme.position_of(event)?);
-    let len = prepared.len() + room + Bounds::EVENT_OVERHEAD;
-    if len > max { Err(PushError::TooLarge { len, max }) } else { Ok(prepared) }
 }

@@ -1,17 +1,13 @@
-use std::{
-    borrow::Borrow,
-    collections::{HashMap, HashSet},
-};
-
-use bytes::BytesMut;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     IdError, Ids,
     ids::Kind,
-    log::{Position, Prepared},
-    scheme::{Epoch, Mark, Scheme},
+    log::Position,
+    prepared::Prepared,
+    scheme::{Epoch, IdLine, Mark, Scheme},
 };
-use crate::{Event, EventId, random::seed, shrink::excess};
+use crate::{EventId, random::seed, shrink::excess};
 
 /// The IDs that have been given out.
 ///
@@ -21,6 +17,8 @@ pub(crate) struct IdSpace {
     scheme: Scheme,
     /// The newest position, or the one before all events.
     head: Position,
+    /// The `id` line of that, if IDs are made here.
+    line: IdLine,
     /// From where on all that was published is known. `None` if that is yet to begin.
     known: Option<Position>,
     /// Where the IDs stand that have no order.
@@ -39,11 +37,18 @@ impl IdSpace {
             }
             Kind::Unordered => (Scheme::Unordered, Some(0)),
         };
-        Self { scheme, head: known.unwrap_or(0), known, held: HashMap::new(), last: None }
+        let line = scheme.first_line();
+        Self { scheme, head: known.unwrap_or(0), line, known, held: HashMap::new(), last: None }
     }
 
     pub(crate) fn scheme(&self) -> &Scheme {
         &self.scheme
+    }
+
+    /// Returns the `id` line that goes in front of the newest event, unless it has an ID itself.
+    #[inline]
+    pub(crate) fn line(&self) -> &IdLine {
+        &self.line
     }
 
     /// Returns the position of the newest event, or the one before all events.
@@ -52,12 +57,14 @@ impl IdSpace {
     }
 
     /// Checks whether a run of events may be published next. Nothing is taken.
-    pub(crate) fn check<P: Borrow<Prepared>>(&self, batch: &[(&Event, P)]) -> Result<(), IdError> {
-        if let Scheme::Unordered = self.scheme {
-            return self.check_unique(batch);
+    pub(crate) fn check(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
+        match self.scheme {
+            Scheme::Own(_) => return Ok(()),
+            Scheme::Ordered(_) => {}
+            Scheme::Unordered => return self.check_unique(batch),
         }
         let mut last = self.head;
-        for position in batch.iter().filter_map(|(_, prepared)| prepared.borrow().position()) {
+        for position in batch.iter().filter_map(Prepared::position) {
             if position <= last {
                 return Err(IdError::NotAfter);
             }
@@ -66,23 +73,23 @@ impl IdSpace {
         Ok(())
     }
 
-    fn check_unique<P>(&self, batch: &[(&Event, P)]) -> Result<(), IdError> {
-        let mut ids = batch.iter().filter_map(|(event, _)| event.id());
+    fn check_unique(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
+        let mut ids = batch.iter().filter_map(|prepared| prepared.event().id());
         let mut seen = HashSet::new();
         let unique = ids.all(|id| !self.held.contains_key(id) && (batch.len() == 1 || seen.insert(id)));
         if unique { Ok(()) } else { Err(IdError::Duplicate) }
     }
 
-    /// Gives the next position to an event that was checked, and writes its `id` line.
-    pub(crate) fn take(&mut self, event: &Event, prepared: &Prepared, line: &mut BytesMut) -> Position {
+    /// Gives the next position to an event that was checked.
+    #[inline]
+    pub(crate) fn take(&mut self, prepared: &Prepared<'_>) -> Position {
         self.head = prepared.position().unwrap_or_else(|| self.head + 1);
+        self.line.advance();
         self.known.get_or_insert(self.head);
-        if let (Scheme::Unordered, Some(id)) = (&self.scheme, event.id()) {
+        if let (Scheme::Unordered, Some(id)) = (&self.scheme, prepared.event().id()) {
             self.held.insert(id.clone(), self.head);
             self.last = Some(id.clone());
         }
-        line.clear();
-        self.scheme.write_line(event, self.head, line);
         self.head
     }
 

@@ -4,11 +4,11 @@
 //! without a copy, and every reader gets slices of the same sealed segment. When a chunk is full, the pieces it
 //! was sealed in are joined, so that history is read in long runs however it came about.
 
-use std::{collections::VecDeque, mem, ops::Range};
+use std::{collections::VecDeque, ops::Range};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
-use super::bounds::Bounds;
+use super::{bounds::Bounds, prepared::Prepared};
 use crate::shrink::excess;
 
 /// Where an event stands in the order of its hub or buffer.
@@ -52,15 +52,6 @@ struct Segment {
     bytes: Bytes,
 }
 
-/// An event encoded but for its `id` line, with room in front for it.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    buffer: BytesMut,
-    room: usize,
-    /// Where its own ID puts it.
-    position: Option<Position>,
-}
-
 /// Consecutive events of one log, as one piece of text.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
@@ -89,11 +80,11 @@ impl Log {
         }
     }
 
-    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared) {
+    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
         let len = id_line.len() + event.len();
         if len > self.open.capacity() - self.open.len() || self.in_chunk >= MAX_PIECES {
             self.close_chunk();
-            if len >= MAX_CHUNK / 4 {
+            if len >= LONG_EVENT {
                 self.push_segment(event.take(id_line));
                 self.push_entry(position, at, len);
                 self.open_index = self.next();
@@ -102,8 +93,7 @@ impl Log {
             }
             self.open = BytesMut::with_capacity(self.next_chunk().max(len));
         }
-        self.open.extend_from_slice(id_line);
-        self.open.extend_from_slice(event.after_id());
+        event.write(id_line, &mut self.open);
         self.push_entry(position, at, len);
     }
 
@@ -312,39 +302,6 @@ impl Segment {
     }
 }
 
-impl Prepared {
-    /// Takes a buffer whose first `room` bytes are free for the `id` line.
-    pub(crate) fn new(buffer: BytesMut, room: usize) -> Self {
-        Self { buffer, room, position: None }
-    }
-
-    pub(super) fn with_position(self, position: Option<Position>) -> Self {
-        Self { position, ..self }
-    }
-
-    pub(super) fn position(&self) -> Option<Position> {
-        self.position
-    }
-
-    /// Returns the length without the `id` line.
-    pub(crate) fn len(&self) -> usize {
-        self.buffer.len() - self.room
-    }
-
-    fn after_id(&self) -> &[u8] {
-        &self.buffer[self.room..]
-    }
-
-    /// Completes the event where it stands, and takes it.
-    fn take(&mut self, id_line: &[u8]) -> Bytes {
-        let start = self.room - id_line.len();
-        let mut buffer = mem::take(&mut self.buffer);
-        buffer[start..self.room].copy_from_slice(id_line);
-        buffer.advance(start);
-        buffer.freeze()
-    }
-}
-
 fn give_back<T>(queue: &mut VecDeque<T>) {
     if let Some(capacity) = excess(queue.capacity(), queue.len()) {
         queue.shrink_to(capacity);
@@ -364,5 +321,7 @@ fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
 /// A log of one small event should take little more than the event.
 const MIN_CHUNK: usize = 256;
 const MAX_CHUNK: usize = 64 * 1024;
+/// An event that long is held by itself, as it was written, if the open chunk has no room for it.
+pub(super) const LONG_EVENT: usize = MAX_CHUNK / 4;
 /// A chunk that was sealed in so many pieces is closed, since each piece costs beside its text.
 const MAX_PIECES: usize = 128;

@@ -8,6 +8,7 @@ pub(crate) mod buffer;
 pub(crate) mod id_space;
 mod ids;
 pub(crate) mod log;
+pub(crate) mod prepared;
 pub(crate) mod scheme;
 
 pub use self::{

@@ -1,11 +1,9 @@
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
 use super::{IdError, IdOrder, log::Position};
 use crate::{
     Event, EventId,
-    encode::{Digits, ID, write_line},
+    encode::{Digits, ID},
 };
 
 /// How IDs are made and read.
@@ -25,17 +23,24 @@ pub(crate) struct Mark {
     pub(super) id: Option<EventId>,
 }
 
+/// The `id` line of an event whose ID is made here, or nothing.
+///
+/// In this layout the ID itself is aligned, with which it takes a third of the time to check that it is UTF-8.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub(crate) struct IdLine {
+    len: u32,
+    text: [u8; Self::MAX],
+}
+
 /// Twelve hexadecimal digits and a dash, the start of every ID that is made here.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Epoch([u8; 13]);
+pub(crate) struct Epoch([u8; Self::LEN]);
 
 impl Scheme {
-    /// Returns the room that an event's `id` line may take.
-    pub(super) fn room(event: &Event) -> usize {
-        match event.id() {
-            Some(id) => ID.len() + id.as_str().len() + 1,
-            None => ID.len() + Epoch::MAX_ID + 1,
-        }
+    /// Returns how long the `id` line may be that goes in front of an event.
+    pub(super) fn max_line(&self) -> usize {
+        if let Self::Own(_) = self { IdLine::MAX } else { 0 }
     }
 
     /// Returns the position that an event brings with it, if its ID has one.
@@ -70,6 +75,7 @@ impl Scheme {
     }
 
     /// Returns the ID of an event that was published at a position.
+    #[inline]
     pub(crate) fn event_id(&self, event: &Event, position: impl FnOnce() -> Position) -> EventId {
         match (self, event.id()) {
             (Self::Own(epoch), _) => epoch.id(position()),
@@ -78,23 +84,72 @@ impl Scheme {
         }
     }
 
-    /// Writes the `id` line of an event at its position.
-    pub(super) fn write_line(&self, event: &Event, position: Position, line: &mut BytesMut) {
-        match (self, event.id()) {
-            (Self::Own(epoch), _) => {
-                line.extend_from_slice(ID);
-                line.extend_from_slice(&epoch.0);
-                write_line(&[], Digits::new(position as u64).as_bytes(), line);
-            }
-            (_, Some(id)) => write_line(ID, id.as_str().as_bytes(), line),
-            (_, None) => {}
+    /// Returns the `id` line of position zero, if IDs are made here.
+    pub(super) fn first_line(&self) -> IdLine {
+        if let Self::Own(epoch) = self { IdLine::new(epoch) } else { IdLine::NONE }
+    }
+}
+
+impl IdLine {
+    pub(super) const MAX: usize = ID.len() + Epoch::MAX_ID + 1;
+    const NONE: Self = Self { len: 0, text: [0; Self::MAX] };
+    /// Where the number begins.
+    const NUMBER: usize = ID.len() + Epoch::LEN;
+
+    fn new(epoch: &Epoch) -> Self {
+        let mut text = [0; Self::MAX];
+        let mut len = 0;
+        for piece in [ID, &epoch.0, b"0\n"] {
+            text[len..len + piece.len()].copy_from_slice(piece);
+            len += piece.len();
         }
+        Self { len: len as u32, text }
+    }
+
+    /// Goes on to the next position. That is less work than to write a number anew.
+    #[inline]
+    pub(super) fn advance(&mut self) {
+        let Some(end) = self.end() else { return };
+        for digit in self.text[Self::NUMBER..end].iter_mut().rev() {
+            if *digit < b'9' {
+                *digit += 1;
+                return;
+            }
+            *digit = b'0';
+        }
+        // All were nines.
+        self.text[Self::NUMBER] = b'1';
+        self.text[end] = b'0';
+        self.text[end + 1] = b'\n';
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.len as usize]
+    }
+
+    /// Returns the ID of an event that the line goes in front of.
+    pub(crate) fn event_id(&self, event: &Event) -> EventId {
+        event.id().cloned().or_else(|| self.id()).unwrap_or(EventId::from_static(""))
+    }
+
+    fn id(&self) -> Option<EventId> {
+        let id = self.text.get(ID.len()..self.end()?)?;
+        std::str::from_utf8(id).ok().map(EventId::from_checked)
+    }
+
+    /// Returns where the ID ends.
+    #[inline]
+    fn end(&self) -> Option<usize> {
+        (self.len as usize).checked_sub(1)
     }
 }
 
 impl Epoch {
+    const LEN: usize = 13;
     /// The greatest length of an ID that is made here.
-    const MAX_ID: usize = 13 + 20;
+    const MAX_ID: usize = Self::LEN + Digits::MAX;
 
     pub(super) fn new(random: u64) -> Self {
         let mut epoch = *b"000000000000-";
@@ -106,8 +161,8 @@ impl Epoch {
 
     fn id(&self, position: Position) -> EventId {
         let digits = Digits::new(position as u64);
-        let len = self.0.len() + digits.as_bytes().len();
         let mut id = [0; Self::MAX_ID];
+        let len = self.0.len() + digits.as_bytes().len();
         id[..self.0.len()].copy_from_slice(&self.0);
         id[self.0.len()..len].copy_from_slice(digits.as_bytes());
         EventId::from_checked(std::str::from_utf8(&id[..len]).unwrap_or_default())
@@ -153,5 +208,27 @@ mod tests {
             assert_eq!(epoch.position(wrong), None, "{wrong:?}");
         }
         assert_eq!(epoch.id(1), "0123456789ab-1");
+    }
+
+    #[test]
+    fn the_id_lines_are_those_of_the_positions_in_order() {
+        let epoch = Epoch::new(1);
+        let mut line = IdLine::new(&epoch);
+        for position in 0..2_000 {
+            assert_eq!(line.as_bytes(), format!("id: {}\n", epoch.id(position).as_str()).as_bytes());
+            assert_eq!(line.id(), Some(epoch.id(position)));
+            line.advance();
+        }
+    }
+
+    #[test]
+    fn the_longest_id_line_has_its_room() {
+        let mut line = IdLine::new(&Epoch::new(1));
+        for len in 2..=Digits::MAX {
+            let end = line.end().unwrap();
+            line.text[IdLine::NUMBER..end].fill(b'9');
+            line.advance();
+            assert_eq!(line.as_bytes().len(), IdLine::NUMBER + len + 1);
+        }
     }
 }

@@ -1,0 +1,94 @@
+use std::mem;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::{
+    PushError,
+    bounds::Bounds,
+    log::{LONG_EVENT, Position},
+    scheme::{IdLine, Scheme},
+};
+use crate::{Event, encode::Plan};
+
+/// An event that is ready for its turn, in which it gets its position and is written after its `id` line.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    event: &'a Event,
+    text: Text<'a>,
+    /// Where its own ID puts it.
+    position: Option<Position>,
+}
+
+#[derive(Debug)]
+enum Text<'a> {
+    /// Writing it copies each byte once and does nothing else, so it is written straight to where it is held.
+    Planned(Plan<'a>),
+    /// With room in front for an `id` line.
+    Written(BytesMut),
+}
+
+impl<'a> Prepared<'a> {
+    /// Does all of the work on an event that does not depend on its turn, and checks its ID and a bound on bytes.
+    #[inline]
+    pub(crate) fn new(event: &'a Event, scheme: &Scheme, max: usize) -> Result<Self, PushError> {
+        let position = scheme.position_of(event)?;
+        let plan = Plan::new(event, event.id());
+        let len = plan.len() + scheme.max_line() + Bounds::EVENT_OVERHEAD;
+        if len > max {
+            return Err(PushError::TooLarge { len, max });
+        }
+        let text = match plan.is_plain() && plan.len() < LONG_EVENT - IdLine::MAX {
+            true => Text::Planned(plan),
+            false => Text::Written(write(&plan)),
+        };
+        Ok(Self { event, text, position })
+    }
+
+    pub(crate) fn event(&self) -> &'a Event {
+        self.event
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// Returns the length without the `id` line that goes in front.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match &self.text {
+            Text::Planned(plan) => plan.len(),
+            Text::Written(buffer) => buffer.len() - IdLine::MAX,
+        }
+    }
+
+    /// Writes the event to a buffer that has room for it.
+    #[inline]
+    pub(super) fn write(&self, id_line: &[u8], buffer: &mut BytesMut) {
+        buffer.extend_from_slice(id_line);
+        match &self.text {
+            Text::Planned(plan) => plan.write(buffer),
+            Text::Written(written) => buffer.extend_from_slice(&written[IdLine::MAX..]),
+        }
+    }
+
+    /// Completes the event where it stands, and takes it.
+    pub(super) fn take(&mut self, id_line: &[u8]) -> Bytes {
+        let mut buffer = match &mut self.text {
+            Text::Planned(plan) => write(plan),
+            Text::Written(buffer) => mem::take(buffer),
+        };
+        let start = IdLine::MAX - id_line.len();
+        buffer[start..IdLine::MAX].copy_from_slice(id_line);
+        buffer.advance(start);
+        buffer.freeze()
+    }
+}
+
+/// Writes an event, with room in front for an `id` line.
+#[inline(never)]
+fn write(plan: &Plan<'_>) -> BytesMut {
+    let mut buffer = BytesMut::with_capacity(IdLine::MAX + plan.len());
+    buffer.put_bytes(0, IdLine::MAX);
+    plan.write(&mut buffer);
+    buffer
+}
