@@ -9,8 +9,6 @@ use crate::shrink::excess;
 #[derive(Debug)]
 pub(super) struct Parking {
     places: Places,
-    /// How many are parked.
-    parked: usize,
     /// The places that were taken, until someone parks or leaves, since what is put back would not tell of that.
     taken: Option<Taken>,
     /// The newest name of places.
@@ -22,6 +20,8 @@ pub(super) struct Parking {
 pub(super) struct Places {
     name: NonZeroU64,
     slots: Vec<Slot>,
+    /// The slots of those that are parked, in no order.
+    parked: Vec<u32>,
     /// Slots that were left. Some may no longer exist.
     free: Vec<u32>,
 }
@@ -29,7 +29,8 @@ pub(super) struct Places {
 #[derive(Debug)]
 struct Slot {
     waker: Option<Waker>,
-    parked: bool,
+    /// Where it is among those that are parked.
+    parked: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -47,49 +48,52 @@ pub(super) struct Spot {
 
 impl Parking {
     pub(super) fn new() -> Self {
-        Self { places: Places::new(NonZeroU64::MIN), parked: 0, taken: None, newest: NonZeroU64::MIN }
+        Self { places: Places::new(NonZeroU64::MIN), taken: None, newest: NonZeroU64::MIN }
     }
 
     /// Parks at the same place, if the waker that it left there is the current one.
     #[inline]
     pub(super) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
-        let slot = spot.and_then(|spot| self.places.find(spot));
-        let Some(slot) = slot.filter(|slot| slot.holds(current)) else { return false };
-        self.parked += usize::from(!mem::replace(&mut slot.parked, true));
-        true
+        let Some(spot) = spot else { return false };
+        let holds = self.places.find(spot).is_some_and(|slot| slot.holds(current));
+        if holds {
+            self.places.mark(spot.index);
+        }
+        holds
     }
 
     /// Parks, at the same place if it has one. What is in the waker's place afterwards is to be dropped.
     pub(super) fn park(&mut self, spot: &mut Option<Spot>, waker: &mut Option<Waker>) {
-        if let Some(slot) = spot.and_then(|spot| self.places.find(spot)) {
+        let kept = spot.filter(|spot| self.places.find(*spot).is_some());
+        let spot = match kept {
+            Some(kept) => kept,
+            None => {
+                if let Some(taken) = self.taken.take() {
+                    self.places.reserve(taken.slots);
+                }
+                *spot.insert(self.places.occupy())
+            }
+        };
+        if let Some(slot) = self.places.find(spot) {
             mem::swap(&mut slot.waker, waker);
-            self.parked += usize::from(!mem::replace(&mut slot.parked, true));
-            return;
         }
-        if let Some(taken) = self.taken.take() {
-            self.places.slots.reserve(taken.slots);
-        }
-        *spot = Some(self.places.occupy(Slot { waker: waker.take(), parked: true }));
-        self.parked += 1;
+        self.places.mark(spot.index);
     }
 
     /// Leaves a place, and returns what is to be dropped.
     pub(super) fn leave(&mut self, spot: Option<Spot>) -> Option<Waker> {
         self.taken = None;
         let spot = spot?;
-        let slot = self.places.find(spot)?;
-        self.parked -= usize::from(mem::take(&mut slot.parked));
-        let waker = slot.waker.take();
+        let waker = self.places.find(spot)?.waker.take();
         self.places.vacate(spot.index);
         waker
     }
 
     /// Takes all, if any is parked. They may be [put back](Self::put_back).
     pub(super) fn take(&mut self) -> Option<Places> {
-        if self.parked == 0 {
+        if self.places.parked.is_empty() {
             return None;
         }
-        self.parked = 0;
         self.newest = self.newest.saturating_add(1);
         let places = mem::replace(&mut self.places, Places::new(self.newest));
         self.taken = Some(Taken { name: places.name, slots: places.slots.len() });
@@ -108,22 +112,25 @@ impl Parking {
 
     /// Gives back room that this many do not need.
     pub(super) fn shrink_to(&mut self, len: usize) {
-        let slots = &mut self.places.slots;
+        let Places { slots, parked, .. } = &mut self.places;
         if let Some(capacity) = excess(slots.capacity(), slots.len().max(len)) {
             slots.shrink_to(capacity);
+            parked.shrink_to(capacity);
         }
     }
 }
 
 impl Places {
     const fn new(name: NonZeroU64) -> Self {
-        Self { name, slots: Vec::new(), free: Vec::new() }
+        Self { name, slots: Vec::new(), parked: Vec::new(), free: Vec::new() }
     }
 
     /// Wakes those that are parked.
     pub(super) fn wake(&mut self) {
-        for slot in &mut self.slots {
-            if let (true, Some(waker)) = (mem::take(&mut slot.parked), &slot.waker) {
+        for index in self.parked.drain(..) {
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            slot.parked = None;
+            if let Some(waker) = &slot.waker {
                 waker.wake_by_ref();
             }
         }
@@ -139,26 +146,49 @@ impl Places {
         if spot.places == self.name { self.slots.get_mut(spot.index as usize) } else { None }
     }
 
+    fn reserve(&mut self, slots: usize) {
+        self.slots.reserve(slots);
+        self.parked.reserve(slots);
+    }
+
+    /// Takes note that a slot is parked.
+    #[inline]
+    fn mark(&mut self, index: u32) {
+        if let Some(slot @ Slot { parked: None, .. }) = self.slots.get_mut(index as usize) {
+            slot.parked = Some(self.parked.len() as u32);
+            self.parked.push(index);
+        }
+    }
+
+    fn unmark(&mut self, index: u32) {
+        let Some(at) = self.slots.get_mut(index as usize).and_then(|slot| slot.parked.take()) else { return };
+        self.parked.swap_remove(at as usize);
+        let moved = self.parked.get(at as usize);
+        if let Some(slot) = moved.and_then(|moved| self.slots.get_mut(*moved as usize)) {
+            slot.parked = Some(at);
+        }
+    }
+
     /// Takes a slot that is free, or the next one.
-    fn occupy(&mut self, slot: Slot) -> Spot {
+    fn occupy(&mut self) -> Spot {
         let places = self.name;
         while let Some(index) = self.free.pop() {
-            if let Some(free) = self.slots.get_mut(index as usize).filter(|slot| slot.waker.is_none()) {
-                *free = slot;
+            if self.slots.get(index as usize).is_some_and(|slot| slot.waker.is_none()) {
                 return Spot { places, index };
             }
         }
-        self.slots.push(slot);
+        self.slots.push(Slot { waker: None, parked: None });
         Spot { places, index: self.slots.len() as u32 - 1 }
     }
 
     fn vacate(&mut self, index: u32) {
+        self.unmark(index);
         self.free.push(index);
         while self.slots.last().is_some_and(|slot| slot.waker.is_none()) {
             self.slots.pop();
         }
         if self.slots.is_empty() {
-            (self.slots, self.free) = (Vec::new(), Vec::new());
+            *self = Self::new(self.name);
         }
     }
 }
@@ -172,18 +202,27 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, task::Wake};
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
 
     use super::*;
 
-    struct Nobody;
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
 
-    impl Wake for Nobody {
-        fn wake(self: Arc<Self>) {}
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn waker() -> Waker {
-        Arc::new(Nobody).into()
+        Arc::new(Woken::default()).into()
     }
 
     fn park(parking: &mut Parking) -> Option<Spot> {
@@ -197,7 +236,7 @@ mod tests {
     }
 
     fn parked(places: &Places) -> usize {
-        places.slots.iter().filter(|slot| slot.parked).count()
+        places.parked.len()
     }
 
     fn take(parking: &mut Parking) -> Places {
@@ -224,6 +263,29 @@ mod tests {
         assert!(parking.park_again(spot, &waker));
         assert_eq!(parked(&take(&mut parking)), 1);
         assert!(parking.take().is_none());
+    }
+
+    #[test]
+    fn each_that_is_parked_is_woken_once_whoever_has_left() {
+        for leaving in 0_u32..1 << 5 {
+            let mut parking = Parking::new();
+            let woken: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
+            let mut spots = [None; 5];
+            for (spot, woken) in spots.iter_mut().zip(&woken) {
+                park_with(&Arc::clone(woken).into(), &mut parking, spot);
+            }
+            for (_, spot) in spots.iter().enumerate().filter(|(at, _)| leaving >> at & 1 == 1) {
+                assert!(parking.leave(*spot).is_some());
+            }
+            if let Some(mut places) = parking.take() {
+                places.wake();
+                places.wake();
+            }
+            for (at, woken) in woken.iter().enumerate() {
+                let expected = usize::from(leaving >> at & 1 == 0);
+                assert_eq!(woken.0.load(Ordering::Relaxed), expected, "{at} when {leaving:05b} have left");
+            }
+        }
     }
 
     #[test]
@@ -279,7 +341,8 @@ mod tests {
         for spot in spots.iter().step_by(2).chain(spots.iter().skip(1).step_by(2)) {
             assert!(parking.leave(*spot).is_some());
         }
-        assert_eq!((parking.places.slots.capacity(), parking.places.free.capacity()), (0, 0));
+        let Places { slots, parked, free, .. } = &parking.places;
+        assert_eq!((slots.capacity(), parked.capacity(), free.capacity()), (0, 0, 0));
         assert!(parking.take().is_none());
     }
 }
