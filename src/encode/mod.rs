@@ -4,10 +4,20 @@
 //! and one line of text, so a leading space or U+FEFF in the text survives; fields come in the order `id`,
 //! `event`, `retry`, comment, `data`, and every line and the event end in LF.
 
-use std::{mem, time::Duration};
+mod breaks;
+mod put;
+mod short;
+
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+pub(crate) use self::breaks::find_break;
+use self::{
+    breaks::{count_breaks, find_next_break},
+    put::{Filled, Put},
+    short::ShortEvent,
+};
 use crate::event::{Data, Event, EventId};
 
 impl Event {
@@ -73,63 +83,6 @@ impl Event {
         let plan = Plan::new(self, self.id());
         buffer.reserve(plan.len);
         plan.write(buffer);
-    }
-}
-
-/// A short event of the commonest shape: an ID, a type and one line of data, or only some of these.
-///
-/// It goes a way of its own, on which every piece but three has a length that the compiler knows. Its methods
-/// become part of their callers, so that it is kept in registers.
-struct ShortEvent<'a> {
-    id: Option<&'a [u8]>,
-    event_type: Option<&'a [u8]>,
-    data: &'a [u8],
-    len: usize,
-}
-
-impl<'a> ShortEvent<'a> {
-    #[inline(always)]
-    fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
-        let Data::Text(data) = event.data() else { return None };
-        let data = data.as_bytes();
-        let id = id.map(|id| id.as_str().as_bytes());
-        let event_type = written_type(event).map(str::as_bytes);
-        let len = id.map_or(0, |id| line_len(ID, id))
-            + event_type.map_or(0, |event_type| line_len(EVENT, event_type))
-            + line_len(DATA, data)
-            + b"\n".len();
-        if len > SHORT_EVENT || has_extras(event) || has_low_byte(data) {
-            return None;
-        }
-        Some(Self { id, event_type, data, len })
-    }
-
-    /// Writes the event over bytes, which must be as many as it takes.
-    #[inline(always)]
-    fn write(&self, bytes: &mut [u8]) {
-        let mut out = Filled(bytes);
-        match (self.id, self.event_type) {
-            (Some(id), Some(event_type)) => {
-                out.put(ID);
-                out.put(id);
-                out.put(NEXT_EVENT);
-                out.put(event_type);
-                out.put(NEXT_DATA);
-            }
-            (Some(id), None) => {
-                out.put(ID);
-                out.put(id);
-                out.put(NEXT_DATA);
-            }
-            (None, Some(event_type)) => {
-                out.put(EVENT);
-                out.put(event_type);
-                out.put(NEXT_DATA);
-            }
-            (None, None) => out.put(DATA),
-        }
-        out.put(self.data);
-        out.put(b"\n\n");
     }
 }
 
@@ -211,62 +164,6 @@ impl<'a> Plan<'a> {
             Data::Lines(lines) => out.put(lines),
         }
         out.put(b"\n");
-    }
-}
-
-/// Where an event is written to, piece by piece.
-pub(crate) trait Put {
-    fn put(&mut self, piece: &[u8]);
-}
-
-/// What is left of bytes that the pieces take the place of.
-struct Filled<'b>(&'b mut [u8]);
-
-impl Put for Vec<u8> {
-    #[inline(always)]
-    fn put(&mut self, piece: &[u8]) {
-        self.extend_from_slice(piece);
-    }
-}
-
-impl Put for BytesMut {
-    #[inline(always)]
-    fn put(&mut self, piece: &[u8]) {
-        self.extend_from_slice(piece);
-    }
-}
-
-impl<P: Put> Put for &mut P {
-    #[inline(always)]
-    fn put(&mut self, piece: &[u8]) {
-        P::put(self, piece);
-    }
-}
-
-impl Put for Filled<'_> {
-    /// Most pieces are so short that to call `memcpy` takes longer than to copy them.
-    #[inline(always)]
-    fn put(&mut self, piece: &[u8]) {
-        let (to, rest) = mem::take(&mut self.0).split_at_mut(piece.len());
-        match piece.len() {
-            0..4 => to.iter_mut().zip(piece).for_each(|(to, byte)| *to = *byte),
-            4..8 => copy_ends::<4>(piece, to),
-            8..16 => copy_ends::<8>(piece, to),
-            16..=32 => copy_ends::<16>(piece, to),
-            _ => to.copy_from_slice(piece),
-        }
-        self.0 = rest;
-    }
-}
-
-/// Copies the first and the last `N` bytes: all, if there are from `N` to `2 * N` of them.
-#[inline(always)]
-fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
-    if let (Some(first), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
-        *to = *first;
-    }
-    if let (Some(last), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut::<N>()) {
-        *to = *last;
     }
 }
 
@@ -371,98 +268,6 @@ fn split_lines<const N: usize, P: Put>(next: &[u8; N], text: &[u8], first_break:
     out
 }
 
-/// Counts the line breaks, and their bytes: each CR LF is one break of two.
-fn count_breaks(text: &[u8]) -> (usize, usize) {
-    let (mut returns, mut pairs) = (0, 0);
-    for at in memchr::memchr_iter(b'\r', text) {
-        returns += 1;
-        pairs += usize::from(text[at..].starts_with(b"\r\n"));
-    }
-    let bytes = returns + count_line_feeds(text);
-    (bytes - pairs, bytes)
-}
-
-fn count_line_feeds(text: &[u8]) -> usize {
-    if text.len() > usize::from(u8::MAX) {
-        return memchr::memchr_iter(b'\n', text).count();
-    }
-    usize::from(text.iter().fold(0_u8, |count, byte| count + u8::from(*byte == b'\n')))
-}
-
-/// Returns where the first CR or LF is, for a text that probably has none.
-#[inline]
-pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
-    if text.len() <= SHORT_TEXT && !has_low_byte(text) {
-        return None;
-    }
-    memchr::memchr2(b'\r', b'\n', text)
-}
-
-/// Returns where the first CR or LF is, for a text that probably has one soon.
-///
-/// As far as a line mostly goes it is searched for here, since calling `memchr2` takes longer than that.
-#[inline]
-fn find_next_break(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while at < 64 {
-        let rest = &text[at..];
-        let Some(block) = rest.first_chunk() else {
-            return rest.iter().position(is_break).map(|found| at + found);
-        };
-        if has_low_byte(block) {
-            let mut low = low_bytes(block);
-            while low != 0 {
-                let found = at + low.trailing_zeros() as usize / 8;
-                if is_break(&text[found]) {
-                    return Some(found);
-                }
-                low &= low - 1;
-            }
-        }
-        at += block.len();
-    }
-    memchr::memchr2(b'\r', b'\n', &text[at..]).map(|found| at + found)
-}
-
-fn is_break(byte: &u8) -> bool {
-    matches!(byte, b'\r' | b'\n')
-}
-
-/// Returns whether a byte is below 16, as CR and LF are and hardly any other byte of a text.
-#[inline(always)]
-fn has_low_byte(text: &[u8]) -> bool {
-    if let Some(last) = text.last_chunk::<16>() {
-        has_low_byte_in_blocks(text, last)
-    } else if let Some(last) = text.last_chunk::<8>() {
-        has_low_byte_in_blocks(text, last)
-    } else {
-        text.iter().any(|byte| *byte < 16)
-    }
-}
-
-/// Looks at all blocks of `N` bytes at once, and at the last bytes: the compiler makes vector instructions of it.
-#[inline(always)]
-fn has_low_byte_in_blocks<const N: usize>(text: &[u8], last: &[u8; N]) -> bool {
-    let mut least = *last;
-    for block in text.chunks_exact(N) {
-        for (least, byte) in least.iter_mut().zip(block) {
-            *least = (*least).min(*byte);
-        }
-    }
-    least.iter().fold(false, |low, byte| low | (*byte < 16))
-}
-
-/// Sets the highest bit of each byte that is below 16, as CR and LF are and hardly any other byte of a text.
-///
-/// It may set it of further bytes after the first of those.
-#[inline]
-fn low_bytes(block: &[u8; 16]) -> u128 {
-    const EACH: u128 = u128::from_ne_bytes([1; 16]);
-    let block = u128::from_le_bytes(*block);
-    // Subtracting sets the highest bit of a byte that is too small, or was set in it anyway.
-    block.wrapping_sub(EACH * 16) & !block & (EACH * 0x80)
-}
-
 /// A decimal number, written without an allocation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Digits {
@@ -516,5 +321,3 @@ const NEXT_COMMENT: &[u8; 3] = b"\n: ";
 
 /// Up to this length, an event is written into zeroed bytes.
 const SHORT_EVENT: usize = 512;
-/// Up to this length, a text is searched here and not by `memchr2`.
-const SHORT_TEXT: usize = 64;

@@ -1,0 +1,59 @@
+use std::mem;
+
+use bytes::BytesMut;
+
+/// Where an event is written to, piece by piece.
+pub(crate) trait Put {
+    fn put(&mut self, piece: &[u8]);
+}
+
+/// What is left of bytes that the pieces take the place of.
+pub(super) struct Filled<'b>(pub(super) &'b mut [u8]);
+
+impl Put for Vec<u8> {
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        self.extend_from_slice(piece);
+    }
+}
+
+impl Put for BytesMut {
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        self.extend_from_slice(piece);
+    }
+}
+
+impl<P: Put> Put for &mut P {
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        P::put(self, piece);
+    }
+}
+
+impl Put for Filled<'_> {
+    /// Most pieces are so short that to call `memcpy` takes longer than to copy them.
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        let (to, rest) = mem::take(&mut self.0).split_at_mut(piece.len());
+        match piece.len() {
+            0..4 => to.iter_mut().zip(piece).for_each(|(to, byte)| *to = *byte),
+            4..8 => copy_ends::<4>(piece, to),
+            8..16 => copy_ends::<8>(piece, to),
+            16..=32 => copy_ends::<16>(piece, to),
+            _ => to.copy_from_slice(piece),
+        }
+        self.0 = rest;
+    }
+}
+
+/// Copies the first and the last `N` bytes: all, if there are from `N` to `2 * N` of them.
+#[inline(always)]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+    if let (Some(first), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+        *to = *first;
+    }
+    if let (Some(last), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut::<N>()) {
+        *to = *last;
+    }
+}

@@ -1,0 +1,65 @@
+use super::{
+    DATA, EVENT, ID, NEXT_DATA, NEXT_EVENT, SHORT_EVENT,
+    breaks::has_low_byte,
+    has_extras, line_len,
+    put::{Filled, Put},
+    written_type,
+};
+use crate::event::{Data, Event, EventId};
+
+/// A short event of the commonest shape: an ID, a type and one line of data, or only some of these.
+///
+/// It goes a way of its own, on which every piece but three has a length that the compiler knows. Its methods
+/// become part of their callers, so that it is kept in registers.
+pub(super) struct ShortEvent<'a> {
+    id: Option<&'a [u8]>,
+    event_type: Option<&'a [u8]>,
+    data: &'a [u8],
+    pub(super) len: usize,
+}
+
+impl<'a> ShortEvent<'a> {
+    #[inline(always)]
+    pub(super) fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
+        let Data::Text(data) = event.data() else { return None };
+        let data = data.as_bytes();
+        let id = id.map(|id| id.as_str().as_bytes());
+        let event_type = written_type(event).map(str::as_bytes);
+        let len = id.map_or(0, |id| line_len(ID, id))
+            + event_type.map_or(0, |event_type| line_len(EVENT, event_type))
+            + line_len(DATA, data)
+            + b"\n".len();
+        if len > SHORT_EVENT || has_extras(event) || has_low_byte(data) {
+            return None;
+        }
+        Some(Self { id, event_type, data, len })
+    }
+
+    /// Writes the event over bytes, which must be as many as it takes.
+    #[inline(always)]
+    pub(super) fn write(&self, bytes: &mut [u8]) {
+        let mut out = Filled(bytes);
+        match (self.id, self.event_type) {
+            (Some(id), Some(event_type)) => {
+                out.put(ID);
+                out.put(id);
+                out.put(NEXT_EVENT);
+                out.put(event_type);
+                out.put(NEXT_DATA);
+            }
+            (Some(id), None) => {
+                out.put(ID);
+                out.put(id);
+                out.put(NEXT_DATA);
+            }
+            (None, Some(event_type)) => {
+                out.put(EVENT);
+                out.put(event_type);
+                out.put(NEXT_DATA);
+            }
+            (None, None) => out.put(DATA),
+        }
+        out.put(self.data);
+        out.put(b"\n\n");
+    }
+}
