@@ -14,11 +14,6 @@ pub(super) enum Line {
 }
 
 impl Line {
-    /// Tells what `line` is, which is without its line end.
-    pub(super) fn of(line: &[u8]) -> Self {
-        Self::at(line, 0, line.len())
-    }
-
     /// Tells what the line from `start` to `end` of `chunk` is, where a line end or the chunk's end is.
     #[inline(always)]
     pub(super) fn at(chunk: &[u8], start: usize, end: usize) -> Self {
@@ -84,14 +79,6 @@ fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
         [b':', b' ', ..] => Some(name.len() + 2),
         [b':', ..] => Some(name.len() + 1),
         _ => None,
-    }
-}
-
-/// Returns what a line has so far of a `data` field's value, once it is clear where that begins.
-pub(super) fn open_data_value(line: &[u8]) -> Option<&[u8]> {
-    match line.strip_prefix(b"data:")? {
-        [] => None,
-        [b' ', value @ ..] | value => Some(value),
     }
 }
 

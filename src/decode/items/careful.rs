@@ -1,22 +1,14 @@
 //! What few events need: those that several chunks have a part of, and all that is not plain.
 
-use std::{mem, time::Duration};
+use std::mem;
 
 use super::{Items, Values};
 use crate::decode::{
     Decoder, EventRef, Item, LimitExceeded, LimitKind,
     line::{self, Line},
-    open::{Admission, Ended},
+    open::{Admission, Found},
     text::{self, Span},
 };
-
-/// What a line completes, if it is not an event.
-pub(super) enum Found {
-    /// A comment, in this chunk or in the line that an earlier chunk began.
-    Comment(Span),
-    Retry(Duration),
-    LimitExceeded(LimitExceeded),
-}
 
 impl Items<'_, '_> {
     /// Decodes up to the next item, whatever it may be.
@@ -150,8 +142,8 @@ impl Items<'_, '_> {
         self.counted = self.position;
         *self.rest = &[];
         self.decoder.takes_all = self.takes_all || self.has_checked;
-        let Decoder { limits, event, line, .. } = &mut *self.decoder;
-        line.push(piece, event, limits)
+        let Decoder { limits, event, .. } = &mut *self.decoder;
+        event.push_line(piece, limits)
     }
 
     /// Ends the line that an earlier chunk began, at `end` of this one.
@@ -163,32 +155,8 @@ impl Items<'_, '_> {
         if self.chunk[end] == b'\r' {
             self.position = self.skip_lf(self.position);
         }
-        let Decoder { limits, event, line: open_line, .. } = &mut *self.decoder;
-        let ended = open_line.end(&self.chunk[start..end], event, limits);
-        let found = match ended {
-            Ended::Line(line) => match Line::of(line) {
-                Line::Data(at) => {
-                    event.push_data(&line[at..], limits);
-                    event.count_data_line(limits).map(Found::LimitExceeded)
-                }
-                Line::EventType(at) => {
-                    event.set_event_type(&line[at..], limits);
-                    None
-                }
-                Line::Id(at) => {
-                    event.set_id(&line[at..], limits);
-                    None
-                }
-                Line::Comment => Some(Found::Comment(Span::NONE)),
-                Line::Retry(at) => line::reconnection_time(&line[at..]).map(Found::Retry),
-                Line::Blank | Line::Ignored => None,
-            },
-            Ended::Done => None,
-            Ended::Over(over) => Some(Found::LimitExceeded(over)),
-        };
-        if !matches!(found, Some(Found::Comment(_))) {
-            open_line.clear();
-        }
+        let Decoder { limits, event, .. } = &mut *self.decoder;
+        let found = event.end_line(&self.chunk[start..end], limits);
         // The LF of a CR LF, since nobody may ask for another item.
         self.count(self.position);
         found
@@ -242,9 +210,9 @@ impl Items<'_, '_> {
         *self.rest = &self.chunk[self.position..];
         match found {
             Found::Comment(span) => {
-                let Decoder { lossy, line, lent, .. } = &mut *self.decoder;
+                let Decoder { lossy, event, lent, .. } = &mut *self.decoder;
                 *lent = true;
-                let comment = span.bytes_or(self.chunk, line.comment());
+                let comment = span.bytes_or(self.chunk, event.comment());
                 // A comment is never lost: whatever it says, the peer is alive.
                 Item::Comment(text::decode(comment, &mut lossy.data, usize::MAX).unwrap_or_default())
             }
@@ -262,7 +230,7 @@ impl Items<'_, '_> {
         let Decoder { limits, event, lossy, last_event_id, lent, .. } = &mut *self.decoder;
         *lent = true;
         let max = limits.max_event_bytes();
-        let data = values.data.bytes_or(self.chunk, event.data.as_slice());
+        let data = values.data.bytes_or(self.chunk, event.data());
         let event_type = values.event_type.bytes_or(self.chunk, event.event_type.as_slice());
         let texts = text::decode(data, &mut lossy.data, max).and_then(|data| {
             let event_type = text::decode(event_type, &mut lossy.event_type, max.saturating_sub(data.len()))?;

@@ -125,7 +125,7 @@ impl<'a, 'c> Items<'a, 'c> {
     #[inline(never)]
     fn next_when_open(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
-        if self.decoder.line.is_open() {
+        if self.decoder.event.has_line() {
             let Some(end) = self.line_ends.next(self.chunk) else {
                 return self.extend_line().map(Item::LimitExceeded);
             };
