@@ -135,7 +135,7 @@ impl Items<'_, '_> {
     }
 
     /// Takes what is left of the chunk into the open line.
-    #[inline]
+    #[inline(always)]
     pub(super) fn extend_line(&mut self) -> Option<LimitExceeded> {
         let piece = &self.chunk[self.position..];
         self.position = self.chunk.len();
@@ -147,7 +147,7 @@ impl Items<'_, '_> {
     }
 
     /// Ends the line that an earlier chunk began, at `end` of this one.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn end_open_line(&mut self, end: usize) -> Option<Found> {
         let start = self.position;
         self.position = end + 1;

@@ -126,9 +126,10 @@ impl<'a, 'c> Items<'a, 'c> {
     fn next_when_open(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
         if self.decoder.event.has_line() {
-            let Some(end) = self.line_ends.next(self.chunk) else {
+            let Some(end) = self.line_ends.peek(self.chunk) else {
                 return self.extend_line().map(Item::LimitExceeded);
             };
+            self.line_ends.advance();
             if let Some(found) = self.end_open_line(end) {
                 return Some(self.item(found));
             }
