@@ -46,10 +46,18 @@ pub struct Decoder {
     pub(super) skip_lf: bool,
     pub(super) event: OpenEvent,
     pub(super) lossy: Lossy,
-    /// The last [`Items`] gave an event or more, and were asked until there was none left.
-    pub(super) takes_all: bool,
+    pub(super) takes: Takes,
     /// The item that was returned last may be in a buffer, to be emptied when decoding goes on.
     pub(super) lent: bool,
+}
+
+/// How many events the caller takes from each [`Items`], by what it did last.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Takes {
+    #[default]
+    Unknown,
+    One,
+    All,
 }
 
 /// The texts of an item that were not UTF-8, decoded.

@@ -5,6 +5,7 @@ use std::mem;
 use super::{Items, Values};
 use crate::decode::{
     Decoder, EventRef, Item, LimitExceeded, LimitKind,
+    decoder::Takes,
     line::{self, Line},
     open::{Admission, Found},
     text::{self, Span},
@@ -141,7 +142,9 @@ impl Items<'_, '_> {
         self.position = self.chunk.len();
         self.counted = self.position;
         *self.rest = &[];
-        self.decoder.takes_all = self.takes_all || self.has_checked;
+        if self.has_checked {
+            self.decoder.takes = Takes::All;
+        }
         let Decoder { limits, event, .. } = &mut *self.decoder;
         event.push_line(piece, limits)
     }

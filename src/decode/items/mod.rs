@@ -1,9 +1,10 @@
 mod careful;
 
-use std::{fmt, mem, str};
+use std::{fmt, str};
 
 use super::{
     Decoder, EventRef, Item,
+    decoder::Takes,
     line::Line,
     line_ends::LineEnds,
     text::{self, Span},
@@ -37,8 +38,6 @@ pub struct Items<'a, 'c> {
     has_checked: bool,
     /// Some of the chunk is not UTF-8, so each value is checked by itself.
     checks_values: bool,
-    /// The caller is expected to take all items of the chunk.
-    takes_all: bool,
 }
 
 /// The values of the open event that are in this chunk.
@@ -60,7 +59,6 @@ impl<'a, 'c> Items<'a, 'c> {
         decoder.skip_start(rest);
         let chunk = *rest;
         let is_idle = !decoder.lent && decoder.is_idle();
-        let takes_all = mem::take(&mut decoder.takes_all);
         Self {
             decoder,
             rest,
@@ -75,7 +73,6 @@ impl<'a, 'c> Items<'a, 'c> {
             checked_from: 0,
             has_checked: false,
             checks_values: false,
-            takes_all,
         }
     }
 
@@ -185,11 +182,12 @@ impl<'a, 'c> Items<'a, 'c> {
 
     /// Checks for UTF-8, from the first value of an event on, that event and what comes behind it.
     ///
-    /// To check much at once costs less than to check each event. But a caller may take few items from each `Items`,
-    /// so without a sign that this one takes all, it is as much as has been decoded of the chunk: the work stays
-    /// linear.
+    /// To check much at once costs less than to check each event. But a caller may take few events from each `Items`,
+    /// so of a chunk that may not be taken as a whole, it is no more than has been decoded: the work stays linear.
     #[cold]
     fn check(&mut self, values: Values) {
+        let takes = self.decoder.takes;
+        self.decoder.takes = if self.has_checked { Takes::Unknown } else { Takes::One };
         self.has_checked = true;
         if self.checks_values {
             return;
@@ -197,7 +195,11 @@ impl<'a, 'c> Items<'a, 'c> {
         let values = [values.data, values.event_type, values.id];
         let from = values.into_iter().filter(|span| span.is_some()).map(|span| span.start).min();
         let from = from.unwrap_or(self.position);
-        let reach = if self.takes_all { self.chunk.len() } else { self.position.saturating_mul(2) };
+        let reach = match takes {
+            Takes::One => self.position,
+            Takes::Unknown => self.position.saturating_mul(2),
+            Takes::All => self.chunk.len(),
+        };
         let behind = self.chunk.get(self.position..reach).unwrap_or(&self.chunk[self.position..]);
         // No character is cut by a line end, and no event is complete without one.
         let to = self.position + memchr::memrchr2(b'\r', b'\n', behind).unwrap_or(0);
