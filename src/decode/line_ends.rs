@@ -45,6 +45,12 @@ impl LineEnds {
         self.mask &= self.mask.wrapping_sub(1);
     }
 
+    /// Returns whether it is clear without a search that there is none left.
+    #[inline(always)]
+    pub(super) fn is_at_end(self, input: &[u8]) -> bool {
+        self.mask == 0 && self.ahead >= input.len()
+    }
+
     #[inline(never)]
     fn find_block(self, input: &[u8]) -> Self {
         self.next_block(input)

@@ -129,7 +129,7 @@ impl Items<'_, '_> {
 
     /// Opens the line that the chunk breaks off in.
     #[inline(never)]
-    fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
+    pub(super) fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
         self.keep(start);
         self.position = start;
         self.extend_line()

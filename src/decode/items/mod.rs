@@ -103,7 +103,12 @@ impl<'a, 'c> Items<'a, 'c> {
 
     #[inline(never)]
     fn next_when_idle(&mut self) -> Option<Item<'_>> {
-        let Some(values) = self.plain_event() else { return self.next_carefully() };
+        let Some(values) = self.plain_event() else {
+            if self.line_ends.is_at_end(self.chunk) {
+                return self.open_line(self.position).map(Item::LimitExceeded);
+            }
+            return self.next_carefully();
+        };
         if values.data.end > self.checked_from + self.checked.len() {
             self.check(values);
         }
@@ -123,12 +128,14 @@ impl<'a, 'c> Items<'a, 'c> {
     fn next_when_open(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
         if self.decoder.event.has_line() {
-            let Some(end) = self.line_ends.peek(self.chunk) else {
+            if let Some(end) = self.line_ends.peek(self.chunk) {
+                self.line_ends.advance();
+                if let Some(found) = self.end_open_line(end) {
+                    return Some(self.item(found));
+                }
+            }
+            if self.line_ends.is_at_end(self.chunk) {
                 return self.extend_line().map(Item::LimitExceeded);
-            };
-            self.line_ends.advance();
-            if let Some(found) = self.end_open_line(end) {
-                return Some(self.item(found));
             }
         } else if self.decoder.is_idle() {
             self.is_idle = true;
