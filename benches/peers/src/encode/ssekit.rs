@@ -52,7 +52,7 @@ impl IntoBuffer {
     pub(super) fn new(inputs: &[Input]) -> Self {
         let events = events(inputs);
         let longest = events.iter().map(Event::encoded_len).max().unwrap_or(0);
-        Self { events, buffer: BytesMut::with_capacity(longest.max(super::BUFFER)) }
+        Self { events, buffer: BytesMut::with_capacity(longest.max(super::BUFFER)), longest }
     }
 }
 
