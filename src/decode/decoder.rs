@@ -1,9 +1,6 @@
 use std::{fmt, mem, time::Duration};
 
-use super::{
-    Items, Limits,
-    open::OpenEvent,
-};
+use super::{Items, Limits, open::OpenEvent};
 
 /// An incremental decoder of event streams.
 ///

@@ -128,8 +128,7 @@ impl<'a, 'c> Items<'a, 'c> {
     fn next_when_open(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
         if self.decoder.event.has_line() {
-            if let Some(end) = self.line_ends.peek(self.chunk) {
-                self.line_ends.advance();
+            if let Some(end) = self.line_ends.next(self.chunk) {
                 if let Some(found) = self.end_open_line(end) {
                     return Some(self.item(found));
                 }
