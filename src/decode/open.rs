@@ -203,10 +203,7 @@ impl OpenEvent {
         self.line_bytes = self.line_bytes.saturating_add(piece.len());
         match self.judge(self.line_bytes, self.line_bytes, limits) {
             Admission::Admitted if self.is_ignored => {}
-            Admission::Admitted => {
-                self.uses_buffers = true;
-                self.text.append(piece, limits.max_event_bytes());
-            }
+            Admission::Admitted => self.text.append(piece, limits.max_event_bytes()),
             Admission::Ignored => self.ignore_line(),
             Admission::Over(over) => {
                 self.ignore_line();
@@ -230,6 +227,7 @@ impl OpenEvent {
         let mut found = None;
         match (admission, mem::take(&mut self.is_ignored)) {
             (Admission::Admitted, false) => {
+                self.uses_buffers = true;
                 self.text.append(piece, limits.max_event_bytes());
                 let text = self.text.as_slice();
                 let start = self.data.end;

@@ -5,7 +5,6 @@ use std::mem;
 use super::{Items, Values};
 use crate::decode::{
     Decoder, EventRef, Item, LimitExceeded, LimitKind,
-    decoder::Takes,
     line::{self, Line},
     open::{Admission, Found},
     text::{self, Span},
@@ -141,10 +140,7 @@ impl Items<'_, '_> {
         let piece = &self.chunk[self.position..];
         self.position = self.chunk.len();
         self.counted = self.position;
-        *self.rest = &[];
-        if self.has_checked {
-            self.decoder.takes = Takes::All;
-        }
+        self.finish();
         let Decoder { limits, event, .. } = &mut *self.decoder;
         event.push_line(piece, limits)
     }
