@@ -43,8 +43,27 @@ impl Buffer {
         self.bytes.clear();
     }
 
+    /// Removes what is from `len` on.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+
+    /// Replaces the bytes from `end` to `next`, of which there are some, by a line feed.
+    #[inline]
+    pub(super) fn join(&mut self, end: usize, next: usize) {
+        #[cfg(test)]
+        super::tests::count_copies(self.bytes.len() - next);
+        self.bytes[end] = b'\n';
+        self.bytes.copy_within(next.., end + 1);
+        self.bytes.truncate(self.bytes.len() - (next - end - 1));
+    }
+
     pub(super) fn is_large(&self) -> bool {
         self.bytes.capacity() > KEPT_CAPACITY
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {

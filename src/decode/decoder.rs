@@ -1,9 +1,6 @@
 use std::{fmt, mem, time::Duration};
 
-use super::{
-    Items, Limits,
-    open::{OpenEvent, OpenLine},
-};
+use super::{Items, Limits, open::OpenEvent};
 
 /// An incremental decoder of event streams.
 ///
@@ -45,12 +42,19 @@ pub struct Decoder {
     /// The last chunk ended with a CR, so an LF at the start of the next one belongs to it.
     pub(super) skip_lf: bool,
     pub(super) event: OpenEvent,
-    pub(super) line: OpenLine,
     pub(super) lossy: Lossy,
-    /// The last [`Items`] gave an event or more, and were asked until there was none left.
-    pub(super) takes_all: bool,
+    pub(super) takes: Takes,
     /// The item that was returned last may be in a buffer, to be emptied when decoding goes on.
     pub(super) lent: bool,
+}
+
+/// How many events the caller takes from each [`Items`], by what it did last.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Takes {
+    #[default]
+    Unknown,
+    One,
+    All,
 }
 
 /// The texts of an item that were not UTF-8, decoded.
@@ -145,7 +149,7 @@ impl Decoder {
         while let Some((byte, rest)) = chunk.split_first() {
             if BYTE_ORDER_MARK.get(self.mark_bytes) != Some(byte) {
                 // It is none, but the beginning of a line whose field name is unknown.
-                self.line.begin_ignored(self.mark_bytes);
+                self.event.open_ignored_line(self.mark_bytes);
                 self.mark_bytes = BYTE_ORDER_MARK.len();
                 break;
             }
@@ -160,7 +164,7 @@ impl Decoder {
     /// Returns whether nothing of an event is open, nor lent.
     #[inline(always)]
     pub(super) fn is_idle(&self) -> bool {
-        !self.line.is_open()
+        !self.event.has_line()
             && !self.event.is_open()
             && !self.event.uses_buffers
             && self.limits.max_data_lines() > 0
@@ -178,10 +182,9 @@ impl Decoder {
     fn clear_lent(&mut self) {
         self.lent = false;
         self.lossy = Lossy::default();
-        if !self.line.is_open() {
-            self.line.clear();
-        }
-        if !self.event.is_open() {
+        if self.event.is_open() {
+            self.event.clear_comment();
+        } else {
             self.event.clear();
         }
     }

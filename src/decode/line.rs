@@ -14,11 +14,6 @@ pub(super) enum Line {
 }
 
 impl Line {
-    /// Tells what `line` is, which is without its line end.
-    pub(super) fn of(line: &[u8]) -> Self {
-        Self::at(line, 0, line.len())
-    }
-
     /// Tells what the line from `start` to `end` of `chunk` is, where a line end or the chunk's end is.
     #[inline(always)]
     pub(super) fn at(chunk: &[u8], start: usize, end: usize) -> Self {
@@ -44,7 +39,7 @@ impl Line {
 
     #[inline(always)]
     fn id(line: &[u8], value: usize) -> Self {
-        if line[value..].contains(&0) { Self::Ignored } else { Self::Id(value) }
+        if has_nul(line) { Self::Ignored } else { Self::Id(value) }
     }
 
     #[cold]
@@ -77,6 +72,21 @@ fn value_in<const N: usize>(begin: u64, name: &[u8; N]) -> Option<usize> {
     Some(N + usize::from((begin >> (8 * N)) as u8 == b' '))
 }
 
+/// Returns whether there is a NUL in a line.
+#[inline(always)]
+fn has_nul(line: &[u8]) -> bool {
+    match (line.first_chunk(), line.last_chunk()) {
+        (Some(first), Some(last)) if line.len() <= 16 => has_nul_in(first) | has_nul_in(last),
+        _ => line.contains(&0),
+    }
+}
+
+#[inline(always)]
+fn has_nul_in(eight: &[u8; 8]) -> bool {
+    let eight = u64::from_le_bytes(*eight);
+    eight.wrapping_sub(EACH) & !eight & (EACH << 7) != 0
+}
+
 /// Returns where the value begins in a line whose field's name is `name`.
 fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
     match line.strip_prefix(name)? {
@@ -84,14 +94,6 @@ fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
         [b':', b' ', ..] => Some(name.len() + 2),
         [b':', ..] => Some(name.len() + 1),
         _ => None,
-    }
-}
-
-/// Returns what a line has so far of a `data` field's value, once it is clear where that begins.
-pub(super) fn open_data_value(line: &[u8]) -> Option<&[u8]> {
-    match line.strip_prefix(b"data:")? {
-        [] => None,
-        [b' ', value @ ..] | value => Some(value),
     }
 }
 
@@ -109,3 +111,5 @@ pub(super) fn reconnection_time(value: &[u8]) -> Option<Duration> {
     }
     Some(Duration::from_millis(milliseconds))
 }
+
+const EACH: u64 = u64::from_ne_bytes([1; 8]);

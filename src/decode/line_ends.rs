@@ -13,10 +13,12 @@ pub(super) struct LineEnds {
 
 impl LineEnds {
     /// Returns the position of the next CR or LF of `input`, which must be the same in every call, and goes past it.
-    #[inline]
+    ///
+    /// For where there is none in most blocks: to go past these becomes part of the caller.
+    #[inline(always)]
     pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
-        if self.mask == 0 && self.ahead < input.len() {
-            *self = self.find_block(input);
+        if self.mask == 0 {
+            *self = self.next_block(input, mask_apart);
         }
         let position = self.position();
         self.advance();
@@ -29,7 +31,7 @@ impl LineEnds {
     #[inline(always)]
     pub(super) fn peek(&mut self, input: &[u8]) -> Option<usize> {
         if self.mask == 0 {
-            *self = self.next_block(input);
+            *self = self.next_block(input, mask);
         }
         self.position()
     }
@@ -45,14 +47,15 @@ impl LineEnds {
         self.mask &= self.mask.wrapping_sub(1);
     }
 
-    #[inline(never)]
-    fn find_block(self, input: &[u8]) -> Self {
-        self.next_block(input)
+    /// Returns whether it is clear without a search that there is none left.
+    #[inline(always)]
+    pub(super) fn is_at_end(self, input: &[u8]) -> bool {
+        self.mask == 0 && self.ahead >= input.len()
     }
 
     /// Goes on to the next block with a line end in it.
     #[inline(always)]
-    fn next_block(self, input: &[u8]) -> Self {
+    fn next_block(self, input: &[u8], mask: impl Fn(&[u8; BLOCK]) -> u64) -> Self {
         let Some(mut rest) = input.get(self.ahead..) else { return self };
         while let Some((block, after)) = rest.split_first_chunk() {
             #[cfg(test)]
@@ -112,6 +115,11 @@ fn mask(block: &[u8; BLOCK]) -> u64 {
         mask |= (eight.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (i * 8);
     }
     mask
+}
+
+#[inline(never)]
+fn mask_apart(block: &[u8; BLOCK]) -> u64 {
+    mask(block)
 }
 
 const BLOCK: usize = 64;

@@ -1,27 +1,47 @@
 //! What a chunk left open: an event, and the line that it broke off in.
 
-use std::mem;
+use std::{mem, ops::Range, time::Duration};
 
-use super::{LimitExceeded, LimitKind, Limits, buffer::Buffer, line};
+use super::{
+    LimitExceeded, LimitKind, Limits,
+    buffer::Buffer,
+    line::{self, Line},
+    text::Span,
+};
 
 /// The event that is open: the buffers of 9.2.6, and what it has used of its limits.
 ///
 /// A value is copied here only if its event does not end in the same chunk, or if it is data of several lines.
 #[derive(Debug, Default)]
 pub(super) struct OpenEvent {
-    /// The values of its `data` fields, with a line feed between each two.
-    pub(super) data: Buffer,
+    /// The data, and behind it the line that is open: in its last line, data is put together where it lies.
+    text: Buffer,
+    /// Where the data is: the values of the `data` fields, with a line feed between each two. The open line, or the
+    /// comment that was found last, begins where it ends.
+    data: Range<usize>,
     pub(super) data_lines: usize,
     pub(super) event_type: Buffer,
     pub(super) id: Buffer,
     /// Tells an empty `id` field from none.
     pub(super) has_id: bool,
-    /// How many bytes it has taken on the wire.
+    /// How many bytes its lines have taken on the wire that have ended.
     bytes: usize,
+    /// How many bytes the open line has so far; 0 if no line is open.
+    line_bytes: usize,
+    /// The open line is not kept.
+    is_ignored: bool,
     /// It went over a limit: it will not be dispatched, and its data is not kept.
     over: bool,
     /// Some of the buffers may have something in them, or own much memory.
     pub(super) uses_buffers: bool,
+}
+
+/// What a line completes, if it is not an event.
+pub(super) enum Found {
+    /// A comment, in this chunk or in the line that an earlier chunk began.
+    Comment(Span),
+    Retry(Duration),
+    LimitExceeded(LimitExceeded),
 }
 
 /// What the limits say to a line.
@@ -55,11 +75,6 @@ impl OpenEvent {
         let admission = self.judge(line_bytes, wire_bytes, limits);
         self.count(wire_bytes);
         admission
-    }
-
-    /// Checks what there is of a line that has not ended.
-    pub(super) fn admit_open_line(&mut self, line_bytes: usize, limits: &Limits) -> Admission {
-        self.judge(line_bytes, line_bytes, limits)
     }
 
     /// Counts the LF of a CR LF, if the CR ended a line of this event and not the event before.
@@ -121,16 +136,14 @@ impl OpenEvent {
     #[inline]
     pub(super) fn set_event_type(&mut self, value: &[u8], limits: &Limits) {
         self.uses_buffers = true;
-        self.event_type.clear();
-        self.event_type.append(value, limits.max_line_bytes());
+        set(&mut self.event_type, value, limits);
     }
 
     #[inline]
     pub(super) fn set_id(&mut self, value: &[u8], limits: &Limits) {
         self.uses_buffers = true;
         self.has_id = true;
-        self.id.clear();
-        self.id.append(value, limits.max_line_bytes());
+        set(&mut self.id, value, limits);
     }
 
     /// Returns whether a blank line dispatches the event.
@@ -153,7 +166,7 @@ impl OpenEvent {
         self.over = false;
     }
 
-    /// Appends the value of a `data` field, or the first piece of it, before it is counted.
+    /// Appends the value of a `data` field, before it is counted. No line is open.
     #[inline]
     pub(super) fn push_data(&mut self, value: &[u8], limits: &Limits) {
         if self.data_lines > 0 {
@@ -162,13 +175,109 @@ impl OpenEvent {
         self.extend_data(value, limits);
     }
 
-    /// Appends more of the value that was appended last.
+    /// Appends the value of the first `data` field, which was counted before. No line is open.
     #[inline]
     pub(super) fn extend_data(&mut self, piece: &[u8], limits: &Limits) {
         if !self.over {
             self.uses_buffers = true;
-            self.data.append(piece, limits.max_event_bytes());
+            self.text.append(piece, limits.max_event_bytes());
+            self.data.end = self.text.len();
         }
+    }
+
+    /// Returns whether a line is open.
+    #[inline]
+    pub(super) fn has_line(&self) -> bool {
+        self.line_bytes > 0
+    }
+
+    /// Opens a line whose first bytes are such that it will be ignored.
+    pub(super) fn open_ignored_line(&mut self, bytes: usize) {
+        self.line_bytes = bytes;
+        self.is_ignored = bytes > 0;
+    }
+
+    /// Takes in the piece of a line that a chunk ends with.
+    #[inline(always)]
+    pub(super) fn push_line(&mut self, piece: &[u8], limits: &Limits) -> Option<LimitExceeded> {
+        self.line_bytes = self.line_bytes.saturating_add(piece.len());
+        match self.judge(self.line_bytes, self.line_bytes, limits) {
+            Admission::Admitted if self.is_ignored => {}
+            Admission::Admitted => self.text.append(piece, limits.max_event_bytes()),
+            Admission::Ignored => self.ignore_line(),
+            Admission::Over(over) => {
+                self.ignore_line();
+                return Some(over);
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn ignore_line(&mut self) {
+        self.is_ignored = true;
+        self.text.truncate(self.data.end);
+    }
+
+    /// Takes in the last piece of the open line, up to its line end, and does what the line says.
+    #[inline(always)]
+    pub(super) fn end_line(&mut self, piece: &[u8], limits: &Limits) -> Option<Found> {
+        let admission = self.admit_line(self.line_bytes.saturating_add(piece.len()), limits);
+        self.line_bytes = 0;
+        let mut found = None;
+        match (admission, mem::take(&mut self.is_ignored)) {
+            (Admission::Admitted, false) => {
+                self.uses_buffers = true;
+                self.text.append(piece, limits.max_event_bytes());
+                let text = self.text.as_slice();
+                let start = self.data.end;
+                match Line::at(text, start, text.len()) {
+                    Line::Data(at) if !self.over => {
+                        return self.end_data_line(start + at, limits).map(Found::LimitExceeded);
+                    }
+                    Line::EventType(at) => set(&mut self.event_type, &text[start + at..], limits),
+                    Line::Id(at) => {
+                        self.has_id = true;
+                        set(&mut self.id, &text[start + at..], limits);
+                    }
+                    // It stays until it has been lent.
+                    Line::Comment => return Some(Found::Comment(Span::NONE)),
+                    Line::Retry(at) => found = line::reconnection_time(&text[start + at..]).map(Found::Retry),
+                    Line::Data(_) | Line::Blank | Line::Ignored => {}
+                }
+            }
+            (Admission::Admitted | Admission::Ignored, _) => {}
+            (Admission::Over(over), _) => found = Some(Found::LimitExceeded(over)),
+        }
+        self.text.truncate(self.data.end);
+        found
+    }
+
+    /// Makes the open line, which has ended and whose value begins at `value` in the text, the last line of the data.
+    #[inline(always)]
+    fn end_data_line(&mut self, value: usize, limits: &Limits) -> Option<LimitExceeded> {
+        if self.data_lines == 0 {
+            self.data.start = value;
+        } else {
+            self.text.join(self.data.end, value);
+        }
+        self.data.end = self.text.len();
+        self.count_data_line(limits)
+    }
+
+    /// Returns the data of the event that was open last.
+    pub(super) fn data(&self) -> &[u8] {
+        &self.text.as_slice()[self.data.clone()]
+    }
+
+    /// Returns the comment that `end_line` found last.
+    pub(super) fn comment(&self) -> &[u8] {
+        self.text.as_slice().get(self.data.end + 1..).unwrap_or_default()
+    }
+
+    /// Forgets that comment.
+    pub(super) fn clear_comment(&mut self) {
+        self.text.truncate(self.data.end);
     }
 
     /// Returns whether an event has begun and not ended.
@@ -183,125 +292,22 @@ impl OpenEvent {
         self.event_type.clear();
         self.id.clear();
         // Huge events come in a row: their buffer is given back when one that is not has come.
-        self.data.clear_for_more();
-        self.uses_buffers = self.data.is_large();
+        self.text.clear_for_more();
+        self.data = 0..0;
+        self.uses_buffers = self.text.is_large();
     }
 
-    /// Remembers that the event is lost, and frees its data.
+    /// Remembers that the event is lost, and frees its data. No line is open, or the one that is will be ignored.
     fn give_up(&mut self, kind: LimitKind, limit: usize) -> LimitExceeded {
         self.over = true;
-        self.data = Buffer::default();
+        self.text = Buffer::default();
+        self.data = 0..0;
         LimitExceeded::new(kind, limit)
     }
 }
 
-/// The line that is open: what the chunks so far had of it.
-#[derive(Debug, Default)]
-pub(super) struct OpenLine {
-    /// How many bytes there were; 0 if no line is open.
-    bytes: usize,
-    /// These bytes, unless they went to the event's data or the line is ignored.
-    kept: Buffer,
-    /// It is a `data` field, whose value goes straight to the event.
-    is_data: bool,
-    is_ignored: bool,
-}
-
-/// What the end of an open line gave.
-pub(super) enum Ended<'a> {
-    /// The whole line, to be interpreted.
-    Line(&'a [u8]),
-    /// Nothing more: it went to the event, or is ignored.
-    Done,
-    Over(LimitExceeded),
-}
-
-impl OpenLine {
-    #[inline]
-    pub(super) fn is_open(&self) -> bool {
-        self.bytes > 0
-    }
-
-    /// Opens a line whose first bytes are such that it will be ignored.
-    pub(super) fn begin_ignored(&mut self, bytes: usize) {
-        self.bytes = bytes;
-        self.is_ignored = bytes > 0;
-    }
-
-    /// Takes in the piece of a line that a chunk ends with.
-    #[inline(always)]
-    pub(super) fn push(
-        &mut self,
-        piece: &[u8],
-        event: &mut OpenEvent,
-        limits: &Limits,
-    ) -> Option<LimitExceeded> {
-        self.bytes = self.bytes.saturating_add(piece.len());
-        match event.admit_open_line(self.bytes, limits) {
-            Admission::Over(over) => {
-                self.ignore();
-                return Some(over);
-            }
-            Admission::Ignored => self.ignore(),
-            Admission::Admitted if self.is_ignored => {}
-            Admission::Admitted if self.is_data => event.extend_data(piece, limits),
-            Admission::Admitted => {
-                if self.bytes == piece.len() {
-                    if let Some(value) = line::open_data_value(piece) {
-                        self.is_data = true;
-                        event.push_data(value, limits);
-                        return None;
-                    }
-                }
-                self.kept.append(piece, limits.max_line_bytes());
-                if let Some(value) = line::open_data_value(self.kept.as_slice()) {
-                    self.is_data = true;
-                    event.push_data(value, limits);
-                    self.kept.clear();
-                }
-            }
-        }
-        None
-    }
-
-    /// Takes in the last piece of the line, up to its line end.
-    #[inline(always)]
-    pub(super) fn end(&mut self, piece: &[u8], event: &mut OpenEvent, limits: &Limits) -> Ended<'_> {
-        let admission = event.admit_line(self.bytes.saturating_add(piece.len()), limits);
-        self.bytes = 0;
-        let (is_data, is_ignored) = (mem::take(&mut self.is_data), mem::take(&mut self.is_ignored));
-        match admission {
-            Admission::Over(over) => {
-                self.kept.clear();
-                Ended::Over(over)
-            }
-            Admission::Admitted if is_data => {
-                event.extend_data(piece, limits);
-                event.count_data_line(limits).map_or(Ended::Done, Ended::Over)
-            }
-            Admission::Admitted if !is_ignored => {
-                self.kept.append(piece, limits.max_line_bytes());
-                Ended::Line(self.kept.as_slice())
-            }
-            Admission::Admitted | Admission::Ignored => {
-                self.kept.clear();
-                Ended::Done
-            }
-        }
-    }
-
-    /// Returns the comment that the line was which `end` returned last.
-    pub(super) fn comment(&self) -> &[u8] {
-        self.kept.as_slice().get(1..).unwrap_or_default()
-    }
-
-    /// Forgets the line that `end` returned.
-    pub(super) fn clear(&mut self) {
-        self.kept.clear();
-    }
-
-    fn ignore(&mut self) {
-        self.is_ignored = true;
-        self.kept = Buffer::default();
-    }
+#[inline]
+fn set(buffer: &mut Buffer, value: &[u8], limits: &Limits) {
+    buffer.clear();
+    buffer.append(value, limits.max_line_bytes());
 }

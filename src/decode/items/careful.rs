@@ -1,22 +1,14 @@
 //! What few events need: those that several chunks have a part of, and all that is not plain.
 
-use std::{mem, time::Duration};
+use std::mem;
 
 use super::{Items, Values};
 use crate::decode::{
     Decoder, EventRef, Item, LimitExceeded, LimitKind,
     line::{self, Line},
-    open::{Admission, Ended},
+    open::{Admission, Found},
     text::{self, Span},
 };
-
-/// What a line completes, if it is not an event.
-pub(super) enum Found {
-    /// A comment, in this chunk or in the line that an earlier chunk began.
-    Comment(Span),
-    Retry(Duration),
-    LimitExceeded(LimitExceeded),
-}
 
 impl Items<'_, '_> {
     /// Decodes up to the next item, whatever it may be.
@@ -136,26 +128,25 @@ impl Items<'_, '_> {
 
     /// Opens the line that the chunk breaks off in.
     #[inline(never)]
-    fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
+    pub(super) fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
         self.keep(start);
         self.position = start;
         self.extend_line()
     }
 
     /// Takes what is left of the chunk into the open line.
-    #[inline]
+    #[inline(always)]
     pub(super) fn extend_line(&mut self) -> Option<LimitExceeded> {
         let piece = &self.chunk[self.position..];
         self.position = self.chunk.len();
         self.counted = self.position;
-        *self.rest = &[];
-        self.decoder.takes_all = self.takes_all || self.has_checked;
-        let Decoder { limits, event, line, .. } = &mut *self.decoder;
-        line.push(piece, event, limits)
+        self.finish();
+        let Decoder { limits, event, .. } = &mut *self.decoder;
+        event.push_line(piece, limits)
     }
 
     /// Ends the line that an earlier chunk began, at `end` of this one.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn end_open_line(&mut self, end: usize) -> Option<Found> {
         let start = self.position;
         self.position = end + 1;
@@ -163,32 +154,8 @@ impl Items<'_, '_> {
         if self.chunk[end] == b'\r' {
             self.position = self.skip_lf(self.position);
         }
-        let Decoder { limits, event, line: open_line, .. } = &mut *self.decoder;
-        let ended = open_line.end(&self.chunk[start..end], event, limits);
-        let found = match ended {
-            Ended::Line(line) => match Line::of(line) {
-                Line::Data(at) => {
-                    event.push_data(&line[at..], limits);
-                    event.count_data_line(limits).map(Found::LimitExceeded)
-                }
-                Line::EventType(at) => {
-                    event.set_event_type(&line[at..], limits);
-                    None
-                }
-                Line::Id(at) => {
-                    event.set_id(&line[at..], limits);
-                    None
-                }
-                Line::Comment => Some(Found::Comment(Span::NONE)),
-                Line::Retry(at) => line::reconnection_time(&line[at..]).map(Found::Retry),
-                Line::Blank | Line::Ignored => None,
-            },
-            Ended::Done => None,
-            Ended::Over(over) => Some(Found::LimitExceeded(over)),
-        };
-        if !matches!(found, Some(Found::Comment(_))) {
-            open_line.clear();
-        }
+        let Decoder { limits, event, .. } = &mut *self.decoder;
+        let found = event.end_line(&self.chunk[start..end], limits);
         // The LF of a CR LF, since nobody may ask for another item.
         self.count(self.position);
         found
@@ -242,9 +209,9 @@ impl Items<'_, '_> {
         *self.rest = &self.chunk[self.position..];
         match found {
             Found::Comment(span) => {
-                let Decoder { lossy, line, lent, .. } = &mut *self.decoder;
+                let Decoder { lossy, event, lent, .. } = &mut *self.decoder;
                 *lent = true;
-                let comment = span.bytes_or(self.chunk, line.comment());
+                let comment = span.bytes_or(self.chunk, event.comment());
                 // A comment is never lost: whatever it says, the peer is alive.
                 Item::Comment(text::decode(comment, &mut lossy.data, usize::MAX).unwrap_or_default())
             }
@@ -262,7 +229,7 @@ impl Items<'_, '_> {
         let Decoder { limits, event, lossy, last_event_id, lent, .. } = &mut *self.decoder;
         *lent = true;
         let max = limits.max_event_bytes();
-        let data = values.data.bytes_or(self.chunk, event.data.as_slice());
+        let data = values.data.bytes_or(self.chunk, event.data());
         let event_type = values.event_type.bytes_or(self.chunk, event.event_type.as_slice());
         let texts = text::decode(data, &mut lossy.data, max).and_then(|data| {
             let event_type = text::decode(event_type, &mut lossy.event_type, max.saturating_sub(data.len()))?;

@@ -1,9 +1,10 @@
 mod careful;
 
-use std::{fmt, mem, str};
+use std::{fmt, str};
 
 use super::{
     Decoder, EventRef, Item,
+    decoder::Takes,
     line::Line,
     line_ends::LineEnds,
     text::{self, Span},
@@ -37,8 +38,6 @@ pub struct Items<'a, 'c> {
     has_checked: bool,
     /// Some of the chunk is not UTF-8, so each value is checked by itself.
     checks_values: bool,
-    /// The caller is expected to take all items of the chunk.
-    takes_all: bool,
 }
 
 /// The values of the open event that are in this chunk.
@@ -60,7 +59,6 @@ impl<'a, 'c> Items<'a, 'c> {
         decoder.skip_start(rest);
         let chunk = *rest;
         let is_idle = !decoder.lent && decoder.is_idle();
-        let takes_all = mem::take(&mut decoder.takes_all);
         Self {
             decoder,
             rest,
@@ -75,7 +73,6 @@ impl<'a, 'c> Items<'a, 'c> {
             checked_from: 0,
             has_checked: false,
             checks_values: false,
-            takes_all,
         }
     }
 
@@ -101,14 +98,27 @@ impl<'a, 'c> Items<'a, 'c> {
     #[expect(clippy::should_implement_trait, reason = "it lends, as no iterator can")]
     #[inline]
     pub fn next(&mut self) -> Option<Item<'_>> {
-        if self.is_idle { self.next_when_idle() } else { self.next_when_open() }
+        if !self.is_idle {
+            self.next_when_open()
+        } else if self.position < self.chunk.len() {
+            self.next_when_idle()
+        } else {
+            self.finish();
+            None
+        }
     }
 
     #[inline(never)]
     fn next_when_idle(&mut self) -> Option<Item<'_>> {
-        let Some(values) = self.plain_event() else { return self.next_carefully() };
+        let start = self.position;
+        let Some(values) = self.plain_event() else {
+            if self.line_ends.is_at_end(self.chunk) {
+                return self.open_line(self.position).map(Item::LimitExceeded);
+            }
+            return self.next_carefully();
+        };
         if values.data.end > self.checked_from + self.checked.len() {
-            self.check(values);
+            self.check(start);
         }
         let Values { data, event_type, id } = values;
         let text = |span: Span| span.text(self.checked, self.checked_from);
@@ -125,12 +135,14 @@ impl<'a, 'c> Items<'a, 'c> {
     #[inline(never)]
     fn next_when_open(&mut self) -> Option<Item<'_>> {
         self.decoder.forget_lent();
-        if self.decoder.line.is_open() {
-            let Some(end) = self.line_ends.next(self.chunk) else {
+        if self.decoder.event.has_line() {
+            if let Some(end) = self.line_ends.next(self.chunk) {
+                if let Some(found) = self.end_open_line(end) {
+                    return Some(self.item(found));
+                }
+            }
+            if self.line_ends.is_at_end(self.chunk) {
                 return self.extend_line().map(Item::LimitExceeded);
-            };
-            if let Some(found) = self.end_open_line(end) {
-                return Some(self.item(found));
             }
         } else if self.decoder.is_idle() {
             self.is_idle = true;
@@ -182,28 +194,39 @@ impl<'a, 'c> Items<'a, 'c> {
         None
     }
 
-    /// Checks for UTF-8, from the first value of an event on, that event and what comes behind it.
+    /// Takes note that there are no more items.
+    #[inline(always)]
+    fn finish(&mut self) {
+        *self.rest = &[];
+        if self.has_checked {
+            self.decoder.takes = Takes::All;
+        }
+    }
+
+    /// Checks for UTF-8 the event that begins at `start` and has been decoded, and what comes behind it.
     ///
-    /// To check much at once costs less than to check each event. But a caller may take few items from each `Items`,
-    /// so without a sign that this one takes all, it is as much as has been decoded of the chunk: the work stays
-    /// linear.
+    /// To check much at once costs less than to check each event. But a caller may take few events from each `Items`,
+    /// so of a chunk that may not be taken as a whole, it is no more than has been decoded: the work stays linear.
     #[cold]
-    fn check(&mut self, values: Values) {
+    fn check(&mut self, start: usize) {
+        let takes = self.decoder.takes;
+        self.decoder.takes = if self.has_checked { Takes::Unknown } else { Takes::One };
         self.has_checked = true;
         if self.checks_values {
             return;
         }
-        let values = [values.data, values.event_type, values.id];
-        let from = values.into_iter().filter(|span| span.is_some()).map(|span| span.start).min();
-        let from = from.unwrap_or(self.position);
-        let reach = if self.takes_all { self.chunk.len() } else { self.position.saturating_mul(2) };
+        let reach = match takes {
+            Takes::One => self.position,
+            Takes::Unknown => self.position.saturating_mul(2),
+            Takes::All => self.chunk.len(),
+        };
         let behind = self.chunk.get(self.position..reach).unwrap_or(&self.chunk[self.position..]);
         // No character is cut by a line end, and no event is complete without one.
         let to = self.position + memchr::memrchr2(b'\r', b'\n', behind).unwrap_or(0);
-        let checked = str::from_utf8(&self.chunk[from..to]);
+        let checked = str::from_utf8(&self.chunk[start..to]);
         #[cfg(test)]
         super::tests::count_visits(checked.map_or_else(|error| error.valid_up_to(), str::len));
-        self.checked_from = from;
+        self.checked_from = start;
         match checked {
             Ok(text) => self.checked = text,
             Err(_) => (self.checked, self.checks_values) = ("", true),

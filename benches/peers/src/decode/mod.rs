@@ -10,6 +10,8 @@ mod sse_core;
 mod sse_stream;
 mod ssekit;
 
+use std::mem;
+
 use bytes::Bytes;
 
 use crate::{
@@ -49,12 +51,20 @@ struct Case {
     chunks: &'static [Chunks],
 }
 
-/// The size of a chunk in bytes, and the least ratios to reach.
+/// How a stream is cut, and the least ratios to reach.
 struct Chunks {
-    bytes: usize,
+    cut: Cut,
     targets: &'static [(&'static str, f64)],
     /// The least ratio beside sse-core of an event that is owned.
     owned: Option<f64>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Cut {
+    /// In chunks of so many bytes, whatever is in them.
+    Bytes(usize),
+    /// A chunk is an event, as a server mostly sends it.
+    Events,
 }
 
 pub(crate) fn run(effort: Effort) -> usize {
@@ -83,8 +93,8 @@ pub(crate) fn run(effort: Effort) -> usize {
             );
             for samples in &measured.contenders {
                 let most = match samples.name {
-                    "ssekit" if chunks.bytes > 64 => Target::AtMost(0.0),
-                    "ssekit, owned" if chunks.bytes > 64 => Target::AtMost(1.0),
+                    "ssekit" if chunks.cut != Cut::Bytes(64) => Target::AtMost(0.0),
+                    "ssekit, owned" if chunks.cut != Cut::Bytes(64) => Target::AtMost(1.0),
                     _ => Target::Told,
                 };
                 let calls = samples.heap_calls as f64 / events as f64;
@@ -100,8 +110,11 @@ pub(crate) fn workloads() -> impl Iterator<Item = Workload> {
 }
 
 fn workload(case: &Case, chunks: &Chunks) -> Workload {
-    let stream = stream(case.event, chunks.bytes);
-    let name = format!("{}, {} B", case.name, chunks.bytes);
+    let stream = stream(case.event, chunks.cut);
+    let name = match chunks.cut {
+        Cut::Bytes(bytes) => format!("{}, {bytes} B", case.name),
+        Cut::Events => format!("{}, one a chunk", case.name),
+    };
     Workload { name, events: stream.events, contenders: contenders(&stream) }
 }
 
@@ -117,16 +130,21 @@ fn contenders(stream: &Stream) -> Vec<Box<dyn Contender>> {
     ]
 }
 
-fn stream(event: fn(usize) -> String, chunk: usize) -> Stream {
+fn stream(event: fn(usize) -> String, cut: Cut) -> Stream {
     let mut text = String::new();
-    let mut events = 0;
+    let mut ends = Vec::new();
     while text.len() < 256 * 1024 {
-        text.push_str(&event(events));
-        events += 1;
+        text.push_str(&event(ends.len()));
+        ends.push(text.len());
     }
-    let text = Bytes::from(text);
-    let chunks = (0..text.len()).step_by(chunk).map(|start| text.slice(start..text.len().min(start + chunk)));
-    Stream { chunks: chunks.collect(), events: events as u64 }
+    let events = ends.len() as u64;
+    if let Cut::Bytes(bytes) = cut {
+        ends = (0..text.len()).step_by(bytes).map(|start| text.len().min(start + bytes)).collect();
+    }
+    let mut text = Bytes::from(text);
+    let mut start = 0;
+    let chunks = ends.into_iter().map(|end| text.split_to(end - mem::replace(&mut start, end))).collect();
+    Stream { chunks, events }
 }
 
 fn of_data(number: usize, data: &str) -> String {
@@ -163,14 +181,19 @@ const CASES: &[Case] = &[
         name: "20 B",
         event: tiny,
         chunks: &[
-            Chunks { bytes: 64, targets: &[("sse-core", 2.0), ("eventsource-stream", 6.0)], owned: None },
+            Chunks { cut: Cut::Events, targets: &[], owned: None },
             Chunks {
-                bytes: 1460,
+                cut: Cut::Bytes(64),
+                targets: &[("sse-core", 2.0), ("eventsource-stream", 6.0)],
+                owned: None,
+            },
+            Chunks {
+                cut: Cut::Bytes(1460),
                 targets: &[("sse-stream", 4.5), ("eventsource-stream", 16.0)],
                 owned: None,
             },
             Chunks {
-                bytes: 16_384,
+                cut: Cut::Bytes(16_384),
                 targets: &[("sse-stream", 4.8), ("eventsource-stream", 28.0)],
                 owned: None,
             },
@@ -180,14 +203,14 @@ const CASES: &[Case] = &[
         name: "200 B",
         event: small,
         chunks: &[
-            Chunks { bytes: 64, targets: &[("sse-core", 1.5)], owned: None },
+            Chunks { cut: Cut::Bytes(64), targets: &[("sse-core", 1.5)], owned: None },
             Chunks {
-                bytes: 1460,
+                cut: Cut::Bytes(1460),
                 targets: &[("sse-stream", 2.7), ("eventsource-stream", 13.0)],
                 owned: None,
             },
             Chunks {
-                bytes: 16_384,
+                cut: Cut::Bytes(16_384),
                 targets: &[("sse-stream", 3.2), ("eventsource-stream", 22.0)],
                 owned: None,
             },
@@ -197,14 +220,19 @@ const CASES: &[Case] = &[
         name: "LLM tokens",
         event: token,
         chunks: &[
-            Chunks { bytes: 64, targets: &[("sse-core", 1.15), ("eventsource-stream", 15.0)], owned: None },
+            Chunks { cut: Cut::Events, targets: &[], owned: None },
             Chunks {
-                bytes: 1460,
+                cut: Cut::Bytes(64),
+                targets: &[("sse-core", 1.15), ("eventsource-stream", 15.0)],
+                owned: None,
+            },
+            Chunks {
+                cut: Cut::Bytes(1460),
                 targets: &[("sse-core", 1.5), ("eventsource-stream", 11.0), ("std's UTF-8 check", 0.33)],
                 owned: None,
             },
             Chunks {
-                bytes: 16_384,
+                cut: Cut::Bytes(16_384),
                 targets: &[("sse-core", 2.0), ("eventsource-stream", 19.0), ("std's UTF-8 check", 0.42)],
                 owned: Some(1.25),
             },
@@ -214,10 +242,14 @@ const CASES: &[Case] = &[
         name: "64 lines",
         event: lines,
         chunks: &[
-            Chunks { bytes: 64, targets: &[("sse-core", 1.2)], owned: None },
-            Chunks { bytes: 1460, targets: &[("sse-core", 1.4), ("eventsource-stream", 10.0)], owned: None },
+            Chunks { cut: Cut::Bytes(64), targets: &[("sse-core", 1.2)], owned: None },
             Chunks {
-                bytes: 16_384,
+                cut: Cut::Bytes(1460),
+                targets: &[("sse-core", 1.4), ("eventsource-stream", 10.0)],
+                owned: None,
+            },
+            Chunks {
+                cut: Cut::Bytes(16_384),
                 targets: &[("sse-core", 1.6), ("eventsource-stream", 15.0)],
                 owned: None,
             },

@@ -12,6 +12,7 @@ pub(super) struct Allocated(Vec<Text>);
 pub(super) struct IntoBuffer {
     texts: Vec<Text>,
     buffer: Vec<u8>,
+    longest: usize,
 }
 
 /// A text beside its bytes on the wire.
@@ -73,7 +74,7 @@ impl IntoBuffer {
     pub(super) fn new(inputs: &[Input]) -> Self {
         let texts = texts(inputs);
         let longest = texts.iter().map(|text| text.wire().len()).max().unwrap_or(0);
-        Self { texts, buffer: Vec::with_capacity(longest) }
+        Self { texts, buffer: Vec::with_capacity(longest.max(super::BUFFER)), longest }
     }
 }
 
@@ -85,7 +86,9 @@ impl Contender for IntoBuffer {
     fn run(&mut self) -> u64 {
         for text in &self.texts {
             scan(text);
-            self.buffer.clear();
+            if self.buffer.capacity() - self.buffer.len() < self.longest {
+                self.buffer.clear();
+            }
             self.buffer.extend_from_slice(black_box(text.wire()));
             black_box(&self.buffer[..]);
         }

@@ -46,6 +46,12 @@ fn count_frames(mut body: impl Body<Error: Debug> + Unpin) -> u64 {
     frames
 }
 
+/// The least size of a buffer that is filled and then emptied.
+///
+/// One event that lies across two pages of memory takes twice as long as another, so that a buffer for a single
+/// event would be fast or slow by where it lies.
+const BUFFER: usize = 16 * 1024;
+
 struct Case {
     name: &'static str,
     events: usize,

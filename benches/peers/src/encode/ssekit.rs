@@ -11,6 +11,7 @@ pub(super) struct Owned(Vec<Event>);
 pub(super) struct IntoBuffer {
     events: Vec<Event>,
     buffer: BytesMut,
+    longest: usize,
 }
 
 fn events(inputs: &[Input]) -> Vec<Event> {
@@ -51,7 +52,7 @@ impl IntoBuffer {
     pub(super) fn new(inputs: &[Input]) -> Self {
         let events = events(inputs);
         let longest = events.iter().map(Event::encoded_len).max().unwrap_or(0);
-        Self { events, buffer: BytesMut::with_capacity(longest) }
+        Self { events, buffer: BytesMut::with_capacity(longest.max(super::BUFFER)), longest }
     }
 }
 
@@ -62,7 +63,9 @@ impl Contender for IntoBuffer {
 
     fn run(&mut self) -> u64 {
         for event in &self.events {
-            self.buffer.clear();
+            if self.buffer.capacity() - self.buffer.len() < self.longest {
+                self.buffer.clear();
+            }
             black_box(event).encode_into(&mut self.buffer);
             black_box(&self.buffer[..]);
         }
