@@ -27,6 +27,8 @@ pub(crate) struct Stream {
 }
 
 /// Adds up what was decoded, so that all contenders can be compared.
+///
+/// Events are taken as they come: to copy one as a whole makes the processor wait for what has just been stored.
 #[derive(Default)]
 struct Sum {
     events: u64,

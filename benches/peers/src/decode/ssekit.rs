@@ -41,7 +41,7 @@ pub(super) fn borrow(decoder: &mut Decoder, stream: &Stream) -> u64 {
         let mut chunk = black_box(&chunk[..]);
         let mut items = decoder.decode(&mut chunk);
         while let Some(item) = items.next() {
-            if let Item::Event(event) = black_box(item) {
+            if let Item::Event(event) = item {
                 sum.add(event.data());
             }
         }
@@ -67,7 +67,7 @@ impl Contender for Owned {
             let mut items = self.decoder.decode(&mut chunk);
             while let Some(item) = items.next() {
                 if let Item::Event(event) = item {
-                    sum.add(black_box(event.to_owned()).data());
+                    sum.add(event.to_owned().data());
                 }
             }
         }
