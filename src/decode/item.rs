@@ -65,6 +65,7 @@ impl<'a> EventRef<'a> {
     /// drop(decoder);
     /// assert_eq!((kept.event_type(), kept.data()), ("greeting", "hello"));
     /// ```
+    #[inline]
     pub fn to_owned(&self) -> ReceivedEvent {
         ReceivedEvent::new(self.event_type, self.data, self.last_event_id)
     }

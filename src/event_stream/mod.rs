@@ -153,12 +153,15 @@ where
         }
         for _ in 0..MAX_CHUNKS_PER_POLL {
             if let Some(chunk) = this.chunk {
-                let event = next_event(this.decoder, chunk);
+                let (event, over) = next_event(this.decoder, chunk);
                 if !chunk.has_remaining() {
                     *this.chunk = None;
                 }
-                if event.is_some() {
-                    return Poll::Ready(event.map(|event| event.map_err(EventStreamError::LimitExceeded)));
+                if let Some(event) = event {
+                    return Poll::Ready(Some(Ok(event)));
+                }
+                if let Some(over) = over {
+                    return Poll::Ready(Some(Err(EventStreamError::LimitExceeded(over))));
                 }
             }
             match ready!(this.source.as_mut().try_poll_next(cx)) {
@@ -199,26 +202,25 @@ where
 }
 
 /// Decodes up to the next event and takes its bytes from `chunk`; takes all of them if there is no event.
-fn next_event(decoder: &mut Decoder, chunk: &mut impl Buf) -> Option<Result<ReceivedEvent, LimitExceeded>> {
-    while chunk.has_remaining() {
+fn next_event(decoder: &mut Decoder, chunk: &mut impl Buf) -> (Option<ReceivedEvent>, Option<LimitExceeded>) {
+    let (mut event, mut over) = (None, None);
+    while chunk.has_remaining() && event.is_none() && over.is_none() {
         let mut rest = chunk.chunk();
         let length = rest.len();
         let mut items = decoder.decode(&mut rest);
-        let event = loop {
+        loop {
             match items.next() {
-                Some(Item::Event(event)) => break Some(Ok(event.to_owned())),
-                Some(Item::LimitExceeded(over)) => break Some(Err(over)),
-                Some(Item::Retry(_) | Item::Comment(_)) => {}
-                None => break None,
+                Some(Item::Event(found)) => event = Some(found.to_owned()),
+                Some(Item::LimitExceeded(found)) => over = Some(found),
+                Some(Item::Retry(_) | Item::Comment(_)) => continue,
+                None => {}
             }
-        };
+            break;
+        }
         let taken = length - rest.len();
         chunk.advance(taken);
-        if event.is_some() {
-            return event;
-        }
     }
-    None
+    (event, over)
 }
 
 /// Why an [`EventStream`] yields no event.

@@ -231,14 +231,11 @@ impl Items<'_, '_> {
         let max = limits.max_event_bytes();
         let data = values.data.bytes_or(self.chunk, event.data());
         let event_type = values.event_type.bytes_or(self.chunk, event.event_type.as_slice());
-        let texts = text::decode(data, &mut lossy.data, max).and_then(|data| {
-            let event_type = text::decode(event_type, &mut lossy.event_type, max.saturating_sub(data.len()))?;
-            Some((data, event_type))
-        });
-        match texts {
-            Some((data, event_type)) => Item::Event(EventRef::new(event_type, data, last_event_id)),
-            None => Item::LimitExceeded(LimitExceeded::new(LimitKind::EventBytes, max)),
-        }
+        let over = Item::LimitExceeded(LimitExceeded::new(LimitKind::EventBytes, max));
+        let Some(data) = text::decode(data, &mut lossy.data, max) else { return over };
+        let left = max.saturating_sub(data.len());
+        let Some(event_type) = text::decode(event_type, &mut lossy.event_type, left) else { return over };
+        Item::Event(EventRef::new(event_type, data, last_event_id))
     }
 
     /// Sets the last event ID if the event had an `id` field.

@@ -215,14 +215,12 @@ impl<'a, 'c> Items<'a, 'c> {
         if self.checks_values {
             return;
         }
-        let reach = match takes {
-            Takes::One => self.position,
-            Takes::Unknown => self.position.saturating_mul(2),
-            Takes::All => self.chunk.len(),
-        };
-        let behind = self.chunk.get(self.position..reach).unwrap_or(&self.chunk[self.position..]);
         // No character is cut by a line end, and no event is complete without one.
-        let to = self.position + memchr::memrchr2(b'\r', b'\n', behind).unwrap_or(0);
+        let to = match takes {
+            Takes::One => self.position,
+            Takes::Unknown => self.last_end(self.position.saturating_mul(2)),
+            Takes::All => self.last_end(self.chunk.len()),
+        };
         let checked = str::from_utf8(&self.chunk[start..to]);
         #[cfg(test)]
         super::tests::count_visits(checked.map_or_else(|error| error.valid_up_to(), str::len));
@@ -231,6 +229,12 @@ impl<'a, 'c> Items<'a, 'c> {
             Ok(text) => self.checked = text,
             Err(_) => (self.checked, self.checks_values) = ("", true),
         }
+    }
+
+    /// Returns where the last line end lies between what has been decoded and `reach`, or the end of the first.
+    fn last_end(&self, reach: usize) -> usize {
+        let behind = self.chunk.get(self.position..reach).unwrap_or(&self.chunk[self.position..]);
+        self.position + memchr::memrchr2(b'\r', b'\n', behind).unwrap_or(0)
     }
 }
 

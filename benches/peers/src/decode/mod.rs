@@ -27,6 +27,8 @@ pub(crate) struct Stream {
 }
 
 /// Adds up what was decoded, so that all contenders can be compared.
+///
+/// Events are taken as they come: to copy one as a whole makes the processor wait for what has just been stored.
 #[derive(Default)]
 struct Sum {
     events: u64,
@@ -79,7 +81,7 @@ pub(crate) fn run(effort: Effort) -> usize {
             for samples in &measured.contenders {
                 let target = chunks.targets.iter().find(|(beside, _)| *beside == samples.name);
                 let target = target.map_or(Target::Told, |(_, least)| Target::AtLeast(*least));
-                if samples.name != "ssekit" && samples.name != "ssekit, owned" {
+                if !samples.name.starts_with("ssekit") {
                     report.ratio(&name, samples.name, samples.cpu_over(borrowed), target);
                 }
             }
@@ -91,6 +93,11 @@ pub(crate) fn run(effort: Effort) -> usize {
                 measured.get("sse-core").cpu_over(owned),
                 target,
             );
+            let streamed = measured.get("ssekit, stream");
+            for beside in ["sse-stream", "eventsource-stream"] {
+                let ratio = measured.get(beside).cpu_over(streamed);
+                report.ratio(&format!("{name}, stream"), beside, ratio, Target::Told);
+            }
             for samples in &measured.contenders {
                 let most = match samples.name {
                     "ssekit" if chunks.cut != Cut::Bytes(64) => Target::AtMost(0.0),
@@ -122,6 +129,7 @@ fn contenders(stream: &Stream) -> Vec<Box<dyn Contender>> {
     vec![
         Box::new(ssekit::Borrowed::new(stream)),
         Box::new(ssekit::Owned::new(stream)),
+        Box::new(ssekit::Streamed::new(stream)),
         Box::new(sse_core::Decoder::new(stream)),
         Box::new(sse_stream::Decoder::new(stream)),
         Box::new(eventsource_stream::Decoder::new(stream)),

@@ -26,7 +26,7 @@ impl Contender for Decoder {
         for chunk in &self.stream.chunks {
             let mut chunk = black_box(&chunk[..]);
             while let Some(event) = self.decoder.next(&mut chunk) {
-                if let SseEvent::Message(event) = black_box(event.unwrap()) {
+                if let SseEvent::Message(event) = event.unwrap() {
                     sum.add(&event.data);
                 }
             }

@@ -1,9 +1,10 @@
-use std::hint::black_box;
+use std::{convert::Infallible, hint::black_box};
 
-use ssekit::{Decoder, decode::Item};
+use futures_util::stream::{self, FusedStream};
+use ssekit::{Decoder, EventStream, decode::Item};
 
 use super::{Stream, Sum};
-use crate::measure::Contender;
+use crate::{measure::Contender, poll::now};
 
 pub(super) struct Borrowed {
     stream: Stream,
@@ -14,6 +15,9 @@ pub(super) struct Owned {
     stream: Stream,
     decoder: Decoder,
 }
+
+/// As the others that yield a stream of events are used.
+pub(super) struct Streamed(Stream);
 
 impl Borrowed {
     pub(super) fn new(stream: &Stream) -> Self {
@@ -37,7 +41,7 @@ pub(super) fn borrow(decoder: &mut Decoder, stream: &Stream) -> u64 {
         let mut chunk = black_box(&chunk[..]);
         let mut items = decoder.decode(&mut chunk);
         while let Some(item) = items.next() {
-            if let Item::Event(event) = black_box(item) {
+            if let Item::Event(event) = item {
                 sum.add(event.data());
             }
         }
@@ -63,8 +67,33 @@ impl Contender for Owned {
             let mut items = self.decoder.decode(&mut chunk);
             while let Some(item) = items.next() {
                 if let Item::Event(event) = item {
-                    sum.add(black_box(event.to_owned()).data());
+                    sum.add(event.to_owned().data());
                 }
+            }
+        }
+        sum.outcome()
+    }
+}
+
+impl Streamed {
+    pub(super) fn new(stream: &Stream) -> Self {
+        Self(stream.clone())
+    }
+}
+
+impl Contender for Streamed {
+    fn name(&self) -> &'static str {
+        "ssekit, stream"
+    }
+
+    fn run(&mut self) -> u64 {
+        let mut sum = Sum::default();
+        let chunks = stream::iter(self.0.chunks.iter().cloned().map(Ok::<_, Infallible>));
+        let mut events = EventStream::new(chunks);
+        while !events.is_terminated() {
+            // Now and then it gives other tasks a turn.
+            while let Some(Some(event)) = now(events.next()) {
+                sum.add(event.unwrap().data());
             }
         }
         sum.outcome()
