@@ -49,7 +49,7 @@ impl Workload {
             for mut piece in black_box(&self.stream).chunks(piece) {
                 let mut items = decoder.decode(&mut piece);
                 while let Some(item) = items.next() {
-                    if let Item::Event(event) = black_box(item) {
+                    if let Item::Event(event) = item {
                         events += 1;
                         data_bytes += event.data().len();
                     }

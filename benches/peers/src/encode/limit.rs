@@ -64,7 +64,8 @@ impl Contender for Allocated {
     fn run(&mut self) -> u64 {
         for text in &self.0 {
             scan(text);
-            black_box(black_box(text.wire()).to_vec());
+            let copy = black_box(text.wire()).to_vec();
+            black_box(&copy[..]);
         }
         self.0.len() as u64
     }

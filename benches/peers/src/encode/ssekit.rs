@@ -36,7 +36,8 @@ impl Contender for Owned {
 
     fn run(&mut self) -> u64 {
         for event in &self.0 {
-            black_box(black_box(event).encode());
+            let bytes = black_box(event).encode();
+            black_box(&bytes[..]);
         }
         self.0.len() as u64
     }
