@@ -167,22 +167,29 @@ impl OpenEvent {
     }
 
     /// Appends the value of a `data` field, before it is counted. No line is open.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_data(&mut self, value: &[u8], limits: &Limits) {
-        if self.data_lines > 0 {
-            self.extend_data(b"\n", limits);
+        if self.over {
+            return;
         }
-        self.extend_data(value, limits);
+        if self.data_lines > 0 {
+            self.text.append(b"\n", limits.max_event_bytes());
+        }
+        self.append_data(value, limits);
     }
 
     /// Appends the value of the first `data` field, which was counted before. No line is open.
-    #[inline]
-    pub(super) fn extend_data(&mut self, piece: &[u8], limits: &Limits) {
+    pub(super) fn push_first_data(&mut self, value: &[u8], limits: &Limits) {
         if !self.over {
-            self.uses_buffers = true;
-            self.text.append(piece, limits.max_event_bytes());
-            self.data.end = self.text.len();
+            self.append_data(value, limits);
         }
+    }
+
+    #[inline(always)]
+    fn append_data(&mut self, value: &[u8], limits: &Limits) {
+        self.uses_buffers = true;
+        self.text.append(value, limits.max_event_bytes());
+        self.data.end = self.text.len();
     }
 
     /// Returns whether a line is open.

@@ -120,7 +120,7 @@ impl Items<'_, '_> {
         let Decoder { limits, event, .. } = &mut *self.decoder;
         let before = mem::take(&mut self.values.data);
         if before.is_some() {
-            event.extend_data(before.bytes(self.chunk), limits);
+            event.push_first_data(before.bytes(self.chunk), limits);
         }
         event.push_data(value.bytes(self.chunk), limits);
         event.count_data_line(limits)
@@ -193,7 +193,7 @@ impl Items<'_, '_> {
         let values = mem::take(&mut self.values);
         let Decoder { limits, event, .. } = &mut *self.decoder;
         if values.data.is_some() {
-            event.extend_data(values.data.bytes(self.chunk), limits);
+            event.push_first_data(values.data.bytes(self.chunk), limits);
         }
         if values.event_type.is_some() {
             event.set_event_type(values.event_type.bytes(self.chunk), limits);
