@@ -82,6 +82,16 @@ fn delivery_allocates_the_same_whatever_the_number_of_subscribers() {
 }
 
 #[test]
+fn publishing_allocates_for_the_history_alone() {
+    let hub = Hub::new(Bounds::events(1000));
+    let event = Event::new("event");
+    let publish = || (0..2_000).for_each(|_| _ = hub.publish("a", &event).unwrap());
+    publish();
+    let count = allocations(publish);
+    assert!(count < 10, "{count} allocations for 2,000 events");
+}
+
+#[test]
 fn an_event_is_encoded_once_and_everyone_gets_the_same_bytes() {
     let hub = Hub::new(Bounds::events(1000));
     let mut clients: Vec<_> = (0..1000).map(|_| hub.subscribe(["a"]).unwrap()).collect();

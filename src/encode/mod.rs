@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-pub(crate) use self::breaks::find_break;
+pub(crate) use self::{
+    breaks::find_break,
+    put::{Filled, Put},
+};
 use self::{
     breaks::{count_breaks, find_next_break},
-    put::{Filled, Put},
     short::ShortEvent,
 };
 use crate::event::{Data, Event, EventId};
@@ -104,10 +106,10 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Self {
         let mut len = b"\n".len();
         if let Some(id) = id {
-            len += line_len(ID, id.as_str().as_bytes());
+            len += line_len(ID, id.as_bytes());
         }
         if let Some(event_type) = written_type(event) {
-            len += line_len(EVENT, event_type.as_bytes());
+            len += line_len(EVENT, event_type);
         }
         if has_extras(event) {
             len += extras_len(event);
@@ -150,10 +152,10 @@ impl<'a> Plan<'a> {
     #[inline(always)]
     fn write_to(&self, mut out: impl Put) {
         if let Some(id) = self.id {
-            write_line(ID, id.as_str().as_bytes(), &mut out);
+            write_line(ID, id.as_bytes(), &mut out);
         }
         if let Some(event_type) = written_type(self.event) {
-            write_line(EVENT, event_type.as_bytes(), &mut out);
+            write_line(EVENT, event_type, &mut out);
         }
         if has_extras(self.event) {
             out = write_extras(self.event, out);
@@ -169,8 +171,9 @@ impl<'a> Plan<'a> {
 
 /// An empty type says what no type says, so it is not written.
 #[inline]
-fn written_type(event: &Event) -> Option<&str> {
-    event.event_type().map(|event_type| event_type.as_str()).filter(|event_type| !event_type.is_empty())
+fn written_type(event: &Event) -> Option<&[u8]> {
+    let event_type = event.event_type()?.as_str().as_bytes();
+    if event_type.is_empty() { None } else { Some(event_type) }
 }
 
 /// Returns whether there are fields that hardly any event has, which are kept out of the way of the others.

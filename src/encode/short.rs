@@ -23,8 +23,8 @@ impl<'a> ShortEvent<'a> {
     pub(super) fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
         let Data::Text(data) = event.data() else { return None };
         let data = data.as_bytes();
-        let id = id.map(|id| id.as_str().as_bytes());
-        let event_type = written_type(event).map(str::as_bytes);
+        let id = id.map(EventId::as_bytes);
+        let event_type = written_type(event);
         let len = id.map_or(0, |id| line_len(ID, id))
             + event_type.map_or(0, |event_type| line_len(EVENT, event_type))
             + line_len(DATA, data)

@@ -6,6 +6,7 @@
 
 mod event_type;
 mod id;
+mod id_text;
 #[cfg(feature = "json")]
 mod json;
 mod shared_str;

@@ -111,8 +111,7 @@ impl Hub {
     /// not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
         let event = event.borrow();
-        let line = self.append(topic, &mut [self.prepare(event)?], |ids| *ids.line())?;
-        Ok(line.event_id(event))
+        self.append(topic, &mut [self.prepare(event)?], |ids| ids.line().event_id(event))
     }
 
     /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
