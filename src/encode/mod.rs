@@ -12,12 +12,10 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use self::breaks::{count_breaks, find_next_break};
 pub(crate) use self::{
     breaks::find_break,
     put::{Filled, Put},
-};
-use self::{
-    breaks::{count_breaks, find_next_break},
     short::ShortEvent,
 };
 use crate::event::{Data, Event, EventId};
@@ -40,7 +38,7 @@ impl Event {
         let Some(short) = ShortEvent::new(self, self.id()) else { return self.encode_any() };
         let mut buffer = Vec::with_capacity(short.len);
         buffer.put_bytes(0, short.len);
-        short.write(&mut buffer);
+        short.write(Filled(&mut buffer));
         // A box, unlike a `Vec`, is handed over in registers.
         buffer.into_boxed_slice().into()
     }
@@ -64,7 +62,7 @@ impl Event {
         let Some(short) = ShortEvent::new(self, self.id()) else { return self.encode_any_into(buffer) };
         let start = buffer.len();
         buffer.put_bytes(0, short.len);
-        short.write(&mut buffer[start..]);
+        short.write(Filled(&mut buffer[start..]));
     }
 
     /// Returns how many bytes the encoded event has. Takes one look at the text.
