@@ -1,4 +1,4 @@
-use super::{Hub, state::Wake};
+use super::Hub;
 use crate::{
     Event,
     replay::{IdError, PushError, id_space::IdSpace, prepared::Prepared},
@@ -47,9 +47,9 @@ impl Hub {
         ask: impl FnOnce(&IdSpace) -> T,
     ) -> Result<T, PublishError> {
         let now = self.shared.now();
-        self.shared.change(|state| match state.append(topic, now, batch) {
-            Ok(wake) => (Ok(ask(&state.ids)), wake),
-            Err(error) => (Err(error), Wake::default()),
+        self.shared.change(|state, wake| {
+            state.append(topic, now, batch, wake)?;
+            Ok(ask(&state.ids))
         })
     }
 }
