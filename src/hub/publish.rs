@@ -32,6 +32,7 @@ pub enum PublishError {
 
 impl Hub {
     /// Prepares an event, and checks all that can be checked before its turn has come.
+    #[inline]
     pub(super) fn prepare<'a>(&self, event: &'a Event) -> Result<Prepared<'a>, PublishError> {
         if self.shared.notices.is_reserved(event) {
             return Err(PublishError::ReservedType);

@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) gaps: u64,
     bounds: Bounds,
     max_bytes: usize,
+    /// How old an event may become.
+    age: Option<u64>,
     /// Nothing becomes too old before this time.
     expires_at: u64,
     random: SplitMix64,
@@ -78,6 +80,7 @@ impl State {
             gaps: 0,
             bounds,
             max_bytes,
+            age: bounds.age.map(nanos),
             expires_at: 0,
             random: SplitMix64::new(seed()),
             drained: Slab::new(),
@@ -138,11 +141,15 @@ impl State {
     }
 
     /// Evicts what has become too old by now, if there is any.
+    #[inline]
     pub(super) fn expire(&mut self, now: u64) -> bool {
-        let Some(age) = self.bounds.age.map(nanos) else { return false };
-        if now < self.expires_at {
-            return false;
+        match self.age {
+            Some(age) if now >= self.expires_at => self.evict_older(age, now),
+            _ => false,
         }
+    }
+
+    fn evict_older(&mut self, age: u64, now: u64) -> bool {
         let events = self.topics.events();
         self.expires_at = 0;
         while let Some(oldest) = self.topics.oldest() {

@@ -41,6 +41,7 @@ impl Scheme {
     }
 
     /// Returns the position that an event brings with it, if its ID has one.
+    #[inline]
     pub(super) fn position_of(&self, event: &Event) -> Result<Option<Position>, IdError> {
         match (self, event.id()) {
             (Self::Own(_), None) => Ok(None),
