@@ -108,6 +108,21 @@ fn an_event_is_encoded_once_and_everyone_gets_the_same_bytes() {
 }
 
 #[test]
+fn a_burst_comes_in_one_piece_wherever_it_lies_in_the_history() {
+    let hub = Hub::new(Bounds::events(1000));
+    let mut client = hub.subscribe(["a"]).unwrap();
+    let events = vec![Event::new("x".repeat(200)); 64];
+    // Chunks start small.
+    (0..10).for_each(|_| drop(hub.publish_all("a", &events).unwrap()));
+    drain(&mut client);
+    for _ in 0..100 {
+        hub.publish_all("a", &events).unwrap();
+        assert!(matches!(poll(&mut client), Poll::Ready(Some(piece)) if piece.len() > 64 * 200));
+        assert!(poll(&mut client).is_pending());
+    }
+}
+
+#[test]
 fn a_subscriber_of_several_topics_or_with_a_filter_gets_a_piece_with_few_allocations() {
     let hub = Hub::new(Bounds::events(1000));
     let mut topics = hub.subscribe(["a", "b"]).unwrap();
