@@ -82,6 +82,16 @@ fn delivery_allocates_the_same_whatever_the_number_of_subscribers() {
 }
 
 #[test]
+fn publishing_allocates_for_the_history_alone() {
+    let hub = Hub::new(Bounds::events(1000));
+    let event = Event::new("event");
+    let publish = || (0..2_000).for_each(|_| _ = hub.publish("a", &event).unwrap());
+    publish();
+    let count = allocations(publish);
+    assert!(count < 10, "{count} allocations for 2,000 events");
+}
+
+#[test]
 fn an_event_is_encoded_once_and_everyone_gets_the_same_bytes() {
     let hub = Hub::new(Bounds::events(1000));
     let mut clients: Vec<_> = (0..1000).map(|_| hub.subscribe(["a"]).unwrap()).collect();
@@ -94,6 +104,21 @@ fn an_event_is_encoded_once_and_everyone_gets_the_same_bytes() {
         });
         let first = pieces.next().unwrap();
         assert!(pieces.all(|piece| piece.as_ptr_range() == first.as_ptr_range()));
+    }
+}
+
+#[test]
+fn a_burst_comes_in_one_piece_wherever_it_lies_in_the_history() {
+    let hub = Hub::new(Bounds::events(1000));
+    let mut client = hub.subscribe(["a"]).unwrap();
+    let events = vec![Event::new("x".repeat(200)); 64];
+    // Chunks start small.
+    (0..10).for_each(|_| drop(hub.publish_all("a", &events).unwrap()));
+    drain(&mut client);
+    for _ in 0..100 {
+        hub.publish_all("a", &events).unwrap();
+        assert!(matches!(poll(&mut client), Poll::Ready(Some(piece)) if piece.len() > 64 * 200));
+        assert!(poll(&mut client).is_pending());
     }
 }
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-pub(crate) use self::breaks::find_break;
-use self::{
-    breaks::{count_breaks, find_next_break},
+use self::breaks::{count_breaks, find_next_break};
+pub(crate) use self::{
+    breaks::find_break,
     put::{Filled, Put},
     short::ShortEvent,
 };
@@ -38,7 +38,7 @@ impl Event {
         let Some(short) = ShortEvent::new(self, self.id()) else { return self.encode_any() };
         let mut buffer = Vec::with_capacity(short.len);
         buffer.put_bytes(0, short.len);
-        short.write(&mut buffer);
+        short.write(Filled(&mut buffer));
         // A box, unlike a `Vec`, is handed over in registers.
         buffer.into_boxed_slice().into()
     }
@@ -62,7 +62,7 @@ impl Event {
         let Some(short) = ShortEvent::new(self, self.id()) else { return self.encode_any_into(buffer) };
         let start = buffer.len();
         buffer.put_bytes(0, short.len);
-        short.write(&mut buffer[start..]);
+        short.write(Filled(&mut buffer[start..]));
     }
 
     /// Returns how many bytes the encoded event has. Takes one look at the text.
@@ -104,10 +104,10 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Self {
         let mut len = b"\n".len();
         if let Some(id) = id {
-            len += line_len(ID, id.as_str().as_bytes());
+            len += line_len(ID, id.as_bytes());
         }
         if let Some(event_type) = written_type(event) {
-            len += line_len(EVENT, event_type.as_bytes());
+            len += line_len(EVENT, event_type);
         }
         if has_extras(event) {
             len += extras_len(event);
@@ -150,10 +150,10 @@ impl<'a> Plan<'a> {
     #[inline(always)]
     fn write_to(&self, mut out: impl Put) {
         if let Some(id) = self.id {
-            write_line(ID, id.as_str().as_bytes(), &mut out);
+            write_line(ID, id.as_bytes(), &mut out);
         }
         if let Some(event_type) = written_type(self.event) {
-            write_line(EVENT, event_type.as_bytes(), &mut out);
+            write_line(EVENT, event_type, &mut out);
         }
         if has_extras(self.event) {
             out = write_extras(self.event, out);
@@ -169,8 +169,9 @@ impl<'a> Plan<'a> {
 
 /// An empty type says what no type says, so it is not written.
 #[inline]
-fn written_type(event: &Event) -> Option<&str> {
-    event.event_type().map(|event_type| event_type.as_str()).filter(|event_type| !event_type.is_empty())
+fn written_type(event: &Event) -> Option<&[u8]> {
+    let event_type = event.event_type()?.as_str().as_bytes();
+    if event_type.is_empty() { None } else { Some(event_type) }
 }
 
 /// Returns whether there are fields that hardly any event has, which are kept out of the way of the others.

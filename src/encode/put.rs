@@ -8,7 +8,7 @@ pub(crate) trait Put {
 }
 
 /// What is left of bytes that the pieces take the place of.
-pub(super) struct Filled<'b>(pub(super) &'b mut [u8]);
+pub(crate) struct Filled<'b>(pub(crate) &'b mut [u8]);
 
 impl Put for Vec<u8> {
     #[inline(always)]

@@ -11,20 +11,21 @@ use crate::event::{Data, Event, EventId};
 ///
 /// It goes a way of its own, on which every piece but three has a length that the compiler knows. Its methods
 /// become part of their callers, so that it is kept in registers.
-pub(super) struct ShortEvent<'a> {
+#[derive(Debug)]
+pub(crate) struct ShortEvent<'a> {
     id: Option<&'a [u8]>,
     event_type: Option<&'a [u8]>,
     data: &'a [u8],
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 impl<'a> ShortEvent<'a> {
     #[inline(always)]
-    pub(super) fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
+    pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
         let Data::Text(data) = event.data() else { return None };
         let data = data.as_bytes();
-        let id = id.map(|id| id.as_str().as_bytes());
-        let event_type = written_type(event).map(str::as_bytes);
+        let id = id.map(EventId::as_bytes);
+        let event_type = written_type(event);
         let len = id.map_or(0, |id| line_len(ID, id))
             + event_type.map_or(0, |event_type| line_len(EVENT, event_type))
             + line_len(DATA, data)
@@ -37,8 +38,7 @@ impl<'a> ShortEvent<'a> {
 
     /// Writes the event over bytes, which must be as many as it takes.
     #[inline(always)]
-    pub(super) fn write(&self, bytes: &mut [u8]) {
-        let mut out = Filled(bytes);
+    pub(crate) fn write(&self, mut out: Filled<'_>) {
         match (self.id, self.event_type) {
             (Some(id), Some(event_type)) => {
                 out.put(ID);

@@ -1,6 +1,6 @@
 use std::{borrow::Borrow, fmt, str::FromStr};
 
-use super::shared_str::SharedStr;
+use super::id_text::IdText;
 
 /// An event ID: what the `id` field carries and a `Last-Event-ID` header brings back.
 ///
@@ -23,7 +23,7 @@ use super::shared_str::SharedStr;
 /// # Ok::<(), ssekit::InvalidEventId>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EventId(SharedStr);
+pub struct EventId(IdText);
 
 /// The text is not an [`EventId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ impl EventId {
     /// a literal use `EventId::try_from`.
     pub const fn from_static(id: &'static str) -> Self {
         match check(id.as_bytes()) {
-            Ok(()) => Self(SharedStr::Static(id)),
+            Ok(()) => Self(IdText::Static(id)),
             Err(InvalidEventId::TooLong { .. }) => panic!("event ID too long"),
             Err(InvalidEventId::ControlCharacter { .. }) => panic!("control character in event ID"),
             Err(InvalidEventId::OuterSpace) => panic!("event ID begins or ends with white space"),
@@ -67,18 +67,32 @@ impl EventId {
 
     /// Returns the ID as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Returns whether this is the empty ID, which clears the client's last event ID.
     pub fn is_empty(&self) -> bool {
-        self.as_str().is_empty()
+        self.as_bytes().is_empty()
     }
 
-    /// Creates an ID from text that is made of characters which need no check.
-    pub(crate) fn from_checked(id: &str) -> Self {
-        debug_assert!(check(id.as_bytes()).is_ok());
-        Self(id.into())
+    /// Returns the text's bytes, which costs less than [`as_str`](Self::as_str).
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Creates an ID from UTF-8 that is made of characters which need no check.
+    #[inline]
+    pub(crate) fn from_checked(id: &[u8]) -> Self {
+        debug_assert!(check(id).is_ok() && std::str::from_utf8(id).is_ok());
+        Self(IdText::from_checked(id))
+    }
+
+    /// As [`from_checked`](Self::from_checked), from the first bytes of some, which takes less if others follow.
+    #[inline]
+    pub(crate) fn from_start(bytes: &[u8], len: usize) -> Self {
+        debug_assert!(check(&bytes[..len]).is_ok() && std::str::from_utf8(&bytes[..len]).is_ok());
+        Self(IdText::from_start(bytes, len))
     }
 }
 
@@ -133,13 +147,13 @@ impl Borrow<str> for EventId {
 
 impl PartialEq<str> for EventId {
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for EventId {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        self.as_bytes() == other.as_bytes()
     }
 }
 

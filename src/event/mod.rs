@@ -6,6 +6,7 @@
 
 mod event_type;
 mod id;
+mod id_text;
 #[cfg(feature = "json")]
 mod json;
 mod shared_str;
@@ -87,6 +88,7 @@ impl Event {
     /// Sets the event ID, which a client sends back as `Last-Event-ID` when it reconnects.
     ///
     /// An empty ID clears the client's last event ID.
+    #[inline]
     #[must_use]
     pub fn with_id(mut self, id: EventId) -> Self {
         self.id = Some(id);
@@ -94,6 +96,7 @@ impl Event {
     }
 
     /// Sets the event type. Without one, or with an empty one, a browser dispatches a `message`.
+    #[inline]
     #[must_use]
     pub fn with_type(mut self, event_type: EventType) -> Self {
         self.event_type = Some(event_type);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     Gap, Hub, HubBuilder, PublishError, Start, Subscription,
     reader::{Cursor, Ending, Filter, Reader, freshest},
-    state::{State, Wake},
+    state::State,
     subscribe::find,
 };
 use crate::{
@@ -40,12 +40,9 @@ impl Hub {
             events.iter().map(|event| Prepared::new(event, &shared.ids, usize::MAX)).collect();
         let mut batch = batch?;
         let now = shared.now();
-        shared.change(|state| {
+        shared.change(|state, wake| {
             state.reopen(topic);
-            match state.append(topic, now, &mut batch) {
-                Ok(wake) => (Ok(()), wake),
-                Err(error) => (Err(error), Wake::default()),
-            }
+            state.append(topic, now, &mut batch, wake)
         })
     }
 

@@ -111,8 +111,7 @@ impl Hub {
     /// not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
         let event = event.borrow();
-        let line = self.append(topic, &mut [self.prepare(event)?], |ids| *ids.line())?;
-        Ok(line.event_id(event))
+        self.append(topic, &mut [self.prepare(event)?], |ids| ids.line().event_id(event))
     }
 
     /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
@@ -176,7 +175,7 @@ impl Hub {
     /// Its subscribers end after the last event. A client that comes back still gets what it missed while that is
     /// held, and is then refused with 204, which stops a browser. Publishing to the topic is an error from now on.
     pub fn finish(&self, topic: &str) {
-        self.shared.change(|state| ((), state.finish(topic)));
+        self.shared.change(|state, wake| state.finish(topic, wake));
     }
 
     /// Evicts what has become too old by now, in all topics.
@@ -190,7 +189,7 @@ impl Hub {
     /// Only the first call has an effect. To wait until all have gone, see [`drained`](Self::drained).
     pub fn close(&self, close: Close) {
         let closing = close.start(&self.shared.clock);
-        self.shared.change(|state| ((), state.close(closing)));
+        self.shared.change(|state, wake| state.close(closing, wake));
     }
 
     /// Waits until no subscription is left.
@@ -218,13 +217,14 @@ impl Hub {
 
 impl Shared {
     /// Changes the state, and wakes those that are to see it.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> (T, Wake)) -> T {
-        let (outcome, wake) = {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State, &mut Wake) -> T) -> T {
+        let mut wake = Wake::default();
+        let outcome = {
             let mut state = lock(&self.state);
-            let changed = change(&mut state);
+            let outcome = change(&mut state, &mut wake);
             // Only whoever holds the lock counts.
             self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
-            changed
+            outcome
         };
         if let Some((topic, places)) = wake.wake() {
             let unwanted = lock(&self.state).topics.put_back(topic, places);

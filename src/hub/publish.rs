@@ -1,4 +1,4 @@
-use super::{Hub, state::Wake};
+use super::Hub;
 use crate::{
     Event,
     replay::{IdError, PushError, id_space::IdSpace, prepared::Prepared},
@@ -32,6 +32,7 @@ pub enum PublishError {
 
 impl Hub {
     /// Prepares an event, and checks all that can be checked before its turn has come.
+    #[inline]
     pub(super) fn prepare<'a>(&self, event: &'a Event) -> Result<Prepared<'a>, PublishError> {
         if self.shared.notices.is_reserved(event) {
             return Err(PublishError::ReservedType);
@@ -47,9 +48,9 @@ impl Hub {
         ask: impl FnOnce(&IdSpace) -> T,
     ) -> Result<T, PublishError> {
         let now = self.shared.now();
-        self.shared.change(|state| match state.append(topic, now, batch) {
-            Ok(wake) => (Ok(ask(&state.ids)), wake),
-            Err(error) => (Err(error), Wake::default()),
+        self.shared.change(|state, wake| {
+            state.append(topic, now, batch, wake)?;
+            Ok(ask(&state.ids))
         })
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) gaps: u64,
     bounds: Bounds,
     max_bytes: usize,
+    /// How old an event may become.
+    age: Option<u64>,
     /// Nothing becomes too old before this time.
     expires_at: u64,
     random: SplitMix64,
@@ -57,7 +59,6 @@ pub(super) struct Closing {
 
 /// Wakers to be woken once the lock is released.
 #[derive(Debug, Default)]
-#[must_use]
 pub(super) struct Wake {
     /// Of those that have one topic, and which one.
     of_one: Option<(Key, Places)>,
@@ -79,6 +80,7 @@ impl State {
             gaps: 0,
             bounds,
             max_bytes,
+            age: bounds.age.map(nanos),
             expires_at: 0,
             random: SplitMix64::new(seed()),
             drained: Slab::new(),
@@ -91,7 +93,8 @@ impl State {
         topic: &str,
         now: u64,
         batch: &mut [Prepared<'_>],
-    ) -> Result<Wake, PublishError> {
+        wake: &mut Wake,
+    ) -> Result<(), PublishError> {
         if self.closing.is_some() {
             return Err(PublishError::Closed);
         }
@@ -115,9 +118,9 @@ impl State {
             self.published += 1;
             self.enforce_bounds(key);
         }
-        let wake = self.wake_waiting(key);
+        self.wake_waiting(key, wake);
         self.topics.retire(key);
-        Ok(wake)
+        Ok(())
     }
 
     fn enforce_bounds(&mut self, key: Key) {
@@ -138,11 +141,15 @@ impl State {
     }
 
     /// Evicts what has become too old by now, if there is any.
+    #[inline]
     pub(super) fn expire(&mut self, now: u64) -> bool {
-        let Some(age) = self.bounds.age.map(nanos) else { return false };
-        if now < self.expires_at {
-            return false;
+        match self.age {
+            Some(age) if now >= self.expires_at => self.evict_older(age, now),
+            _ => false,
         }
+    }
+
+    fn evict_older(&mut self, age: u64, now: u64) -> bool {
         let events = self.topics.events();
         self.expires_at = 0;
         while let Some(oldest) = self.topics.oldest() {
@@ -174,39 +181,42 @@ impl State {
         }
     }
 
-    pub(super) fn finish(&mut self, topic: &str) -> Wake {
+    pub(super) fn finish(&mut self, topic: &str, wake: &mut Wake) {
         let key = self.topics.open(topic);
         self.topics.get_mut(key).finish(self.ids.head());
-        let wake = self.wake_waiting(key);
+        self.wake_waiting(key, wake);
         self.topics.retire(key);
-        wake
     }
 
-    pub(super) fn close(&mut self, closing: Closing) -> Wake {
+    pub(super) fn close(&mut self, closing: Closing, wake: &mut Wake) {
         if self.closing.is_some() {
-            return Wake::default();
+            return;
         }
         self.closing = Some(Arc::new(closing));
-        let mut others: Vec<_> =
-            self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect();
+        let Wake { others, .. } = wake;
+        others.extend(self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()));
         for topic in self.topics.iter_mut() {
             others.extend(topic.parking.take().into_iter().flat_map(Places::into_wakers));
         }
-        Wake { others, ..Wake::default() }
     }
 
-    fn wake_waiting(&mut self, key: Key) -> Wake {
+    #[inline]
+    fn wake_waiting(&mut self, key: Key, wake: &mut Wake) {
         let Self { topics, of_many, .. } = self;
         let topic = topics.get_mut(key);
-        let of_one = topic.parking.take().map(|places| (key, places));
-        let mut others = Vec::with_capacity(topic.waiting());
+        if let Some(places) = topic.parking.take() {
+            wake.of_one = Some((key, places));
+        }
+        if topic.waiting() == 0 {
+            return;
+        }
+        wake.others.reserve(topic.waiting());
         for waiting in topic.take_waiting() {
             if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
                 subscriber.ready.push(waiting.ordinal);
-                others.extend(subscriber.waker.take());
+                wake.others.extend(subscriber.waker.take());
             }
         }
-        Wake { of_one, others }
     }
 
     /// Takes those that wait for the last subscription to go, if it has gone.
@@ -244,6 +254,7 @@ impl State {
 
 impl Wake {
     /// Wakes all, and returns what may be put back.
+    #[inline]
     pub(super) fn wake(self) -> Option<(Key, Places)> {
         self.others.into_iter().for_each(Waker::wake);
         let (key, mut places) = self.of_one?;

@@ -81,10 +81,16 @@ impl Topics {
     }
 
     /// Returns the topic of a name, which is made if need be. It must be [retired](Self::retire) after use.
+    #[inline]
     pub(super) fn open(&mut self, name: &str) -> Key {
-        let recent =
-            self.recent.filter(|key| self.topics.get(*key).is_some_and(|topic| *topic.name == *name));
-        if let Some(key) = recent.or_else(|| self.names.get(name).copied()) {
+        match self.recent {
+            Some(key) if self.topics.get(key).is_some_and(|topic| *topic.name == *name) => key,
+            _ => self.open_other(name),
+        }
+    }
+
+    fn open_other(&mut self, name: &str) -> Key {
+        if let Some(key) = self.names.get(name).copied() {
             self.recent = Some(key);
             return key;
         }
@@ -118,6 +124,7 @@ impl Topics {
         }
     }
 
+    #[inline]
     pub(super) fn get(&self, key: Key) -> &Topic {
         &self.topics[key]
     }
@@ -140,6 +147,7 @@ impl Topics {
     }
 
     /// Adds an event, through a function that appends it to the topic's log.
+    #[inline]
     pub(super) fn append(&mut self, key: Key, append: impl FnOnce(&mut Log)) {
         let topic = &mut self.topics[key];
         let cost = topic.log.cost();
@@ -194,11 +202,14 @@ impl Topics {
     }
 
     /// Reduces a topic without subscribers and history to a record.
+    #[inline]
     pub(super) fn retire(&mut self, key: Key) {
-        let Some(topic) = self.topics.get(key) else { return };
-        if topic.subscribers > 0 || !topic.log.is_empty() {
-            return;
+        if self.topics.get(key).is_some_and(|topic| topic.subscribers == 0 && topic.log.is_empty()) {
+            self.remove(key);
         }
+    }
+
+    fn remove(&mut self, key: Key) {
         let Some(topic) = self.topics.remove(key) else { return };
         self.names.remove(&topic.name);
         if let Some(capacity) = excess(self.names.capacity(), self.names.len()) {

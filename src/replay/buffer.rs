@@ -154,7 +154,7 @@ impl ReplayBuffer {
 
     /// Returns the ID of the oldest event held.
     pub fn oldest(&self) -> Option<EventId> {
-        self.log.first_text().and_then(id_in).map(EventId::from_checked)
+        self.log.first_text().and_then(id_in).map(|id| EventId::from_checked(id.as_bytes()))
     }
 
     /// Returns the number of events held.

@@ -57,12 +57,16 @@ impl IdSpace {
     }
 
     /// Checks whether a run of events may be published next. Nothing is taken.
+    #[inline]
     pub(crate) fn check(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
         match self.scheme {
-            Scheme::Own(_) => return Ok(()),
-            Scheme::Ordered(_) => {}
-            Scheme::Unordered => return self.check_unique(batch),
+            Scheme::Own(_) => Ok(()),
+            Scheme::Ordered(_) => self.check_order(batch),
+            Scheme::Unordered => self.check_unique(batch),
         }
+    }
+
+    fn check_order(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
         let mut last = self.head;
         for position in batch.iter().filter_map(Prepared::position) {
             if position <= last {
@@ -83,8 +87,17 @@ impl IdSpace {
     /// Gives the next position to an event that was checked.
     #[inline]
     pub(crate) fn take(&mut self, prepared: &Prepared<'_>) -> Position {
+        if let Scheme::Own(_) = self.scheme {
+            self.head += 1;
+            self.line.advance();
+            return self.head;
+        }
+        self.take_own(prepared)
+    }
+
+    /// Gives a position to an event that has an ID of its own.
+    fn take_own(&mut self, prepared: &Prepared<'_>) -> Position {
         self.head = prepared.position().unwrap_or_else(|| self.head + 1);
-        self.line.advance();
         self.known.get_or_insert(self.head);
         if let (Scheme::Unordered, Some(id)) = (&self.scheme, prepared.event().id()) {
             self.held.insert(id.clone(), self.head);
@@ -123,6 +136,7 @@ impl IdSpace {
     }
 
     /// Notes that an event is no longer held.
+    #[inline]
     pub(crate) fn forget<'a>(&mut self, id: impl FnOnce() -> Option<&'a str>) {
         if let Scheme::Unordered = self.scheme {
             if let Some(id) = id() {

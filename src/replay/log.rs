@@ -4,7 +4,7 @@
 //! without a copy, and every reader gets slices of the same sealed segment. When a chunk is full, the pieces it
 //! was sealed in are joined, so that history is read in long runs however it came about.
 
-use std::{collections::VecDeque, ops::Range};
+use std::{collections::VecDeque, mem, ops::Range};
 
 use bytes::{Bytes, BytesMut};
 
@@ -83,15 +83,17 @@ impl Log {
     pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
         let len = id_line.len() + event.len();
         if len > self.open.capacity() - self.open.len() || self.in_chunk >= MAX_PIECES {
-            self.close_chunk();
             if len >= LONG_EVENT {
+                self.close_chunk(0);
                 self.push_segment(event.take(id_line));
                 self.push_entry(position, at, len);
                 self.open_index = self.next();
                 self.open_start += len as u64;
                 return;
             }
-            self.open = BytesMut::with_capacity(self.next_chunk().max(len));
+            let unread = self.close_chunk(MAX_CHUNK / 2);
+            self.open = BytesMut::with_capacity(self.next_chunk().max(unread.len() + len));
+            self.open.extend_from_slice(&unread);
         }
         event.write(id_line, &mut self.open);
         self.push_entry(position, at, len);
@@ -272,17 +274,22 @@ impl Log {
     /// Ends the open chunk, and joins the segments that it was sealed in: one copy of at most a chunk.
     ///
     /// A chunk that stayed half empty is copied as well, so that history does not hold the empty half.
-    fn close_chunk(&mut self) {
-        self.seal();
+    ///
+    /// What nobody has read so far is returned if it is no more than `most`: with what follows it is read in one piece.
+    /// That copies it at most twice, since a chunk of which nothing was read is sealed.
+    fn close_chunk(&mut self, most: usize) -> BytesMut {
+        if self.in_chunk == 0 || self.open.len() > most {
+            self.seal();
+        }
         let pieces = self.segments.len() - self.in_chunk..self.segments.len();
         let used = self.segments.range(pieces.clone()).map(|piece| piece.bytes.len()).sum::<usize>();
-        if pieces.len() > 1 || self.open.capacity() > used {
+        if pieces.len() > 1 || self.open.capacity() > used || !self.open.is_empty() {
             self.join(pieces, used);
         }
         self.newest = None;
-        self.last_chunk = used;
+        self.last_chunk = used + self.open.len();
         self.in_chunk = 0;
-        self.open = BytesMut::new();
+        mem::take(&mut self.open)
     }
 
     fn join(&mut self, pieces: Range<usize>, len: usize) {

@@ -8,7 +8,10 @@ use super::{
     log::{LONG_EVENT, Position},
     scheme::{IdLine, Scheme},
 };
-use crate::{Event, encode::Plan};
+use crate::{
+    Event,
+    encode::{Filled, Plan, Put, ShortEvent},
+};
 
 /// An event that is ready for its turn, in which it gets its position and is written after its `id` line.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Prepared<'a> {
 #[derive(Debug)]
 enum Text<'a> {
     /// Writing it copies each byte once and does nothing else, so it is written straight to where it is held.
+    Short(ShortEvent<'a>),
+    /// So it is here, too.
     Planned(Plan<'a>),
     /// With room in front for an `id` line.
     Written(BytesMut),
@@ -32,14 +37,13 @@ impl<'a> Prepared<'a> {
     #[inline]
     pub(crate) fn new(event: &'a Event, scheme: &Scheme, max: usize) -> Result<Self, PushError> {
         let position = scheme.position_of(event)?;
-        let plan = Plan::new(event, event.id());
-        let len = plan.len() + scheme.max_line() + Bounds::EVENT_OVERHEAD;
-        if len > max {
-            return Err(PushError::TooLarge { len, max });
-        }
-        let text = match plan.is_plain() && plan.len() < LONG_EVENT - IdLine::MAX {
-            true => Text::Planned(plan),
-            false => Text::Written(write(&plan)),
+        let beside = scheme.max_line() + Bounds::EVENT_OVERHEAD;
+        let text = match ShortEvent::new(event, event.id()) {
+            Some(short) => {
+                check_len(short.len + beside, max)?;
+                Text::Short(short)
+            }
+            None => Text::of_any(event, beside, max)?,
         };
         Ok(Self { event, text, position })
     }
@@ -56,6 +60,7 @@ impl<'a> Prepared<'a> {
     #[inline]
     pub(super) fn len(&self) -> usize {
         match &self.text {
+            Text::Short(short) => short.len,
             Text::Planned(plan) => plan.len(),
             Text::Written(buffer) => buffer.len() - IdLine::MAX,
         }
@@ -64,8 +69,16 @@ impl<'a> Prepared<'a> {
     /// Writes the event to a buffer that has room for it.
     #[inline]
     pub(super) fn write(&self, id_line: &[u8], buffer: &mut BytesMut) {
+        if let Text::Short(short) = &self.text {
+            let start = buffer.len();
+            buffer.put_bytes(0, id_line.len() + short.len);
+            let mut out = Filled(&mut buffer[start..]);
+            out.put(id_line);
+            return short.write(out);
+        }
         buffer.extend_from_slice(id_line);
         match &self.text {
+            Text::Short(_) => {}
             Text::Planned(plan) => plan.write(buffer),
             Text::Written(written) => buffer.extend_from_slice(&written[IdLine::MAX..]),
         }
@@ -74,14 +87,31 @@ impl<'a> Prepared<'a> {
     /// Completes the event where it stands, and takes it.
     pub(super) fn take(&mut self, id_line: &[u8]) -> Bytes {
         let mut buffer = match &mut self.text {
-            Text::Planned(plan) => write(plan),
             Text::Written(buffer) => mem::take(buffer),
+            _ => write(&Plan::new(self.event, self.event.id())),
         };
         let start = IdLine::MAX - id_line.len();
         buffer[start..IdLine::MAX].copy_from_slice(id_line);
         buffer.advance(start);
         buffer.freeze()
     }
+}
+
+impl<'a> Text<'a> {
+    #[inline(never)]
+    fn of_any(event: &'a Event, beside: usize, max: usize) -> Result<Self, PushError> {
+        let plan = Plan::new(event, event.id());
+        check_len(plan.len() + beside, max)?;
+        Ok(match plan.is_plain() && plan.len() < LONG_EVENT - IdLine::MAX {
+            true => Self::Planned(plan),
+            false => Self::Written(write(&plan)),
+        })
+    }
+}
+
+#[inline]
+fn check_len(len: usize, max: usize) -> Result<(), PushError> {
+    if len > max { Err(PushError::TooLarge { len, max }) } else { Ok(()) }
 }
 
 /// Writes an event, with room in front for an `id` line.

@@ -12,7 +12,7 @@ impl IdOrder for StreamIds {
 
     fn id(&self, position: u128) -> EventId {
         let id = format!("{}-{}", (position >> 64) as u64, position as u64);
-        EventId::from_checked(&id)
+        EventId::from_checked(id.as_bytes())
     }
 }
 

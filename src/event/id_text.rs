@@ -1,0 +1,147 @@
+use std::{
+    hash::{Hash, Hasher},
+    str,
+    sync::Arc,
+};
+
+use crate::encode::{Filled, Put};
+
+/// The text of an ID: a literal, shared, or so short that it is held in place.
+#[derive(Clone)]
+pub(super) enum IdText {
+    Static(&'static str),
+    Shared(Arc<str>),
+    InPlace(InPlace),
+}
+
+/// Text in the room of a pointer and a length, so that most IDs that a hub makes need no allocation.
+///
+/// In this layout it is aligned, with which it takes a third of the time to check that it is UTF-8.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct InPlace {
+    text: [u8; Self::MAX],
+    len: u8,
+    kind: Kind,
+}
+
+/// The byte whose other values are for the other kinds of text.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Kind {
+    InPlace,
+}
+
+impl IdText {
+    /// Takes UTF-8.
+    #[inline]
+    pub(super) fn from_checked(bytes: &[u8]) -> Self {
+        let mut text = [0; InPlace::MAX];
+        let Some(room) = text.get_mut(..bytes.len()) else { return Self::shared(bytes) };
+        Filled(room).put(bytes);
+        Self::InPlace(InPlace { text, len: bytes.len() as u8, kind: Kind::InPlace })
+    }
+
+    /// Takes the first bytes of some, which are UTF-8. If others follow, those are copied as well, since how many
+    /// are copied is known to the compiler then.
+    #[inline]
+    pub(super) fn from_start(bytes: &[u8], len: usize) -> Self {
+        match bytes.first_chunk() {
+            Some(text) if len <= InPlace::MAX => {
+                Self::InPlace(InPlace { text: *text, len: len as u8, kind: Kind::InPlace })
+            }
+            _ => Self::from_checked(&bytes[..len]),
+        }
+    }
+
+    #[cold]
+    fn shared(bytes: &[u8]) -> Self {
+        Self::Shared(str::from_utf8(bytes).unwrap_or_default().into())
+    }
+
+    /// Returns the text, which costs a check if it is held in place.
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Shared(text) => text,
+            Self::InPlace(text) => str::from_utf8(text.as_bytes()).unwrap_or_default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Static(text) => text.as_bytes(),
+            Self::Shared(text) => text.as_bytes(),
+            Self::InPlace(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl InPlace {
+    const MAX: usize = 22;
+
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        self.text.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl From<&str> for IdText {
+    fn from(text: &str) -> Self {
+        Self::from_checked(text.as_bytes())
+    }
+}
+
+impl PartialEq for IdText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for IdText {}
+
+impl Hash for IdText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_the_same_wherever_it_is_held() {
+        let hasher = RandomState::new();
+        for len in 0..40 {
+            for text in ["x".repeat(len), "é".repeat(len), format!("{}€", "y".repeat(len))] {
+                let literal = IdText::Static(text.clone().leak());
+                let followed = [text.as_bytes(), &[b'\n'; 30]].concat();
+                for other in [
+                    IdText::from(text.as_str()),
+                    IdText::from_start(text.as_bytes(), text.len()),
+                    IdText::from_start(&followed, text.len()),
+                    IdText::Shared(text.as_str().into()),
+                ] {
+                    assert_eq!(other.as_str(), text);
+                    assert!(other == literal && other.clone() == literal, "{text:?}");
+                    assert!(other != IdText::from(format!("{text}x").as_str()), "{text:?}");
+                    assert_eq!(hasher.hash_one(&other), hasher.hash_one(text.as_str()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_is_held_in_place_takes_the_room_of_a_pointer_and_a_length() {
+        #[expect(dead_code, reason = "only its size matters")]
+        enum Pointers {
+            Static(&'static str),
+            Shared(Arc<str>),
+        }
+        assert_eq!(size_of::<Option<IdText>>(), size_of::<Pointers>());
+    }
+}
