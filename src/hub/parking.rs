@@ -46,6 +46,14 @@ pub(super) struct Spot {
     index: u32,
 }
 
+/// Where a subscription parks time and again.
+#[derive(Debug, Default)]
+pub(super) struct Stay {
+    spot: Option<Spot>,
+    /// Whether its waker was still at its spot when it last parked.
+    is_kept: bool,
+}
+
 impl Parking {
     pub(super) fn new() -> Self {
         Self { places: Places::new(NonZeroU64::MIN), taken: None, newest: NonZeroU64::MIN }
@@ -117,6 +125,36 @@ impl Parking {
             slots.shrink_to(capacity);
             parked.shrink_to(capacity);
         }
+    }
+}
+
+impl Stay {
+    /// Returns whether it has to bring a waker to park.
+    pub(super) fn needs_waker(&self) -> bool {
+        !self.is_kept
+    }
+
+    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without a lock.
+    #[inline]
+    pub(super) fn park(
+        &mut self,
+        parking: &mut Parking,
+        current: &Waker,
+        brought: &mut Option<Waker>,
+    ) -> bool {
+        self.is_kept = parking.park_again(self.spot, current);
+        if !self.is_kept && brought.is_some() {
+            parking.park(&mut self.spot, brought);
+            return true;
+        }
+        self.is_kept
+    }
+
+    /// Leaves, and returns the waker to be dropped without a lock.
+    pub(super) fn leave(&self, parking: &mut Parking) -> Option<Waker> {
+        parking.leave(self.spot)
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     EventInfo, Lag, Shared,
     many::Many,
-    one::One,
+    one::{Look, One},
     state::{Closing, State},
     topics::Name,
 };
@@ -118,7 +118,10 @@ impl Reader {
             state.topics.subscribe(cursor.topic);
         }
         let place = match (cursors.pop(), cursors.is_empty()) {
-            (Some(cursor), true) => Place::One(One::new(cursor)),
+            (Some(cursor), true) => {
+                let lane = state.topics.join_lane(cursor.topic, state.ids.head());
+                Place::One(One::new(cursor, lane))
+            }
             (last, _) => {
                 cursors.extend(last);
                 Place::Many(Box::new(Many::new(cursors, state)))
@@ -158,6 +161,14 @@ impl Reader {
     #[inline]
     fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
+        // Read first, it is never ahead of what is found.
+        let changes = shared.changes.load(Ordering::Acquire);
+        if let (Place::One(one), None, false) = (&mut self.place, &self.filter, over) {
+            if let Some(Look { read, head, is_parked }) = one.look_at_lane(current, brought) {
+                self.take_note(&read, head, is_parked.then_some(current), changes);
+                return read.found.map(Step::Piece).or_else(|| is_parked.then_some(Step::Parked));
+            }
+        }
         let mut state = lock(&shared.state);
         if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
             drop(state);
@@ -171,24 +182,24 @@ impl Reader {
         match (&mut self.place, &self.filter) {
             (Place::One(one), None) => {
                 let read = one.read(&mut state);
-                self.settle(read, Step::Piece, current, brought, shared, &mut state)
+                self.settle(read, Step::Piece, current, brought, changes, &mut state)
             }
             (Place::One(one), Some(_)) => {
                 let read = one.read_unfiltered(&mut state);
-                self.settle(read, Step::Unfiltered, current, brought, shared, &mut state)
+                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
             (Place::Many(many), None) => {
                 let read = many.read(&mut state);
-                self.settle(read, Step::Pieces, current, brought, shared, &mut state)
+                self.settle(read, Step::Pieces, current, brought, changes, &mut state)
             }
             (Place::Many(many), Some(_)) => {
                 let read = many.read_unfiltered(&mut state);
-                self.settle(read, Step::Unfiltered, current, brought, shared, &mut state)
+                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
         }
     }
 
-    /// Takes note of what was read, and parks if nothing is left.
+    /// Parks if nothing is left after what was read.
     #[inline(always)]
     fn settle<T>(
         &mut self,
@@ -196,29 +207,35 @@ impl Reader {
         step: impl FnOnce(T) -> Step,
         current: &Waker,
         brought: &mut Option<Waker>,
-        shared: &Shared,
+        changes: u64,
         state: &mut State,
     ) -> Option<Step> {
-        let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
-        self.seen = if left == Left::More { last } else { state.ids.head() };
-        if found.is_some() && self.filter.is_none() {
-            self.told = last;
-        }
-        let ends = left == Left::Finished || state.closing.is_some();
-        self.parked = None;
-        if left != Left::More && !ends {
-            let parked = match &mut self.place {
+        let Ok(read) = read else { return Some(self.lagged(state)) };
+        let ends = read.left == Left::Finished || state.closing.is_some();
+        let is_parked = read.left != Left::More
+            && !ends
+            && match &mut self.place {
                 Place::One(one) => one.park(current, brought, state),
                 Place::Many(many) => many.park(brought, state),
             };
-            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed)).filter(|_| parked);
-            self.parked = changes.map(|changes| Parked { changes, waker: addresses(current) });
-        }
-        match found {
+        self.take_note(&read, state.ids.head(), is_parked.then_some(current), changes);
+        match read.found {
             Some(found) => Some(step(found)),
             None if ends => Some(Step::End(Some(self.ending(state)))),
-            None => self.parked.is_some().then_some(Step::Parked),
+            None => is_parked.then_some(Step::Parked),
         }
+    }
+
+    /// Takes note of what was read, of a hub with this head, and of the waker that it parked with.
+    #[inline(always)]
+    fn take_note<T>(&mut self, read: &Read<T>, head: Position, waker: Option<&Waker>, changes: u64) {
+        // A lane may know of an older head than the client was told already.
+        self.seen = self.seen.max(if read.left == Left::More { read.last } else { head });
+        if read.found.is_some() && self.filter.is_none() {
+            self.told = read.last;
+        }
+        let changes = NonZeroU64::new(changes);
+        self.parked = waker.zip(changes).map(|(waker, changes)| Parked { changes, waker: addresses(waker) });
     }
 
     /// Returns whether there is nothing to do: the same waker was parked, and nothing has changed since.

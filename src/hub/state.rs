@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{PublishError, many::Subscriber, parking::Places, topics::Topics};
+use super::{PublishError, lane::Crowd, many::Subscriber, topics::Topics};
 use crate::{
     Bounds,
     clock::nanos,
@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) of_many: Slab<Subscriber>,
     pub(super) closing: Option<Arc<Closing>>,
     pub(super) published: u64,
-    /// Events given to subscribers without a filter, once for each.
+    /// Events given to subscribers without a filter, once for each, and not those that are counted on a lane.
     pub(super) delivered: u64,
     pub(super) lagged: u64,
     pub(super) resumed: u64,
@@ -60,7 +60,7 @@ pub(super) struct Closing {
 #[must_use]
 pub(super) struct Wake {
     /// Of those that have one topic, and which one.
-    of_one: Option<(Key, Places)>,
+    of_one: Option<(Key, Crowd)>,
     others: Vec<Waker>,
 }
 
@@ -189,16 +189,18 @@ impl State {
         self.closing = Some(Arc::new(closing));
         let mut others: Vec<_> =
             self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect();
+        let head = self.ids.head();
         for topic in self.topics.iter_mut() {
-            others.extend(topic.parking.take().into_iter().flat_map(Places::into_wakers));
+            others.extend(topic.take_parked(head, true).into_wakers());
         }
         Wake { others, ..Wake::default() }
     }
 
     fn wake_waiting(&mut self, key: Key) -> Wake {
-        let Self { topics, of_many, .. } = self;
+        let Self { ids, topics, of_many, closing, .. } = self;
         let topic = topics.get_mut(key);
-        let of_one = topic.parking.take().map(|places| (key, places));
+        let crowd = topic.take_parked(ids.head(), closing.is_some());
+        let of_one = (!crowd.is_empty()).then_some((key, crowd));
         let mut others = Vec::with_capacity(topic.waiting());
         for waiting in topic.take_waiting() {
             if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
@@ -243,12 +245,12 @@ impl State {
 }
 
 impl Wake {
-    /// Wakes all, and returns what may be put back.
-    pub(super) fn wake(self) -> Option<(Key, Places)> {
+    /// Wakes all, and returns what may be put back on its topic.
+    pub(super) fn wake(self) -> Option<(Key, Crowd)> {
         self.others.into_iter().for_each(Waker::wake);
-        let (key, mut places) = self.of_one?;
-        places.wake();
-        Some((key, places))
+        let (key, mut crowd) = self.of_one?;
+        crowd.wake();
+        Some((key, crowd))
     }
 }
 
