@@ -45,9 +45,9 @@ fn two_publishers_against_park() {
     explore_most(|| {
         let hub = hub(4);
         let (_first, [mut client]) = on_lane(&hub);
-        let others = [(); 2].map(|()| beside(&hub, |hub| drop(publish(hub, "a"))));
+        let others = [(); 2].map(|()| beside(&hub, |hub| _ = publish(hub, "a")));
         assert_eq!(take(&mut client, 3), [Position(0), Published(1), Published(2)]);
-        others.map(|other| other.join().unwrap());
+        others.into_iter().for_each(|other| other.join().unwrap());
     });
 }
 
@@ -122,7 +122,7 @@ fn evict_against_poll() {
         let (_first, [mut neighbour, mut client]) = on_lane(&hub);
         publish(&hub, "a");
         assert_eq!(read(&mut neighbour).0, [Position(0), Published(1)]);
-        let other = beside(&hub, |hub| drop(publish(hub, "a")));
+        let other = beside(&hub, |hub| _ = publish(hub, "a"));
         let mut seen = read(&mut client).0;
         other.join().unwrap();
         seen.extend(read(&mut client).0);
@@ -146,7 +146,7 @@ fn evict_from_another_topic_against_poll() {
         let (_first, [mut neighbour, mut client]) = on_lane(&hub);
         publish(&hub, "a");
         assert_eq!(read(&mut neighbour).0, [Position(0), Published(1)]);
-        let other = beside(&hub, |hub| drop(publish(hub, "b")));
+        let other = beside(&hub, |hub| _ = publish(hub, "b"));
         let mut seen = read(&mut client).0;
         other.join().unwrap();
         publish(&hub, "a");
