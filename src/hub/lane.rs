@@ -1,4 +1,4 @@
-use std::{mem, task::Waker};
+use std::task::Waker;
 
 use bytes::Bytes;
 
@@ -63,15 +63,19 @@ pub(super) struct Lanes {
     /// The index of the oldest event that one of them shows, at most.
     oldest: u64,
     /// Room for the next crowd.
-    spare: Vec<(Arc<Lane>, Places)>,
+    spare: Option<Box<OnLanes>>,
 }
 
 /// Those that were parked on one topic and its lanes.
 #[derive(Debug)]
 pub(super) struct Crowd {
     pub(super) on_topic: Option<Places>,
-    on_lanes: Vec<(Arc<Lane>, Places)>,
+    /// Boxed, since a crowd is moved with each event, and mostly there are none.
+    on_lanes: Option<Box<OnLanes>>,
 }
+
+#[derive(Debug, Default)]
+struct OnLanes(Vec<(Arc<Lane>, Places)>);
 
 impl Lane {
     fn new(at: usize, view: View) -> Self {
@@ -108,7 +112,7 @@ impl Shown {
 
 impl Lanes {
     pub(super) fn new() -> Self {
-        Self { lanes: Vec::new(), subscriptions: Vec::new(), oldest: u64::MAX, spare: Vec::new() }
+        Self { lanes: Vec::new(), subscriptions: Vec::new(), oldest: u64::MAX, spare: None }
     }
 
     /// Adds a subscription to one of the lanes, or to a new one that begins with this view.
@@ -135,22 +139,24 @@ impl Lanes {
     }
 
     /// Shows a change to all lanes, and takes those that are parked there.
-    fn show(&mut self, view: View) -> Vec<(Arc<Lane>, Places)> {
+    fn show(&mut self, view: View) -> Option<Box<OnLanes>> {
         self.oldest = u64::MAX;
-        let mut taken = mem::take(&mut self.spare);
-        taken.extend(self.lanes.iter().filter_map(|lane| {
+        let mut taken = self.spare.take().unwrap_or_default();
+        taken.0.extend(self.lanes.iter().filter_map(|lane| {
             let mut shown = lane.lock();
             shown.view = view;
             shown.newest = None;
             Some((Arc::clone(lane), shown.parking.take()?))
         }));
-        if taken.is_empty() {
-            self.spare = mem::take(&mut taken);
+        if taken.0.is_empty() {
+            self.spare = Some(taken);
+            return None;
         }
-        taken
+        Some(taken)
     }
 
     /// Leaves what a subscription has read, up to the newest event, to others of its lane.
+    #[inline(never)]
     pub(super) fn leave_run(&mut self, lane: &Lane, run: &Run) {
         lane.lock().newest = Some(run.clone());
         self.oldest = self.oldest.min(run.indices.start);
@@ -172,18 +178,17 @@ impl Lanes {
 
 impl Crowd {
     /// Shows a change to a topic's lanes, and takes all that are parked there and on the topic itself.
-    pub(super) fn take(parking: &mut Parking, lanes: Option<&mut Lanes>, view: View) -> Self {
-        Self { on_topic: parking.take(), on_lanes: lanes.map(|lanes| lanes.show(view)).unwrap_or_default() }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.on_topic.is_none() && self.on_lanes.is_empty()
+    #[inline]
+    pub(super) fn take(parking: &mut Parking, lanes: Option<&mut Lanes>, view: View) -> Option<Self> {
+        let on_lanes = lanes.and_then(|lanes| lanes.show(view));
+        let on_topic = parking.take();
+        (on_topic.is_some() || on_lanes.is_some()).then_some(Self { on_topic, on_lanes })
     }
 
     /// Wakes all, and puts those back that were parked on lanes.
     pub(super) fn wake(&mut self) {
         self.on_topic.iter_mut().for_each(Places::wake);
-        for (lane, mut places) in self.on_lanes.drain(..) {
+        for (lane, mut places) in self.on_lanes.iter_mut().flat_map(|taken| taken.0.drain(..)) {
             places.wake();
             let unwanted = lane.lock().parking.put_back(places);
             drop(unwanted);
@@ -193,14 +198,14 @@ impl Crowd {
     /// Puts the others back on the topic once all are woken, or returns them to be dropped.
     pub(super) fn put_back(self, parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<Places> {
         if let Some(lanes) = lanes {
-            lanes.spare = self.on_lanes;
+            lanes.spare = self.on_lanes.or(lanes.spare.take());
         }
         parking.put_back(self.on_topic?)
     }
 
     /// Returns all wakers, also of those that are not parked.
     pub(super) fn into_wakers(self) -> impl Iterator<Item = Waker> {
-        let on_lanes = self.on_lanes.into_iter().map(|(_, places)| places);
+        let on_lanes = self.on_lanes.into_iter().flat_map(|taken| taken.0).map(|(_, places)| places);
         self.on_topic.into_iter().chain(on_lanes).flat_map(Places::into_wakers)
     }
 }

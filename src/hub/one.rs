@@ -92,7 +92,7 @@ impl One {
     /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
     ///
     /// What is in the waker's place afterwards is to be dropped without the lock.
-    #[inline]
+    #[inline(always)]
     pub(super) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
         match &self.lane {
             Some(lane) => self.stay.park(&mut lane.lock().parking, current, brought),

@@ -60,7 +60,7 @@ impl Parking {
     }
 
     /// Parks at the same place, if the waker that it left there is the current one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
         let Some(spot) = spot else { return false };
         let holds = self.places.find(spot).is_some_and(|slot| slot.holds(current));
@@ -137,7 +137,7 @@ impl Stay {
     /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
     ///
     /// What is in the waker's place afterwards is to be dropped without a lock.
-    #[inline]
+    #[inline(always)]
     pub(super) fn park(
         &mut self,
         parking: &mut Parking,
@@ -179,7 +179,7 @@ impl Places {
         self.slots.into_iter().filter_map(|slot| slot.waker)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, spot: Spot) -> Option<&mut Slot> {
         if spot.places == self.name { self.slots.get_mut(spot.index as usize) } else { None }
     }
@@ -190,7 +190,7 @@ impl Places {
     }
 
     /// Takes note that a slot is parked.
-    #[inline]
+    #[inline(always)]
     fn mark(&mut self, index: u32) {
         if let Some(slot @ Slot { parked: None, .. }) = self.slots.get_mut(index as usize) {
             slot.parked = Some(self.parked.len() as u32);
@@ -232,7 +232,7 @@ impl Places {
 }
 
 impl Slot {
-    #[inline]
+    #[inline(always)]
     fn holds(&self, current: &Waker) -> bool {
         self.waker.as_ref().is_some_and(|waker| waker.will_wake(current))
     }

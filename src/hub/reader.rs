@@ -165,7 +165,8 @@ impl Reader {
         let changes = shared.changes.load(Ordering::Acquire);
         if let (Place::One(one), None, false) = (&mut self.place, &self.filter, over) {
             if let Some(Look { read, head, is_parked }) = one.look_at_lane(current, brought) {
-                self.take_note(&read, head, is_parked.then_some(current), changes);
+                // A lane may know of an older head than was seen already.
+                self.take_note(&read, head.max(self.seen), is_parked.then_some(current), changes);
                 return read.found.map(Step::Piece).or_else(|| is_parked.then_some(Step::Parked));
             }
         }
@@ -229,8 +230,7 @@ impl Reader {
     /// Takes note of what was read, of a hub with this head, and of the waker that it parked with.
     #[inline(always)]
     fn take_note<T>(&mut self, read: &Read<T>, head: Position, waker: Option<&Waker>, changes: u64) {
-        // A lane may know of an older head than the client was told already.
-        self.seen = self.seen.max(if read.left == Left::More { read.last } else { head });
+        self.seen = if read.left == Left::More { read.last } else { head };
         if read.found.is_some() && self.filter.is_none() {
             self.told = read.last;
         }

@@ -191,7 +191,7 @@ impl State {
             self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()).collect();
         let head = self.ids.head();
         for topic in self.topics.iter_mut() {
-            others.extend(topic.take_parked(head, true).into_wakers());
+            others.extend(topic.take_parked(head, true).into_iter().flat_map(Crowd::into_wakers));
         }
         Wake { others, ..Wake::default() }
     }
@@ -199,8 +199,7 @@ impl State {
     fn wake_waiting(&mut self, key: Key) -> Wake {
         let Self { ids, topics, of_many, closing, .. } = self;
         let topic = topics.get_mut(key);
-        let crowd = topic.take_parked(ids.head(), closing.is_some());
-        let of_one = (!crowd.is_empty()).then_some((key, crowd));
+        let of_one = topic.take_parked(ids.head(), closing.is_some()).map(|crowd| (key, crowd));
         let mut others = Vec::with_capacity(topic.waiting());
         for waiting in topic.take_waiting() {
             if let Some(subscriber) = of_many.get_mut(waiting.subscription) {

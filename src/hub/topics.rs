@@ -132,7 +132,7 @@ impl Topics {
         &self.topics[key]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut Topic {
         &mut self.topics[key]
     }
@@ -300,7 +300,8 @@ impl Topic {
     }
 
     /// Takes all that are parked, after a change. The hub has this head, and is closed or not.
-    pub(super) fn take_parked(&mut self, head: Position, is_closed: bool) -> Crowd {
+    #[inline]
+    pub(super) fn take_parked(&mut self, head: Position, is_closed: bool) -> Option<Crowd> {
         let mut view = self.view(head);
         view.is_live &= !is_closed;
         Crowd::take(&mut self.parking, self.lanes.as_deref_mut(), view)
