@@ -157,9 +157,10 @@ impl Lanes {
 
     /// Leaves what a subscription has read, up to the newest event, to others of its lane.
     #[inline(never)]
-    pub(super) fn leave_run(&mut self, lane: &Lane, run: &Run) {
-        lane.lock().newest = Some(run.clone());
-        self.oldest = self.oldest.min(run.indices.start);
+    pub(super) fn leave_run(&mut self, lane: &Lane, run: Run) {
+        let start = run.indices.start;
+        lane.lock().newest = Some(run);
+        self.oldest = self.oldest.min(start);
     }
 
     /// Lets go what is older than an index.
@@ -211,7 +212,7 @@ impl Crowd {
 }
 
 /// Of a topic with more subscriptions than this, the others have lanes.
-pub(super) const WITHOUT: usize = if cfg!(ssekit_loom) { 1 } else { 64 };
+pub(super) const WITHOUT: usize = if cfg!(ssekit_loom) { 1 } else { 8 };
 /// A lane has room for so many.
 const ROOM: usize = if cfg!(ssekit_loom) { 2 } else { 64 };
 /// When there are so many lanes, they take more.
@@ -255,7 +256,7 @@ mod tests {
         for change in changes {
             let mut lanes = Lanes::new();
             let lane = lanes.join(VIEW);
-            lanes.leave_run(&lane, &run(3..5));
+            lanes.leave_run(&lane, run(3..5));
             lanes.evict(3);
             let mut next = 3;
             assert_eq!(
@@ -274,7 +275,7 @@ mod tests {
         let mut lanes = Lanes::new();
         let lane = lanes.join(VIEW);
         assert!(lane.lock().read(&mut 4).is_none(), "nothing was left there");
-        lanes.leave_run(&lane, &run(4..5));
+        lanes.leave_run(&lane, run(4..5));
         assert!(lane.lock().read(&mut 3).is_none(), "it has only the last part");
         assert!(lane.lock().read(&mut 5).is_some_and(|read| read.found.is_none()));
         lanes.show(View { is_live: false, ..VIEW });

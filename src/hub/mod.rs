@@ -28,7 +28,7 @@
 //! back for those that park again, unless somebody has parked or left meanwhile. One that has several waits on each,
 //! and keeps those that have something for it in the order of their next events.
 //!
-//! Of a topic with more than 64 subscriptions the others are spread over *lanes*, each with a lock of its own, so that
+//! Of a topic with more than a few subscriptions the others are spread over *lanes*, each with a lock of its own, so that
 //! threads seldom meet. Whoever changes the topic visits them, and on a lane one subscription fetches what is new for
 //! all.
 

@@ -58,7 +58,7 @@ impl One {
         let read = read_run(&mut self.cursor, state, |topic, run| {
             if let (Some(lane), Some(lanes)) = (lane, &mut topic.lanes) {
                 if run.indices.end == topic.log.next() {
-                    lanes.leave_run(lane, &run);
+                    lanes.leave_run(lane, run.clone());
                 }
             }
             run.bytes

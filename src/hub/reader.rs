@@ -164,10 +164,16 @@ impl Reader {
         // Read first, it is never ahead of what is found.
         let changes = shared.changes.load(Ordering::Acquire);
         if let (Place::One(one), None, false) = (&mut self.place, &self.filter, over) {
-            if let Some(Look { read, head, is_parked }) = one.look_at_lane(current, brought) {
+            if let Some(Look { read: Read { found, last, .. }, head, is_parked }) =
+                one.look_at_lane(current, brought)
+            {
                 // A lane may know of an older head than was seen already.
-                self.take_note(&read, head.max(self.seen), is_parked.then_some(current), changes);
-                return read.found.map(Step::Piece).or_else(|| is_parked.then_some(Step::Parked));
+                self.seen = self.seen.max(head);
+                if found.is_some() {
+                    self.told = last;
+                }
+                self.parked = Parked::new(changes, current).filter(|_| is_parked);
+                return found.map(Step::Piece).or_else(|| is_parked.then_some(Step::Parked));
             }
         }
         let mut state = lock(&shared.state);
@@ -200,7 +206,7 @@ impl Reader {
         }
     }
 
-    /// Parks if nothing is left after what was read.
+    /// Takes note of what was read, and parks if nothing is left.
     #[inline(always)]
     fn settle<T>(
         &mut self,
@@ -211,31 +217,25 @@ impl Reader {
         changes: u64,
         state: &mut State,
     ) -> Option<Step> {
-        let Ok(read) = read else { return Some(self.lagged(state)) };
-        let ends = read.left == Left::Finished || state.closing.is_some();
-        let is_parked = read.left != Left::More
-            && !ends
-            && match &mut self.place {
+        let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
+        self.seen = if left == Left::More { last } else { state.ids.head() };
+        if found.is_some() && self.filter.is_none() {
+            self.told = last;
+        }
+        let ends = left == Left::Finished || state.closing.is_some();
+        self.parked = None;
+        if left != Left::More && !ends {
+            let is_parked = match &mut self.place {
                 Place::One(one) => one.park(current, brought, state),
                 Place::Many(many) => many.park(brought, state),
             };
-        self.take_note(&read, state.ids.head(), is_parked.then_some(current), changes);
-        match read.found {
+            self.parked = Parked::new(changes, current).filter(|_| is_parked);
+        }
+        match found {
             Some(found) => Some(step(found)),
             None if ends => Some(Step::End(Some(self.ending(state)))),
-            None => is_parked.then_some(Step::Parked),
+            None => self.parked.is_some().then_some(Step::Parked),
         }
-    }
-
-    /// Takes note of what was read, of a hub with this head, and of the waker that it parked with.
-    #[inline(always)]
-    fn take_note<T>(&mut self, read: &Read<T>, head: Position, waker: Option<&Waker>, changes: u64) {
-        self.seen = if read.left == Left::More { read.last } else { head };
-        if read.found.is_some() && self.filter.is_none() {
-            self.told = read.last;
-        }
-        let changes = NonZeroU64::new(changes);
-        self.parked = waker.zip(changes).map(|(waker, changes)| Parked { changes, waker: addresses(waker) });
     }
 
     /// Returns whether there is nothing to do: the same waker was parked, and nothing has changed since.
@@ -324,6 +324,12 @@ impl Reader {
         let closing = state.closing.clone();
         let retry = closing.as_ref().and_then(|closing| closing.retry(state));
         Ending { position: self.unsaid(state), retry, closing }
+    }
+}
+
+impl Parked {
+    fn new(changes: u64, waker: &Waker) -> Option<Self> {
+        Some(Self { changes: NonZeroU64::new(changes)?, waker: addresses(waker) })
     }
 }
 
