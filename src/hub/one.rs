@@ -3,7 +3,7 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::{
-    lane::Lane,
+    lane::{Lane, View},
     parking::Stay,
     reader::{Cursor, Lagged, Left, Read, Unfiltered},
     state::State,
@@ -45,9 +45,9 @@ impl One {
     #[inline(always)]
     pub(super) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
         let mut shown = self.lane.as_ref()?.lock();
-        let read = shown.read(&mut self.cursor.next)?;
+        let (read, head) = shown.read(&mut self.cursor.next)?;
         let is_parked = self.stay.park(&mut shown.parking, current, brought);
-        Some(Look { read, head: shown.head(), is_parked })
+        Some(Look { read, head, is_parked })
     }
 
     /// Reads what comes next, as much as lies in one piece.
@@ -94,12 +94,14 @@ impl One {
     /// What is in the waker's place afterwards is to be dropped without the lock.
     #[inline(always)]
     pub(super) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
-        match &self.lane {
-            Some(lane) => self.stay.park(&mut lane.lock().parking, current, brought),
-            None => {
-                let parking = &mut state.topics.get_mut(self.cursor.topic).parking;
-                self.stay.park(parking, current, brought)
+        let State { topics, ids, .. } = state;
+        let topic = topics.get_mut(self.cursor.topic);
+        match (&self.lane, &mut topic.lanes) {
+            (Some(lane), Some(lanes)) => {
+                let mut shown = lanes.show(lane, View { next: topic.log.next(), head: ids.head() });
+                self.stay.park(&mut shown.parking, current, brought)
             }
+            _ => self.stay.park(&mut topic.parking, current, brought),
         }
     }
 

@@ -119,7 +119,7 @@ impl Reader {
         }
         let place = match (cursors.pop(), cursors.is_empty()) {
             (Some(cursor), true) => {
-                let lane = state.topics.join_lane(cursor.topic, state.ids.head());
+                let lane = state.topics.join_lane(cursor.topic);
                 Place::One(One::new(cursor, lane))
             }
             (last, _) => {

@@ -193,19 +193,18 @@ impl State {
             return;
         }
         self.closing = Some(Arc::new(closing));
-        let head = self.ids.head();
         let Wake { others, .. } = wake;
         others.extend(self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()));
         for topic in self.topics.iter_mut() {
-            others.extend(topic.take_parked(head, true).into_iter().flat_map(Crowd::into_wakers));
+            others.extend(topic.take_parked().into_iter().flat_map(Crowd::into_wakers));
         }
     }
 
     #[inline]
     fn wake_waiting(&mut self, key: Key, wake: &mut Wake) {
-        let Self { ids, topics, of_many, closing, .. } = self;
+        let Self { topics, of_many, .. } = self;
         let topic = topics.get_mut(key);
-        if let Some(crowd) = topic.take_parked(ids.head(), closing.is_some()) {
+        if let Some(crowd) = topic.take_parked() {
             wake.of_one = Some((key, crowd));
         }
         if topic.waiting() == 0 {

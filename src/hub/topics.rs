@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{
-    lane::{Crowd, Lane, Lanes, View, WITHOUT},
+    lane::{Crowd, Lane, Lanes, WITHOUT},
     parking::{Parking, Places},
 };
 use crate::{
@@ -208,17 +208,16 @@ impl Topics {
     }
 
     /// Gives a subscription to a topic alone a lane, if it has many already.
-    pub(super) fn join_lane(&mut self, key: Key, head: Position) -> Option<Arc<Lane>> {
+    pub(super) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
         let topic = &mut self.topics[key];
         if topic.subscribers <= WITHOUT {
             return None;
         }
-        let view = topic.view(head);
         let lanes = topic.lanes.get_or_insert_with(|| {
             self.busy.push(key);
             Box::new(Lanes::new())
         });
-        Some(lanes.join(view))
+        Some(lanes.join())
     }
 
     /// Takes a subscription from its lane. Returns how many events were given there, if that is no longer kept.
@@ -306,16 +305,10 @@ impl Topic {
         self.finished = None;
     }
 
-    fn view(&self, head: Position) -> View {
-        View { next: self.log.next(), head, is_live: !self.is_finished() }
-    }
-
-    /// Takes all that are parked, after a change. The hub has this head, and is closed or not.
+    /// Takes all that are parked, after a change.
     #[inline]
-    pub(super) fn take_parked(&mut self, head: Position, is_closed: bool) -> Option<Crowd> {
-        let mut view = self.view(head);
-        view.is_live &= !is_closed;
-        Crowd::take(&mut self.parking, self.lanes.as_deref_mut(), view)
+    pub(super) fn take_parked(&mut self) -> Option<Crowd> {
+        Crowd::take(&mut self.parking, self.lanes.as_deref_mut())
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting) {
