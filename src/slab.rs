@@ -70,6 +70,7 @@ impl<T> Slab<T> {
         Some(&slot.filter(|slot| slot.generation == key.generation)?.value)
     }
 
+    #[inline(always)]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let slot = self.slots.get_mut(key.index as usize)?.as_mut();
         Some(&mut slot.filter(|slot| slot.generation == key.generation)?.value)
@@ -93,6 +94,7 @@ impl<T> std::ops::Index<Key> for Slab<T> {
 }
 
 impl<T> std::ops::IndexMut<Key> for Slab<T> {
+    #[inline(always)]
     fn index_mut(&mut self, key: Key) -> &mut T {
         self.get_mut(key).expect("the key is in use")
     }

@@ -205,7 +205,7 @@ impl Hub {
             subscribers: state.subscribers,
             topics: state.topics.len(),
             published: state.published,
-            delivered: state.delivered + filtered,
+            delivered: state.delivered + state.topics.delivered() + filtered,
             lagged: state.lagged,
             resumed: state.resumed,
             gaps: state.gaps,
@@ -222,12 +222,12 @@ impl Shared {
         let outcome = {
             let mut state = lock(&self.state);
             let outcome = change(&mut state, &mut wake);
-            // Only whoever holds the lock counts.
+            // Only whoever holds the lock counts, once all has changed that can be seen without it.
             self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
             outcome
         };
-        if let Some((topic, places)) = wake.wake() {
-            let unwanted = lock(&self.state).topics.put_back(topic, places);
+        if let Some((topic, crowd)) = wake.wake() {
+            let unwanted = lock(&self.state).topics.put_back(topic, crowd);
             drop(unwanted);
         }
         outcome

@@ -27,6 +27,10 @@
 //! on the topic, so that a publisher takes all wakers in one move, wakes them once the lock is released, and puts them
 //! back for those that park again, unless somebody has parked or left meanwhile. One that has several waits on each,
 //! and keeps those that have something for it in the order of their next events.
+//!
+//! Of a topic with more than a few subscriptions the others are spread over *lanes*, each with a lock of its own, so that
+//! threads seldom meet. Whoever changes the topic visits them, and on a lane one subscription fetches what is new for
+//! all.
 
 mod builder;
 mod close;
@@ -35,6 +39,7 @@ mod event_info;
 pub(crate) mod feed;
 mod fill;
 pub(crate) mod handle;
+mod lane;
 mod many;
 mod notice;
 mod one;

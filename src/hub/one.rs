@@ -3,68 +3,75 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::{
-    parking::Spot,
+    lane::{Lane, View},
+    parking::Stay,
     reader::{Cursor, Lagged, Left, Read, Unfiltered},
     state::State,
+    topics::Topic,
 };
-use crate::replay::log::{Log, Position, Run};
+use crate::{
+    replay::log::{Position, Run},
+    sync::Arc,
+};
 
 /// Where a subscription to one topic stands.
 ///
-/// It parks on the topic itself, so that whoever publishes takes all wakers at once.
+/// It parks on the topic itself, or on a lane of it, so that whoever publishes takes all wakers at once.
 #[derive(Debug)]
 pub(super) struct One {
     cursor: Cursor,
-    spot: Option<Spot>,
-    /// Whether its waker was still at its spot when it last parked.
-    is_kept: bool,
+    stay: Stay,
+    lane: Option<Arc<Lane>>,
+}
+
+/// What a look at a lane brings.
+pub(super) struct Look {
+    pub(super) read: Read<Bytes>,
+    /// The newest position of the hub that the lane knows of.
+    pub(super) head: Position,
+    pub(super) is_parked: bool,
 }
 
 impl One {
-    pub(super) fn new(cursor: Cursor) -> Self {
-        Self { cursor, spot: None, is_kept: false }
+    pub(super) fn new(cursor: Cursor, lane: Option<Arc<Lane>>) -> Self {
+        Self { cursor, stay: Stay::default(), lane }
     }
 
     pub(super) fn cursor(&self) -> &Cursor {
         &self.cursor
     }
 
+    /// Reads on its lane what comes next, and parks there. If it has none, or what comes is not there, nothing is done.
+    #[inline(always)]
+    pub(super) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
+        let mut shown = self.lane.as_ref()?.lock();
+        let (read, head) = shown.read(&mut self.cursor.next)?;
+        let is_parked = self.stay.park(&mut shown.parking, current, brought);
+        Some(Look { read, head, is_parked })
+    }
+
     /// Reads what comes next, as much as lies in one piece.
     #[inline(always)]
     pub(super) fn read(&mut self, state: &mut State) -> Result<Read<Bytes>, Lagged> {
         let before = self.cursor.next;
-        let read = self.read_run(state, |_, run| run.bytes);
+        let lane = self.lane.as_deref();
+        let read = read_run(&mut self.cursor, state, |topic, run| {
+            if let (Some(lane), Some(lanes)) = (lane, &mut topic.lanes) {
+                if run.indices.end == topic.log.next() {
+                    lanes.leave_run(lane, run.clone());
+                }
+            }
+            run.bytes
+        });
         state.delivered += self.cursor.next - before;
         read
     }
 
     /// As [`read`](Self::read), for the filter.
     pub(super) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
-        self.read_run(state, |log, Run { bytes, indices, last }| {
-            vec![Unfiltered { ordinal: 0, bytes, ends: log.ends(indices).collect(), last }]
+        read_run(&mut self.cursor, state, |topic, Run { bytes, indices, last }| {
+            vec![Unfiltered { ordinal: 0, bytes, ends: topic.log.ends(indices).collect(), last }]
         })
-    }
-
-    #[inline(always)]
-    fn read_run<T>(
-        &mut self,
-        state: &mut State,
-        found: impl FnOnce(&Log, Run) -> T,
-    ) -> Result<Read<T>, Lagged> {
-        let topic = state.topics.get_mut(self.cursor.topic);
-        let none_left = if topic.is_finished() { Left::Finished } else { Left::Nothing };
-        let log = &mut topic.log;
-        let (next, end) = (self.cursor.next, log.next());
-        if next < log.first() {
-            return Err(Lagged);
-        }
-        if next == end {
-            return Ok(Read { found: None, last: 0, left: none_left });
-        }
-        let run = log.read(next, Position::MAX);
-        self.cursor.next = run.indices.end;
-        let (last, left) = (run.last, if run.indices.end == end { none_left } else { Left::More });
-        Ok(Read { found: Some(found(log, run)), last, left })
     }
 
     /// Goes on from the oldest event held.
@@ -79,27 +86,56 @@ impl One {
 
     /// Returns whether it has to bring a waker to park.
     pub(super) fn needs_waker(&self) -> bool {
-        !self.is_kept
+        self.stay.needs_waker()
     }
 
     /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
     ///
     /// What is in the waker's place afterwards is to be dropped without the lock.
-    #[inline]
+    #[inline(always)]
     pub(super) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
-        let parking = &mut state.topics.get_mut(self.cursor.topic).parking;
-        self.is_kept = parking.park_again(self.spot, current);
-        if !self.is_kept && brought.is_some() {
-            parking.park(&mut self.spot, brought);
-            return true;
+        let State { topics, ids, .. } = state;
+        let topic = topics.get_mut(self.cursor.topic);
+        match (&self.lane, &mut topic.lanes) {
+            (Some(lane), Some(lanes)) => {
+                let mut shown = lanes.show(lane, View { next: topic.log.next(), head: ids.head() });
+                self.stay.park(&mut shown.parking, current, brought)
+            }
+            _ => self.stay.park(&mut topic.parking, current, brought),
         }
-        self.is_kept
     }
 
     /// Leaves the hub, and returns the waker to be dropped without the lock.
     pub(super) fn leave(&mut self, state: &mut State) -> Option<Waker> {
-        let waker = state.topics.get_mut(self.cursor.topic).parking.leave(self.spot);
+        let waker = match self.lane.take() {
+            Some(lane) => {
+                state.delivered += state.topics.leave_lane(self.cursor.topic, &lane);
+                self.stay.leave(&mut lane.lock().parking)
+            }
+            None => self.stay.leave(&mut state.topics.get_mut(self.cursor.topic).parking),
+        };
         state.topics.unsubscribe(self.cursor.topic);
         waker
     }
+}
+
+#[inline(always)]
+fn read_run<T>(
+    cursor: &mut Cursor,
+    state: &mut State,
+    found: impl FnOnce(&mut Topic, Run) -> T,
+) -> Result<Read<T>, Lagged> {
+    let topic = state.topics.get_mut(cursor.topic);
+    let none_left = if topic.is_finished() { Left::Finished } else { Left::Nothing };
+    let (next, end) = (cursor.next, topic.log.next());
+    if next < topic.log.first() {
+        return Err(Lagged);
+    }
+    if next == end {
+        return Ok(Read { found: None, last: 0, left: none_left });
+    }
+    let run = topic.log.read(next, Position::MAX);
+    cursor.next = run.indices.end;
+    let (last, left) = (run.last, if run.indices.end == end { none_left } else { Left::More });
+    Ok(Read { found: Some(found(topic, run)), last, left })
 }

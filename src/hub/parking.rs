@@ -46,13 +46,21 @@ pub(super) struct Spot {
     index: u32,
 }
 
+/// Where a subscription parks time and again.
+#[derive(Debug, Default)]
+pub(super) struct Stay {
+    spot: Option<Spot>,
+    /// Whether its waker was still at its spot when it last parked.
+    is_kept: bool,
+}
+
 impl Parking {
     pub(super) fn new() -> Self {
         Self { places: Places::new(NonZeroU64::MIN), taken: None, newest: NonZeroU64::MIN }
     }
 
     /// Parks at the same place, if the waker that it left there is the current one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
         let Some(spot) = spot else { return false };
         let holds = self.places.find(spot).is_some_and(|slot| slot.holds(current));
@@ -120,6 +128,36 @@ impl Parking {
     }
 }
 
+impl Stay {
+    /// Returns whether it has to bring a waker to park.
+    pub(super) fn needs_waker(&self) -> bool {
+        !self.is_kept
+    }
+
+    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without a lock.
+    #[inline(always)]
+    pub(super) fn park(
+        &mut self,
+        parking: &mut Parking,
+        current: &Waker,
+        brought: &mut Option<Waker>,
+    ) -> bool {
+        self.is_kept = parking.park_again(self.spot, current);
+        if !self.is_kept && brought.is_some() {
+            parking.park(&mut self.spot, brought);
+            return true;
+        }
+        self.is_kept
+    }
+
+    /// Leaves, and returns the waker to be dropped without a lock.
+    pub(super) fn leave(&self, parking: &mut Parking) -> Option<Waker> {
+        parking.leave(self.spot)
+    }
+}
+
 impl Places {
     const fn new(name: NonZeroU64) -> Self {
         Self { name, slots: Vec::new(), parked: Vec::new(), free: Vec::new() }
@@ -141,7 +179,7 @@ impl Places {
         self.slots.into_iter().filter_map(|slot| slot.waker)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, spot: Spot) -> Option<&mut Slot> {
         if spot.places == self.name { self.slots.get_mut(spot.index as usize) } else { None }
     }
@@ -152,7 +190,7 @@ impl Places {
     }
 
     /// Takes note that a slot is parked.
-    #[inline]
+    #[inline(always)]
     fn mark(&mut self, index: u32) {
         if let Some(slot @ Slot { parked: None, .. }) = self.slots.get_mut(index as usize) {
             slot.parked = Some(self.parked.len() as u32);
@@ -194,7 +232,7 @@ impl Places {
 }
 
 impl Slot {
-    #[inline]
+    #[inline(always)]
     fn holds(&self, current: &Waker) -> bool {
         self.waker.as_ref().is_some_and(|waker| waker.will_wake(current))
     }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     EventInfo, Lag, Shared,
     many::Many,
-    one::One,
+    one::{Look, One},
     state::{Closing, State},
     topics::Name,
 };
@@ -118,7 +118,10 @@ impl Reader {
             state.topics.subscribe(cursor.topic);
         }
         let place = match (cursors.pop(), cursors.is_empty()) {
-            (Some(cursor), true) => Place::One(One::new(cursor)),
+            (Some(cursor), true) => {
+                let lane = state.topics.join_lane(cursor.topic);
+                Place::One(One::new(cursor, lane))
+            }
             (last, _) => {
                 cursors.extend(last);
                 Place::Many(Box::new(Many::new(cursors, state)))
@@ -158,6 +161,21 @@ impl Reader {
     #[inline]
     fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
+        // Read first, it is never ahead of what is found.
+        let changes = shared.changes.load(Ordering::Acquire);
+        if let (Place::One(one), None, false) = (&mut self.place, &self.filter, over) {
+            if let Some(Look { read: Read { found, last, .. }, head, is_parked }) =
+                one.look_at_lane(current, brought)
+            {
+                // A lane may know of an older head than was seen already.
+                self.seen = self.seen.max(head);
+                if found.is_some() {
+                    self.told = last;
+                }
+                self.parked = Parked::new(changes, current).filter(|_| is_parked);
+                return found.map(Step::Piece).or_else(|| is_parked.then_some(Step::Parked));
+            }
+        }
         let mut state = lock(&shared.state);
         if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
             drop(state);
@@ -171,19 +189,19 @@ impl Reader {
         match (&mut self.place, &self.filter) {
             (Place::One(one), None) => {
                 let read = one.read(&mut state);
-                self.settle(read, Step::Piece, current, brought, shared, &mut state)
+                self.settle(read, Step::Piece, current, brought, changes, &mut state)
             }
             (Place::One(one), Some(_)) => {
                 let read = one.read_unfiltered(&mut state);
-                self.settle(read, Step::Unfiltered, current, brought, shared, &mut state)
+                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
             (Place::Many(many), None) => {
                 let read = many.read(&mut state);
-                self.settle(read, Step::Pieces, current, brought, shared, &mut state)
+                self.settle(read, Step::Pieces, current, brought, changes, &mut state)
             }
             (Place::Many(many), Some(_)) => {
                 let read = many.read_unfiltered(&mut state);
-                self.settle(read, Step::Unfiltered, current, brought, shared, &mut state)
+                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
         }
     }
@@ -196,7 +214,7 @@ impl Reader {
         step: impl FnOnce(T) -> Step,
         current: &Waker,
         brought: &mut Option<Waker>,
-        shared: &Shared,
+        changes: u64,
         state: &mut State,
     ) -> Option<Step> {
         let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
@@ -207,12 +225,11 @@ impl Reader {
         let ends = left == Left::Finished || state.closing.is_some();
         self.parked = None;
         if left != Left::More && !ends {
-            let parked = match &mut self.place {
+            let is_parked = match &mut self.place {
                 Place::One(one) => one.park(current, brought, state),
                 Place::Many(many) => many.park(brought, state),
             };
-            let changes = NonZeroU64::new(shared.changes.load(Ordering::Relaxed)).filter(|_| parked);
-            self.parked = changes.map(|changes| Parked { changes, waker: addresses(current) });
+            self.parked = Parked::new(changes, current).filter(|_| is_parked);
         }
         match found {
             Some(found) => Some(step(found)),
@@ -307,6 +324,12 @@ impl Reader {
         let closing = state.closing.clone();
         let retry = closing.as_ref().and_then(|closing| closing.retry(state));
         Ending { position: self.unsaid(state), retry, closing }
+    }
+}
+
+impl Parked {
+    fn new(changes: u64, waker: &Waker) -> Option<Self> {
+        Some(Self { changes: NonZeroU64::new(changes)?, waker: addresses(waker) })
     }
 }
 

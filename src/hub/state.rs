@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{PublishError, many::Subscriber, parking::Places, topics::Topics};
+use super::{PublishError, lane::Crowd, many::Subscriber, topics::Topics};
 use crate::{
     Bounds,
     clock::nanos,
@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) of_many: Slab<Subscriber>,
     pub(super) closing: Option<Arc<Closing>>,
     pub(super) published: u64,
-    /// Events given to subscribers without a filter, once for each.
+    /// Events given to subscribers without a filter, once for each, and not those that are counted on a lane.
     pub(super) delivered: u64,
     pub(super) lagged: u64,
     pub(super) resumed: u64,
@@ -61,7 +61,7 @@ pub(super) struct Closing {
 #[derive(Debug, Default)]
 pub(super) struct Wake {
     /// Of those that have one topic, and which one.
-    of_one: Option<(Key, Places)>,
+    of_one: Option<(Key, Crowd)>,
     others: Vec<Waker>,
 }
 
@@ -196,7 +196,7 @@ impl State {
         let Wake { others, .. } = wake;
         others.extend(self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()));
         for topic in self.topics.iter_mut() {
-            others.extend(topic.parking.take().into_iter().flat_map(Places::into_wakers));
+            others.extend(topic.take_parked().into_iter().flat_map(Crowd::into_wakers));
         }
     }
 
@@ -204,8 +204,8 @@ impl State {
     fn wake_waiting(&mut self, key: Key, wake: &mut Wake) {
         let Self { topics, of_many, .. } = self;
         let topic = topics.get_mut(key);
-        if let Some(places) = topic.parking.take() {
-            wake.of_one = Some((key, places));
+        if let Some(crowd) = topic.take_parked() {
+            wake.of_one = Some((key, crowd));
         }
         if topic.waiting() == 0 {
             return;
@@ -253,13 +253,13 @@ impl State {
 }
 
 impl Wake {
-    /// Wakes all, and returns what may be put back.
+    /// Wakes all, and returns what may be put back on its topic.
     #[inline]
-    pub(super) fn wake(self) -> Option<(Key, Places)> {
+    pub(super) fn wake(self) -> Option<(Key, Crowd)> {
         self.others.into_iter().for_each(Waker::wake);
-        let (key, mut places) = self.of_one?;
-        places.wake();
-        Some((key, places))
+        let (key, mut crowd) = self.of_one?;
+        crowd.wake();
+        Some((key, crowd))
     }
 }
 

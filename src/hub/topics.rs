@@ -3,11 +3,15 @@ use std::{
     collections::{BTreeSet, BinaryHeap, HashMap, binary_heap::PeekMut},
 };
 
-use super::parking::{Parking, Places};
+use super::{
+    lane::{Crowd, Lane, Lanes, WITHOUT},
+    parking::{Parking, Places},
+};
 use crate::{
     replay::log::{Log, Position},
     shrink::excess,
     slab::{Key, Slab},
+    sync::Arc,
 };
 
 /// A topic's name. It never changes, so its counter is not among what is explored for interleavings.
@@ -23,6 +27,8 @@ pub(super) struct Topics {
     /// Topics by the position of their oldest event. An entry may be out of date, but never too high, so it is put
     /// right when it comes up.
     oldest: BinaryHeap<Reverse<(Position, Key)>>,
+    /// Topics that have lanes.
+    busy: Vec<Key>,
     records: HashMap<Name, Record>,
     /// The records by [age](Record::age): the first one is forgotten first.
     by_age: BTreeSet<(Position, Name)>,
@@ -40,8 +46,10 @@ pub(super) struct Topic {
     /// The newest position of the hub when the topic was finished.
     finished: Option<Position>,
     subscribers: usize,
-    /// Subscriptions to this topic alone that have got everything.
+    /// Subscriptions to this topic alone that have got everything, unless they have a lane.
     pub(super) parking: Parking,
+    /// Lanes for some of them, if there are many.
+    pub(super) lanes: Option<Box<Lanes>>,
     /// Subscriptions to several topics that have got everything of this one.
     waiting: Vec<Waiting>,
     /// How many of those are known to have gone away.
@@ -71,6 +79,7 @@ impl Topics {
             names: HashMap::new(),
             recent: None,
             oldest: BinaryHeap::new(),
+            busy: Vec::new(),
             records: HashMap::new(),
             by_age: BTreeSet::new(),
             max_records,
@@ -107,6 +116,7 @@ impl Topics {
             finished: record.finished,
             subscribers: 0,
             parking: Parking::new(),
+            lanes: None,
             waiting: Vec::new(),
             gone: 0,
             queued: false,
@@ -129,16 +139,16 @@ impl Topics {
         &self.topics[key]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut Topic {
         &mut self.topics[key]
     }
 
     /// Puts back those that were parked on a topic, or returns them to be dropped.
-    pub(super) fn put_back(&mut self, key: Key, places: Places) -> Option<Places> {
+    pub(super) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<Places> {
         match self.topics.get_mut(key) {
-            Some(topic) => topic.parking.put_back(places),
-            None => Some(places),
+            Some(topic) => crowd.put_back(&mut topic.parking, topic.lanes.as_deref_mut()),
+            None => crowd.on_topic,
         }
     }
 
@@ -183,14 +193,48 @@ impl Topics {
 
     /// Removes the oldest event of a topic.
     pub(super) fn evict(&mut self, key: Key) {
-        if let Some(cost) = self.topics[key].log.evict() {
+        let topic = &mut self.topics[key];
+        if let Some(cost) = topic.log.evict() {
             self.cost -= cost;
             self.events -= 1;
+            if let Some(lanes) = &mut topic.lanes {
+                lanes.evict(topic.log.first());
+            }
         }
     }
 
     pub(super) fn subscribe(&mut self, key: Key) {
         self.topics[key].subscribers += 1;
+    }
+
+    /// Gives a subscription to a topic alone a lane, if it has many already.
+    pub(super) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
+        let topic = &mut self.topics[key];
+        if topic.subscribers <= WITHOUT {
+            return None;
+        }
+        let lanes = topic.lanes.get_or_insert_with(|| {
+            self.busy.push(key);
+            Box::new(Lanes::new())
+        });
+        Some(lanes.join())
+    }
+
+    /// Takes a subscription from its lane. Returns how many events were given there, if that is no longer kept.
+    pub(super) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
+        let topic = &mut self.topics[key];
+        let Some(lanes) = topic.lanes.take_if(|lanes| !lanes.leave(lane)) else { return 0 };
+        self.busy.retain(|busy| *busy != key);
+        lanes.delivered()
+    }
+
+    /// Returns how many events were given to subscriptions that have lanes.
+    pub(super) fn delivered(&self) -> u64 {
+        self.busy
+            .iter()
+            .filter_map(|key| self.topics[*key].lanes.as_ref())
+            .map(|lanes| lanes.delivered())
+            .sum()
     }
 
     /// Ends a subscription to a topic.
@@ -259,6 +303,12 @@ impl Topic {
     #[cfg(feature = "tokio")]
     pub(super) fn reopen(&mut self) {
         self.finished = None;
+    }
+
+    /// Takes all that are parked, after a change.
+    #[inline]
+    pub(super) fn take_parked(&mut self) -> Option<Crowd> {
+        Crowd::take(&mut self.parking, self.lanes.as_deref_mut())
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting) {

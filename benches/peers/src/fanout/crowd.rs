@@ -1,9 +1,15 @@
 use std::{
+    future::poll_fn,
     hint::black_box,
+    mem,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
+    task::Context,
 };
 
 use bytes::Bytes;
@@ -34,11 +40,7 @@ impl<F: Fanout> Crowd<F> {
         };
         let runtime = runtime.unwrap();
         let (fanout, streams) = F::new(subscribers, CAPACITY);
-        for stream in streams {
-            runtime.spawn(receive(stream));
-        }
-        // What a stream begins with is not counted.
-        runtime.block_on(settle());
+        start(&runtime, streams);
         Self { runtime, fanout: Arc::new(fanout), messages: messages.into(), subscribers, bursts }
     }
 }
@@ -79,9 +81,36 @@ thread_local! {
     };
 }
 
+/// How many subscribers have got what their streams begin with.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Spawns subscribers, and waits until all have got what their streams begin with, which is not counted.
+pub(super) fn start<S>(runtime: &Runtime, streams: Vec<S>)
+where
+    S: Stream<Item = Bytes> + Unpin + Send + 'static,
+{
+    let expected = STARTED.load(Relaxed) + streams.len();
+    for stream in streams {
+        runtime.spawn(receive(stream));
+    }
+    runtime.block_on(async {
+        while STARTED.load(Acquire) < expected {
+            yield_now().await;
+        }
+    });
+}
+
 /// Takes all that comes.
-pub(super) async fn receive(mut stream: impl Stream<Item = Bytes> + Unpin) {
-    while let Some(bytes) = stream.next().await {
+async fn receive(mut stream: impl Stream<Item = Bytes> + Unpin) {
+    let mut has_started = false;
+    let mut next = |cx: &mut Context<'_>| {
+        let next = stream.poll_next_unpin(cx);
+        if next.is_pending() && !mem::replace(&mut has_started, true) {
+            STARTED.fetch_add(1, Release);
+        }
+        next
+    };
+    while let Some(bytes) = poll_fn(&mut next).await {
         let len = black_box(&bytes[..]).len();
         PART.with(|part| part.store(part.load(Relaxed) + len, Relaxed));
     }
@@ -90,16 +119,4 @@ pub(super) async fn receive(mut stream: impl Stream<Item = Bytes> + Unpin) {
 /// Returns how many bytes all subscribers have got.
 pub(super) fn received() -> usize {
     RECEIVED.lock().unwrap().iter().map(|part| part.load(Relaxed)).sum()
-}
-
-/// Waits until nothing comes any more.
-pub(super) async fn settle() {
-    let mut before = None;
-    while before != Some(received()) {
-        before = Some(received());
-        // Each yield lets a limited number of tasks run.
-        for _ in 0..1_000 {
-            yield_now().await;
-        }
-    }
 }

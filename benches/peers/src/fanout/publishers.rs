@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     Fanout, Message, TEXT, broadcast_bytes,
-    crowd::{receive, received, settle},
+    crowd::{received, start},
     mpsc, ssekit,
 };
 use crate::{
@@ -73,10 +73,7 @@ struct Publishing<F: Fanout> {
 fn publishing<F: Fanout>(publishers: usize) -> Box<dyn Contender> {
     let runtime = Builder::new_current_thread().build().unwrap();
     let (fanout, streams) = F::new(SUBSCRIBERS, EVENTS * 2);
-    for stream in streams {
-        runtime.spawn(receive(stream));
-    }
-    runtime.block_on(settle());
+    start(&runtime, streams);
     Box::new(Publishing { runtime, fanout, publishers, messages: Message::sequence(EVENTS, TEXT) })
 }
 

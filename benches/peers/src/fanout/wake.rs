@@ -55,12 +55,15 @@ impl Stream for Woken {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let published = self.published.load(Relaxed);
-        if published != self.seen {
-            self.seen = published;
-            return Poll::Ready(Some(Bytes::from_static(b"\n")));
+        if self.published.load(Relaxed) == self.seen {
+            self.waker.register(cx.waker());
         }
-        self.waker.register(cx.waker());
-        Poll::Pending
+        // What was published before it was registered has not woken it.
+        let published = self.published.load(Relaxed);
+        if published == self.seen {
+            return Poll::Pending;
+        }
+        self.seen = published;
+        Poll::Ready(Some(Bytes::from_static(b"\n")))
     }
 }
