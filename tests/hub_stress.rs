@@ -98,8 +98,8 @@ struct Record {
 fn consume(hub: &Hub, seed: u64, start: &Barrier) -> Record {
     let mut random = Random(seed);
     let mut topics: Vec<usize> = (0..TOPICS.len()).filter(|_| random.below(2) == 0).collect();
-    if topics.is_empty() {
-        topics.push(0);
+    if topics.is_empty() || seed % 2 == 0 {
+        topics = vec![random.below(TOPICS.len() as u64) as usize];
     }
     let mut record = Record { topics, odd_only: random.below(4) == 0, ..Record::default() };
     let mut last = None;
@@ -142,6 +142,8 @@ fn consume(hub: &Hub, seed: u64, start: &Barrier) -> Record {
 
 fn run(hub: &Hub) -> (Published, Vec<Record>) {
     let start = &Barrier::new(CLIENTS as usize + PUBLISHERS);
+    // So many that those who come later to one topic alone are spread over lanes.
+    let _crowd: Vec<_> = TOPICS.iter().flat_map(|topic| (0..10).map(|_| hub.subscribe([*topic]))).collect();
     thread::scope(|scope| {
         let consumers: Vec<_> =
             (0..CLIENTS).map(|seed| scope.spawn(move || consume(hub, seed, start))).collect();
