@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
+use loom::thread::{self, JoinHandle};
 use ssekit::{Bounds, Event, EventId, Hub};
 
 /// A block that a client sees, with the number of its ID.
@@ -31,6 +32,19 @@ pub fn explore_most(model: impl Fn() + Send + Sync + 'static) {
 /// Creates a hub that holds so many events for each topic.
 pub fn hub(events: usize) -> Hub {
     Hub::new(Bounds::events(events))
+}
+
+/// Returns what a hub counts for one event, in bytes.
+pub fn cost_of_one() -> usize {
+    let hub = hub(1);
+    publish(&hub, "a");
+    hub.stats().bytes
+}
+
+/// Runs `other` on a thread of its own, with a handle on the hub.
+pub fn beside<T: 'static>(hub: &Hub, other: impl FnOnce(&Hub) -> T + 'static) -> JoinHandle<T> {
+    let hub = hub.clone();
+    thread::spawn(move || other(&hub))
 }
 
 /// Publishes an event and returns the number of its ID, or `None` if it is refused.
@@ -69,6 +83,14 @@ pub fn read(stream: &mut (impl Stream<Item = Bytes> + Unpin)) -> (Vec<Seen>, boo
             Poll::Pending => return (seen, false),
         }
     }
+}
+
+/// Reads what there is while another thread goes on, and what there is after it.
+pub fn read_around(stream: &mut (impl Stream<Item = Bytes> + Unpin), other: JoinHandle<()>) -> Vec<Seen> {
+    let (mut seen, _) = read(stream);
+    other.join().unwrap();
+    seen.extend(read(stream).0);
+    seen
 }
 
 /// Reads whole blocks, all of which must have an ID.

@@ -17,7 +17,7 @@ use ssekit::{
 };
 use ssekit_loom::{
     Seen::{Event as Published, Gap, Position},
-    blocks, explore_most, hub, next, number, publish, read, take,
+    beside, blocks, cost_of_one, explore_most, hub, next, number, publish, read, read_around, take,
 };
 
 /// An event is in the stream exactly if it came after the position that the stream began with.
@@ -25,10 +25,7 @@ use ssekit_loom::{
 fn publish_against_subscribe() {
     loom::model(|| {
         let hub = hub(4);
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "a")
-        });
+        let publisher = beside(&hub, |hub| publish(hub, "a"));
         let mut client = hub.subscribe(["a"]).unwrap();
         assert_eq!(publisher.join().unwrap(), Some(1));
         match read(&mut client).0[..] {
@@ -44,10 +41,7 @@ fn publish_against_resume() {
     loom::model(|| {
         let hub = hub(4);
         let first = hub.publish("a", Event::new("")).unwrap();
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "a")
-        });
+        let publisher = beside(&hub, |hub| publish(hub, "a"));
         let mut client = hub.resume(["a"], Some(first.into())).unwrap();
         assert_eq!(take(&mut client, 2), [Position(1), Published(2)]);
         publisher.join().unwrap();
@@ -62,10 +56,7 @@ fn publish_against_drop() {
         let hub = hub(4);
         let mut client = hub.subscribe(["a"]).unwrap();
         read(&mut client);
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "a")
-        });
+        let publisher = beside(&hub, |hub| publish(hub, "a"));
         drop(client);
         let mut other = hub.subscribe(["a"]).unwrap();
         publisher.join().unwrap();
@@ -81,10 +72,7 @@ fn publish_against_close() {
     loom::model(|| {
         let hub = hub(4);
         let mut client = hub.subscribe(["a"]).unwrap();
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "a")
-        });
+        let publisher = beside(&hub, |hub| publish(hub, "a"));
         hub.close(Close::new());
         let published = publisher.join().unwrap();
         let expected: Vec<_> = [Position(0)].into_iter().chain(published.map(Published)).collect();
@@ -99,10 +87,7 @@ fn publish_against_finish() {
         let hub = hub(4);
         let mut client = hub.subscribe(["a"]).unwrap();
         read(&mut client);
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "a")
-        });
+        let publisher = beside(&hub, |hub| publish(hub, "a"));
         hub.finish("a");
         let mut seen = Vec::new();
         while let Some(more) = next(&mut client) {
@@ -118,12 +103,9 @@ fn publish_against_park() {
     loom::model(|| {
         let hub = hub(4);
         let mut client = hub.subscribe(["a"]).unwrap();
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "a");
-                publish(&hub, "a");
-            }
+        let publisher = beside(&hub, |hub| {
+            publish(hub, "a");
+            publish(hub, "a");
         });
         assert_eq!(take(&mut client, 3), [Position(0), Published(1), Published(2)]);
         publisher.join().unwrap();
@@ -137,10 +119,8 @@ fn end_against_park() {
         loom::model(move || {
             let hub = hub(4);
             let mut client = hub.subscribe(["a"]).unwrap();
-            let closer = thread::spawn({
-                let hub = hub.clone();
-                move || if finish { hub.finish("a") } else { hub.close(Close::new()) }
-            });
+            let closer =
+                beside(&hub, move |hub| if finish { hub.finish("a") } else { hub.close(Close::new()) });
             assert_eq!(take(&mut client, 9), [Position(0)]);
             closer.join().unwrap();
             assert_eq!(hub.stats().subscribers, 0);
@@ -177,10 +157,7 @@ fn finish_against_resume() {
         let hub = hub(4);
         let first = hub.publish("a", Event::new("")).unwrap();
         let second = hub.publish("a", Event::new("")).unwrap();
-        let finisher = thread::spawn({
-            let hub = hub.clone();
-            move || hub.finish("a")
-        });
+        let finisher = beside(&hub, |hub| hub.finish("a"));
         let mut missed = hub.resume(["a"], Some(first.into())).unwrap();
         let nothing = hub.resume(["a"], Some(second.into()));
         assert_eq!(take(&mut missed, 9), [Position(1), Published(2)]);
@@ -197,16 +174,11 @@ fn evict_against_poll() {
     loom::model(|| {
         let hub = hub(1);
         let mut client = hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "a");
-                publish(&hub, "a");
-            }
+        let publisher = beside(&hub, |hub| {
+            publish(hub, "a");
+            publish(hub, "a");
         });
-        let mut seen = read(&mut client).0;
-        publisher.join().unwrap();
-        seen.extend(read(&mut client).0);
+        let seen = read_around(&mut client, publisher);
         match seen[..] {
             [Position(0), Published(1), Published(2)] | [Position(0), Gap(1), Published(2)] => {}
             ref seen => panic!("{seen:?}"),
@@ -218,20 +190,13 @@ fn evict_against_poll() {
 #[test]
 fn evict_from_another_topic_against_poll() {
     loom::model(|| {
-        let cost = {
-            let hub = hub(1);
-            publish(&hub, "a");
-            hub.stats().bytes
-        };
+        let cost = cost_of_one();
         let hub = Hub::builder(Bounds::events(9)).with_max_bytes(cost + 30).build();
         let mut client = hub.subscribe(["a"]).unwrap();
         publish(&hub, "a");
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "b");
-                publish(&hub, "a");
-            }
+        let publisher = beside(&hub, |hub| {
+            publish(hub, "b");
+            publish(hub, "a");
         });
         let (mut seen, mut ended) = read(&mut client);
         publisher.join().unwrap();
@@ -302,13 +267,10 @@ fn publish_against_keep_alive() {
         let hub = hub(4);
         let client = hub.subscribe(["a", "b"]).unwrap();
         let mut client = client.keep_alive_with_timer(Duration::from_secs(1), Elapsed(Instant::now()));
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "a");
-                publish(&hub, "other");
-                publish(&hub, "b");
-            }
+        let publisher = beside(&hub, |hub| {
+            publish(hub, "a");
+            publish(hub, "other");
+            publish(hub, "b");
         });
         let mut seen = Vec::new();
         let mut poll = || match Pin::new(&mut client).poll_next(&mut Context::from_waker(Waker::noop())) {
@@ -335,18 +297,12 @@ fn publish_against_close_against_a_reader() {
     explore_most(|| {
         let hub = hub(4);
         let mut client = hub.subscribe(["a"]).unwrap();
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || match hub.publish("a", Event::new("")) {
-                Ok(_) => Some(Published(1)),
-                Err(PublishError::Closed) => None,
-                Err(error) => panic!("{error}"),
-            }
+        let publisher = beside(&hub, |hub| match hub.publish("a", Event::new("")) {
+            Ok(_) => Some(Published(1)),
+            Err(PublishError::Closed) => None,
+            Err(error) => panic!("{error}"),
         });
-        let closer = thread::spawn({
-            let hub = hub.clone();
-            move || hub.close(Close::new())
-        });
+        let closer = beside(&hub, |hub| hub.close(Close::new()));
         let seen = take(&mut client, 9);
         let published = publisher.join().unwrap();
         closer.join().unwrap();

@@ -9,13 +9,8 @@ use ssekit::{
 };
 use ssekit_loom::{
     Seen::{Event as Published, Gap, Position},
-    explore_most, hub, next, publish, read, take,
+    beside, cost_of_one, explore_most, hub, next, publish, read, read_around, take,
 };
-
-fn beside(hub: &Hub, other: impl FnOnce(&Hub) + Send + 'static) -> thread::JoinHandle<()> {
-    let hub = hub.clone();
-    thread::spawn(move || other(&hub))
-}
 
 /// Subscribes so many that all share a lane, and one that is without and never looks.
 fn on_lane<const N: usize>(hub: &Hub) -> (Subscription, [Subscription; N]) {
@@ -76,10 +71,7 @@ fn publish_against_end() {
             let hub = hub(4);
             let (_first, [mut client]) = on_lane(&hub);
             read(&mut client);
-            let publisher = thread::spawn({
-                let hub = hub.clone();
-                move || publish(&hub, "a")
-            });
+            let publisher = beside(&hub, |hub| publish(hub, "a"));
             if finish {
                 hub.finish("a");
             } else {
@@ -123,9 +115,7 @@ fn evict_against_poll() {
         publish(&hub, "a");
         assert_eq!(read(&mut neighbour).0, [Position(0), Published(1)]);
         let other = beside(&hub, |hub| _ = publish(hub, "a"));
-        let mut seen = read(&mut client).0;
-        other.join().unwrap();
-        seen.extend(read(&mut client).0);
+        let seen = read_around(&mut client, other);
         match seen[..] {
             [Position(0), Published(1), Published(2)] | [Position(0), Gap(1), Published(2)] => {}
             ref seen => panic!("{seen:?}"),
@@ -137,11 +127,7 @@ fn evict_against_poll() {
 #[test]
 fn evict_from_another_topic_against_poll() {
     loom::model(|| {
-        let cost = {
-            let hub = hub(1);
-            publish(&hub, "a");
-            hub.stats().bytes
-        };
+        let cost = cost_of_one();
         let hub = Hub::builder(Bounds::events(9)).with_max_bytes(cost + 30).build();
         let (_first, [mut neighbour, mut client]) = on_lane(&hub);
         publish(&hub, "a");

@@ -16,14 +16,8 @@ use ssekit::{
 };
 use ssekit_loom::{
     Seen::{Event as Published, Gap, Position},
-    hub, publish, read, take,
+    beside, hub, publish, read, read_around, take,
 };
-
-/// Runs `other` on a thread of its own, with a handle on the hub.
-fn beside(hub: &Hub, other: impl FnOnce(&Hub) + Send + 'static) -> thread::JoinHandle<()> {
-    let hub = hub.clone();
-    thread::spawn(move || other(&hub))
-}
 
 /// A hub that holds so many events of topic `a`, all of which are too old to be held any longer, a client that is to
 /// read them, and the ID of the first.
@@ -76,10 +70,7 @@ fn publish_against_stats() {
 fn subscribe_against_subscribe() {
     loom::model(|| {
         let hub = hub(4);
-        let other = thread::spawn({
-            let hub = hub.clone();
-            move || hub.subscribe(["a"]).unwrap()
-        });
+        let other = beside(&hub, |hub| hub.subscribe(["a"]).unwrap());
         let one = hub.subscribe(["a"]).unwrap();
         let other = other.join().unwrap();
         assert_eq!(hub.stats().subscribers, 2);
@@ -161,9 +152,7 @@ fn resume_against_evict() {
             publish(hub, "a");
         });
         let mut client = hub.subscription(["a"]).with_lag(Lag::Skip).resume(Some(first.into())).unwrap();
-        let mut seen = read(&mut client).0;
-        other.join().unwrap();
-        seen.extend(read(&mut client).0);
+        let seen = read_around(&mut client, other);
         match seen[..] {
             [Position(1), Published(2), Published(3)] | [.., Gap(2), Published(3)] => {}
             ref seen => panic!("{seen:?}"),
