@@ -43,7 +43,7 @@ fn encode_into(bencher: Bencher<'_, '_>, data: Data) {
 #[divan::bench(args = DATA)]
 fn build_and_encode(bencher: Bencher<'_, '_>, data: Data) {
     let text = text(data);
-    let build = |text: String| Event::new(text).with_id(1_000_u64.into()).with_type(TYPE);
+    let build = |text: String| Event::new(text).with_id(1_000_u64).with_type(TYPE);
     check(data, &build(text.clone()).encode());
     bencher
         .counter(BytesCount::new(event(data).encoded_len()))

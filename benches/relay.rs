@@ -103,7 +103,7 @@ async fn through_channel(server: &RedisServer) -> Duration {
         let mut number = 0_u64;
         while let Some(message) = messages.next().await {
             number += 1;
-            let event = Event::new(message.get_payload::<String>().unwrap()).with_id(number.into());
+            let event = Event::new(message.get_payload::<String>().unwrap()).with_id(number);
             sender.send(event.encode()).unwrap();
         }
     });

@@ -127,10 +127,10 @@ pub use body::Body;
 #[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
 pub use client::event_source::EventSource;
 pub use decode::{Decoder, ReceivedEvent};
+pub use event::{Event, EventId, EventType, InvalidEventId, InvalidEventType, Text};
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
-pub use event::JsonError;
-pub use event::{Event, EventId, EventType, InvalidEventId, InvalidEventType, Text};
+pub use event::{JsonError, TypedError};
 #[cfg(feature = "http-body")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
 pub use event_stream::BodyChunks;

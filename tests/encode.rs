@@ -28,12 +28,12 @@ fn fields_have_one_order_whatever_the_order_of_the_calls() {
 #[test]
 fn setting_a_part_again_replaces_it() {
     let event = Event::new("first")
-        .with_id(1.into())
+        .with_id(1)
         .with_type(EventType::from_static("first"))
         .with_retry(Duration::from_secs(1))
         .with_comment("first\nof two lines")
         .with_data("")
-        .with_id(2.into())
+        .with_id(2)
         .with_type(ORDER)
         .with_retry(Duration::from_secs(2))
         .with_comment("second");
@@ -50,14 +50,14 @@ fn an_event_without_any_part_is_a_blank_line() {
 fn empty_data_is_dispatched_and_absent_data_is_not() {
     assert_eq!(Event::new("").encode(), "data: \n\n");
     assert_eq!(received(&Event::new("")), ["".to_owned()]);
-    let without = Event::default().with_id(1.into()).with_type(ORDER);
+    let without = Event::default().with_id(1).with_type(ORDER);
     assert_eq!(without.encode(), "id: 1\nevent: order\n\n");
     assert_eq!(received(&without), [""; 0]);
 }
 
 #[test]
 fn an_empty_id_is_written_since_it_clears_the_last_event_id() {
-    let events = [Event::new("a").with_id(1.into()), Event::new("b").with_id(EventId::from_static(""))];
+    let events = [Event::new("a").with_id(1), Event::new("b").with_id(EventId::from_static(""))];
     let stream = events.iter().flat_map(Event::encode).collect::<Vec<u8>>();
     assert_eq!(stream, b"id: 1\ndata: a\n\nid: \ndata: b\n\n");
     let ids: Vec<_> =

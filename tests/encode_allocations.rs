@@ -12,7 +12,7 @@ static ALLOCATOR: MeasuringAllocator = MeasuringAllocator;
 
 /// Events of all sizes, of one line and of many, with and without the other parts.
 fn events() -> Vec<Event> {
-    let mut events = vec![Event::default(), Event::comment("a\nb"), Event::default().with_id(1.into())];
+    let mut events = vec![Event::default(), Event::comment("a\nb"), Event::default().with_id(1)];
     for len in [0, 1, 20, 200, 500, 513, 5_000, 1 << 20] {
         let line = "x".repeat(len);
         let lines = vec!["y".repeat(63); len / 64].join("\r\n");

@@ -48,7 +48,7 @@ fn hub(ids: Ids) -> Hub {
 }
 
 fn numbered(id: u128) -> Event {
-    Event::new(id.to_string()).with_id(id.into())
+    Event::new(id.to_string()).with_id(id)
 }
 
 fn gap(hub: &Hub, last: u128) -> Option<GapReason> {

@@ -309,7 +309,7 @@ async fn an_entry_that_is_no_event_is_passed_over_and_counted() {
     assert_eq!(read(&mut client, 1).await.gaps(), Vec::<&str>::new());
     let error = relay.publish("a", forged).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(hub::PublishError::ReservedType)));
-    let error = relay.publish("a", Event::new("x").with_id(7.into())).await.unwrap_err();
+    let error = relay.publish("a", Event::new("x").with_id(7)).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(hub::PublishError::Id(_))));
 }
 

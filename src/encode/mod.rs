@@ -113,7 +113,7 @@ impl<'a> Plan<'a> {
             len += extras_len(event);
         }
         let mut first_break = None;
-        match event.data() {
+        match event.data_field() {
             Data::Absent => {}
             Data::Text(text) => {
                 // Whoever asks has mostly seen that there is one, or that the text is long.
@@ -158,7 +158,7 @@ impl<'a> Plan<'a> {
         if has_extras(self.event) {
             out = write_extras(self.event, out);
         }
-        match self.event.data() {
+        match self.event.data_field() {
             Data::Absent => {}
             Data::Text(text) => out = write_lines(NEXT_DATA, text.as_bytes(), self.first_break, out),
             Data::Lines(lines) => out.put(lines),
@@ -298,7 +298,6 @@ impl Digits {
 }
 
 /// Takes whole `data` lines for the text in them.
-#[cfg(feature = "tokio")]
 pub(crate) fn unwrap_lines(lines: &Bytes) -> Bytes {
     let mut texts = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(DATA));
     match (texts.next(), texts.next()) {

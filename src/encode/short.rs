@@ -22,7 +22,7 @@ pub(crate) struct ShortEvent<'a> {
 impl<'a> ShortEvent<'a> {
     #[inline(always)]
     pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
-        let Data::Text(data) = event.data() else { return None };
+        let Data::Text(data) = event.data_field() else { return None };
         let data = data.as_bytes();
         let id = id.map(EventId::as_bytes);
         let event_type = written_type(event);

@@ -37,25 +37,37 @@ impl Event {
     /// Returns a [`JsonError`] if the value cannot be serialised.
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     pub fn with_json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, JsonError> {
-        let mut lines = DataLines { wire: Vec::with_capacity(128), after_cr: false };
-        lines.wire.extend_from_slice(DATA);
+        let mut lines = DataLines::new();
         serde_json::to_writer(&mut lines, value).map_err(JsonError)?;
-        lines.wire.push(b'\n');
-        self.data = Data::Lines(Bytes::from(lines.wire));
+        self.data = Data::Lines(lines.into_lines());
         Ok(self)
     }
 }
 
 /// A value could not be written as JSON, or read from it.
 #[derive(Debug, thiserror::Error)]
-#[error("invalid JSON payload")]
-pub struct JsonError(#[source] serde_json::Error);
+#[error(transparent)]
+pub struct JsonError(serde_json::Error);
 
 /// Splits what is written to it into `data` lines.
-struct DataLines {
+pub(super) struct DataLines {
     wire: Vec<u8>,
     /// The last byte was a CR, so an LF that comes next belongs to the same line break.
     after_cr: bool,
+}
+
+impl DataLines {
+    pub(super) fn new() -> Self {
+        let mut wire = Vec::with_capacity(128);
+        wire.extend_from_slice(DATA);
+        Self { wire, after_cr: false }
+    }
+
+    /// Ends the last line, and returns all of them.
+    pub(super) fn into_lines(mut self) -> Bytes {
+        self.wire.push(b'\n');
+        self.wire.into()
+    }
 }
 
 impl io::Write for DataLines {

@@ -4,6 +4,7 @@
 //! caller did not mean: an [`EventId`] and an [`EventType`] refuse line breaks when they are made, and line
 //! breaks in data and comments split the text into several lines of the same field.
 
+mod convert;
 mod event_type;
 mod id;
 mod id_text;
@@ -11,17 +12,21 @@ mod id_text;
 mod json;
 mod shared_str;
 mod text;
-
-use std::{fmt, time::Duration};
-
 #[cfg(feature = "json")]
-#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
-pub use self::json::JsonError;
+mod typed;
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use crate::encode::unwrap_lines;
+
 pub use self::{
     event_type::{EventType, InvalidEventType},
     id::{EventId, InvalidEventId},
     text::Text,
 };
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use self::{json::JsonError, typed::TypedError};
 
 /// One event to send: any of `id`, `event`, `retry`, `data` and a comment.
 ///
@@ -39,8 +44,15 @@ pub use self::{
 /// ```
 /// use ssekit::{Event, EventType};
 ///
-/// let event = Event::new("two\nlines").with_id(7.into()).with_type(EventType::from_static("note"));
+/// let event = Event::new("two\nlines").with_id(7).with_type(EventType::from_static("note"));
 /// assert_eq!(event.encode(), "id: 7\nevent: note\ndata: two\ndata: lines\n\n");
+/// ```
+///
+/// Two events are equal if they are the same on the wire, which costs an encoding of each:
+///
+/// ```
+/// # use ssekit::Event;
+/// assert_eq!(Event::new("two\r\nlines"), Event::new("two\nlines"));
 /// ```
 #[derive(Clone, Default)]
 pub struct Event {
@@ -65,8 +77,9 @@ impl Event {
     /// Creates an event from its data.
     ///
     /// Any text will do: each CR LF, CR or LF in it is one line break, and comes back as LF. A `String` and
-    /// [`Bytes`](bytes::Bytes) that are [checked](Text) are taken over without a copy. Empty data is data: a
-    /// `data` line is written and the event is dispatched.
+    /// [`Bytes`](bytes::Bytes) that are [checked](Text) are taken over without a copy; a `&str` is copied, unless you
+    /// pass it through [`Text::from_static`]. Empty data is data: a `data` line is written and the event is
+    /// dispatched.
     pub fn new(data: impl Into<Text>) -> Self {
         Self::default().with_data(data)
     }
@@ -90,8 +103,8 @@ impl Event {
     /// An empty ID clears the client's last event ID.
     #[inline]
     #[must_use]
-    pub fn with_id(mut self, id: EventId) -> Self {
-        self.id = Some(id);
+    pub fn with_id(mut self, id: impl Into<EventId>) -> Self {
+        self.id = Some(id.into());
         self
     }
 
@@ -138,7 +151,29 @@ impl Event {
         self.comment.as_ref()
     }
 
-    pub(crate) fn data(&self) -> &Data {
+    /// Returns the data, if there is any: text as it was given, JSON as a reader gets it.
+    ///
+    /// Costs a UTF-8 check of the text, and a copy if it is JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// assert_eq!(Event::new("two coffees").data().as_deref(), Some("two coffees"));
+    /// assert_eq!(Event::comment("still here").data(), None);
+    /// ```
+    pub fn data(&self) -> Option<Cow<'_, str>> {
+        match &self.data {
+            Data::Absent => None,
+            Data::Text(text) => Some(String::from_utf8_lossy(text.as_bytes())),
+            Data::Lines(lines) => {
+                Some(Cow::Owned(String::from_utf8_lossy(&unwrap_lines(lines)).into_owned()))
+            }
+        }
+    }
+
+    pub(crate) fn data_field(&self) -> &Data {
         &self.data
     }
 
@@ -159,7 +194,7 @@ impl Event {
         match &self.data {
             Data::Absent => None,
             Data::Text(text) => Some(text.to_bytes()),
-            Data::Lines(lines) => Some(crate::encode::unwrap_lines(lines)),
+            Data::Lines(lines) => Some(unwrap_lines(lines)),
         }
     }
 }

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 /// Text for data and comments: UTF-8, shared, cheap to clone.
 ///
-/// It is made from a literal or an owned `String` without a copy. Bytes that came from elsewhere, such as a
-/// request's body, are checked once with `Text::try_from` and then taken over without a copy, too.
+/// A `String` is taken over without a copy, and so is a literal with [`from_static`](Self::from_static); any other
+/// `&str` is copied. Bytes that came from elsewhere, such as a request's body, are checked once with `Text::try_from`
+/// and then taken over without a copy, too.
 ///
 /// # Examples
 ///
@@ -23,6 +24,20 @@ use bytes::Bytes;
 pub struct Text(Bytes);
 
 impl Text {
+    /// Creates a text from a literal, without a copy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Event, Text};
+    ///
+    /// const GREETING: Text = Text::from_static("hello");
+    /// assert_eq!(Event::new(GREETING).encode(), "data: hello\n\n");
+    /// ```
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+
     /// Returns the text's bytes, which are UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -34,9 +49,15 @@ impl Text {
     }
 }
 
-impl From<&'static str> for Text {
-    fn from(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
     }
 }
 
@@ -52,8 +73,8 @@ impl From<Box<str>> for Text {
     }
 }
 
-impl From<Cow<'static, str>> for Text {
-    fn from(text: Cow<'static, str>) -> Self {
+impl From<Cow<'_, str>> for Text {
+    fn from(text: Cow<'_, str>) -> Self {
         match text {
             Cow::Borrowed(text) => text.into(),
             Cow::Owned(text) => text.into(),

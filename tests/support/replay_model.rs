@@ -170,7 +170,7 @@ pub(crate) fn run(kind: Kind, bounds: (usize, usize, Option<u64>), steps: impl I
                     Kind::Ordered { .. } => Some(number + id),
                 };
                 if let Some(id) = id {
-                    event = event.with_id(id.into());
+                    event = event.with_id(id);
                 }
                 let refusal = model.refusal(id, data);
                 let pushed = buffer.push(&event);

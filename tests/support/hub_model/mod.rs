@@ -266,7 +266,7 @@ impl World {
             number += 1;
             if self.setup.ordered {
                 number += Position::from(new.left_out);
-                event = event.with_id(number.into());
+                event = event.with_id(number);
             }
             events.push((number, event));
         }

@@ -39,6 +39,6 @@ impl Stack for Broadcast {
 
     fn publish(&self, data: String) {
         let id = self.published.fetch_add(1, Ordering::Relaxed);
-        let _ = self.sender.send(Event::new(data).with_id(id.into()).with_type(UPDATE).encode());
+        let _ = self.sender.send(Event::new(data).with_id(id).with_type(UPDATE).encode());
     }
 }
