@@ -126,7 +126,11 @@ struct DecodeArgs {
 impl DecodeArgs {
     fn decoder(&self) -> Decoder {
         let limits = self.max_event_bytes.map_or(Limits::new(), |max| {
-            Limits::new().with_max_line_bytes(max).with_max_event_bytes(max).with_max_data_lines(max)
+            Limits::new()
+                .with_max_line_bytes(max)
+                .with_max_event_bytes(max)
+                .with_max_data_lines(max)
+                .with_max_id_bytes(max)
         });
         Decoder::with_limits(limits)
     }

@@ -53,10 +53,60 @@ fn owned_event_is_one_allocation_of_its_texts() {
     let mut chunk = &b"id: 17\nevent: tick\ndata: 0123456789\ndata: 0123456789\n\n"[..];
     let mut items = decoder.decode(&mut chunk);
     let Some(Item::Event(event)) = items.next() else { panic!("there is an event") };
-    let (event, Use { calls, held, peak }) = measure(|| event.to_owned());
+    let (event, Use { calls, held, peak, .. }) = measure(|| event.to_owned());
     assert_eq!((calls, held, peak), (1, 27, 27));
     assert_eq!(event.data().len() + event.event_type().len() + event.last_event_id().len(), 27);
     assert!(size_of_val(&event) < 64);
+}
+
+#[test]
+fn a_long_id_costs_its_event_once_however_many_events_follow() {
+    const ID: usize = 1 << 20;
+    const EVENTS: usize = 2_000;
+    let stream = [&"x".repeat(ID), "\ndata: x\n\n", &"data:x\n\n".repeat(EVENTS)].concat();
+    let stream = ["id: ", &stream].concat().into_bytes();
+    for size in [1460, stream.len()] {
+        let mut events = Vec::<ReceivedEvent>::with_capacity(EVENTS + 1);
+        let ((), used) = measure(|| {
+            let mut decoder = Decoder::with_limits(Limits::new().with_max_id_bytes(ID));
+            for mut piece in stream.chunks(size) {
+                let mut items = decoder.decode(&mut piece);
+                while let Some(item) = items.next() {
+                    let Item::Event(event) = item else { panic!("{item:?}") };
+                    events.push(event.to_owned());
+                }
+            }
+        });
+        assert_eq!(events.len(), EVENTS + 1);
+        assert!(events.iter().all(|event| event.last_event_id().len() == ID));
+        // Once with the events; once more in the buffer that it came in, which may have grown to twice that.
+        assert!(used.held < (ID + 100 * EVENTS) as isize, "{used:?} in pieces of {size}");
+        assert!(used.allocated < 6 * ID, "{used:?} in pieces of {size}");
+    }
+}
+
+#[test]
+fn an_id_over_its_limit_is_not_held_by_anything() {
+    const EVENTS: usize = 10_000;
+    let stream = ["id: ", &"x".repeat(8_000_000), "\n", &"data:x\n\n".repeat(EVENTS)].concat();
+    let mut events = Vec::<ReceivedEvent>::with_capacity(EVENTS);
+    let (over, used) = measure(|| {
+        let mut decoder = Decoder::new();
+        let mut over = 0;
+        for mut piece in stream.as_bytes().chunks(16 * 1024) {
+            let mut items = decoder.decode(&mut piece);
+            while let Some(item) = items.next() {
+                match item {
+                    Item::Event(event) => events.push(event.to_owned()),
+                    _ => over += 1,
+                }
+            }
+        }
+        over
+    });
+    assert_eq!((over, events.len()), (1, EVENTS));
+    assert!(used.held < 100 * EVENTS as isize, "{used:?}");
+    assert!(used.allocated < 20_000_000, "{used:?}");
 }
 
 #[test]
@@ -89,6 +139,7 @@ fn memory_of_a_huge_event_is_given_back() {
         format!("data: {id}\ndata: \n\nid: 1\ndata: 1\n\ndata: 2\n\n").into_bytes(),
         format!("id: {id}\nevent: {id}\ndata: 1\n\nid: 1\ndata: 1\n\n:\n\n").into_bytes(),
         format!(":{id}\n\ndata: 1\n\n:\n\n").into_bytes(),
+        format!(":{id}\n:\n:\n").into_bytes(),
         [&b"data: "[..], &[0xFF].repeat(HUGE), b"\n\ndata: 1\n\n:\n\n"].concat(),
     ];
     for stream in streams {
@@ -106,8 +157,11 @@ fn memory_of_a_huge_event_is_given_back() {
 #[test]
 fn no_stream_makes_it_hold_more_than_the_limits() {
     const LIMIT: usize = 64 * 1024;
-    let limits =
-        Limits::new().with_max_line_bytes(LIMIT).with_max_event_bytes(LIMIT).with_max_data_lines(LIMIT);
+    let limits = Limits::new()
+        .with_max_line_bytes(LIMIT)
+        .with_max_event_bytes(LIMIT)
+        .with_max_data_lines(LIMIT)
+        .with_max_id_bytes(LIMIT);
     let long = "x".repeat(LIMIT / 2 - 100);
     let streams = [
         [&b"data: "[..], &[b'x'; 4 * LIMIT]].concat(),
@@ -120,6 +174,7 @@ fn no_stream_makes_it_hold_more_than_the_limits() {
         "data\n".repeat(LIMIT).into_bytes(),
         "data: x\n".repeat(LIMIT).into_bytes(),
         ":\n".repeat(4 * LIMIT).into_bytes(),
+        format!("data: {long}\n:{long}{long}\nx:{long}{long}\nid: {long}\n").repeat(8).into_bytes(),
         format!("id: {long}\n").repeat(8).into_bytes(),
         format!("event: {long}\nid: {long}\n\n").repeat(8).into_bytes(),
         format!("data: {long}\ndata: {long}\ndata: {long}\n\n").repeat(8).into_bytes(),
@@ -128,8 +183,8 @@ fn no_stream_makes_it_hold_more_than_the_limits() {
         for size in [1000, 16 * 1024, stream.len()] {
             let mut decoder = Decoder::with_limits(limits);
             let (_, used) = measure(|| decode(&mut decoder, &stream, size));
-            // A line, the values of the event, and the last event ID, which is a value of an event before.
-            let most = 3 * LIMIT as isize;
+            // A line, the values of the event, its ID, and the last event ID, which is the one of an event before.
+            let most = 4 * LIMIT as isize;
             let begin = stream[..9].escape_ascii().to_string();
             assert!(used.peak <= most, "{used:?} for {begin}… in pieces of {size}");
         }

@@ -8,17 +8,23 @@ mod streams;
 mod twin;
 
 use proptest::{collection::vec, prelude::*};
-use ssekit::decode::{LimitKind, Limits};
+use ssekit::decode::Limits;
 
 use self::{
     decoding::{cut, decode, decode_one_by_one},
     streams::stream,
-    twin::{Seen, interpret, interpret_within},
+    twin::{interpret, interpret_within},
 };
 
 fn limits() -> impl Strategy<Value = Limits> {
-    (0..80_usize, 0..160_usize, 0..6_usize).prop_map(|(line, event, lines)| {
-        Limits::new().with_max_line_bytes(line).with_max_event_bytes(event).with_max_data_lines(lines)
+    // An ID may be so short that it needs no check, or not even exist.
+    let id = prop_oneof![0..40_usize, 150..250_usize];
+    (0..80_usize, 0..160_usize, 0..6_usize, id).prop_map(|(line, event, lines, id)| {
+        Limits::new()
+            .with_max_line_bytes(line)
+            .with_max_event_bytes(event)
+            .with_max_data_lines(lines)
+            .with_max_id_bytes(id)
     })
 }
 
@@ -50,15 +56,34 @@ proptest! {
 }
 
 #[test]
-fn the_lf_behind_an_item_is_counted_however_items_are_asked_for() {
-    // The LF makes 9 bytes of the first two lines; one byte less, and the third one would fit.
-    let limits = Limits::new().with_max_event_bytes(16);
-    let stream = b": 1\r\n:2\r\ndata: 7\n\n";
-    for cut in 0..stream.len() {
-        let pieces = [&stream[..cut], &stream[cut..]];
-        let expected = interpret_within(stream, &limits);
-        assert!(expected.items.contains(&Seen::Limit(LimitKind::EventBytes)));
-        assert_eq!(decode(pieces, limits), expected, "cut at {cut}");
-        assert_eq!(decode_one_by_one(pieces, limits), expected, "cut at {cut}");
+fn a_limit_is_passed_at_the_same_byte_wherever_the_line_is_cut() {
+    let streams: [&[u8]; 7] = [
+        b"data: 1234\r\ndata\r\ndata:\r\n\r\n",
+        b"event: abcd\ndata: 1\ndata: 2\nevent\n\n",
+        b"data: 1\nevent: abcd\nevent: ab\ndata: 2\n\n",
+        b"data: 1\n: comment\ndatabase: 1\ndata: 2\n\n",
+        b"id: 12345678\nid: 1\ndata: 1\n\n",
+        b"id: \xFF\xFF\xFF\ndata: 1\n\nid\ndata\n\n",
+        b"\xEF\xBBdata: 1\ndata: 2\n\n",
+    ];
+    for stream in streams {
+        for event in 0..14 {
+            for line in 0..14 {
+                let id = [0, 3, 8, 200][line % 4];
+                let limits =
+                    Limits::new().with_max_event_bytes(event).with_max_line_bytes(line).with_max_id_bytes(id);
+                // Also without the end, which decides about a line that has not ended.
+                for length in [stream.len(), stream.len() - 2, stream.len() - 3] {
+                    let stream = &stream[..length];
+                    let expected = interpret_within(stream, &limits);
+                    for cut in 0..length {
+                        let pieces = [&stream[..cut], &stream[cut..]];
+                        let what = format!("{} cut at {cut} within {limits:?}", stream.escape_ascii());
+                        assert_eq!(decode(pieces, limits), expected, "{what}");
+                        assert_eq!(decode_one_by_one(pieces, limits), expected, "{what}");
+                    }
+                }
+            }
+        }
     }
 }

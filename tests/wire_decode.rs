@@ -41,7 +41,7 @@ fn writes_an_error_in_the_place_of_an_event_over_a_limit() {
     let stream = b"data: 1\n\nid: 2\ndata: 0123456789\n\ndata: 3\n\n";
     let expected = [
         r#"{"type":"message","data":"1","last_event_id":""}"#,
-        r#"{"error":"bytes of an event over the limit of 15"}"#,
+        r#"{"error":"bytes of a line over the limit of 15"}"#,
         r#"{"type":"message","data":"3","last_event_id":"2"}"#,
         r#"{"end":true,"last_event_id":"2","retry_ms":null}"#,
     ];

@@ -23,7 +23,8 @@ fuzz_target!(|bytes: &[u8]| {
     let limits = Limits::new()
         .with_max_line_bytes(input.byte().into())
         .with_max_event_bytes(usize::from(input.byte()) * 4)
-        .with_max_data_lines((input.byte() % 16).into());
+        .with_max_data_lines((input.byte() % 16).into())
+        .with_max_id_bytes(input.byte().into());
     let cuts = input.slice(8);
     let stream = input.0;
     let cuts: Vec<_> = cuts.iter().map(|cut| usize::from(*cut) * stream.len().div_ceil(255)).collect();

@@ -7,7 +7,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Appends `bytes`, which the caller has checked to fit in `max` together with what is there.
+    /// Appends `bytes`, which the caller has checked to be at most `max`, as is all that is there beside one line.
     #[inline]
     pub(super) fn append(&mut self, bytes: &[u8], max: usize) {
         if bytes.len() > self.bytes.capacity() - self.bytes.len() {
@@ -24,7 +24,9 @@ impl Buffer {
         super::tests::count_copies(self.bytes.len());
         let needed = self.bytes.len().saturating_add(additional);
         let doubled = self.bytes.capacity().saturating_mul(2).max(MIN_CAPACITY);
-        self.bytes.reserve_exact(doubled.min(max).max(needed) - self.bytes.len());
+        // With a line behind what is kept it may hold twice as much, and must not grow by each piece of that line.
+        let most = if needed <= max { max } else { max.saturating_mul(2) };
+        self.bytes.reserve_exact(doubled.min(most).max(needed) - self.bytes.len());
     }
 
     /// Empties it, and gives back its memory if that is much.
@@ -74,4 +76,4 @@ impl Buffer {
 const MIN_CAPACITY: usize = 64;
 
 /// What a buffer may own however little is in it.
-pub(super) const KEPT_CAPACITY: usize = 16 * 1024;
+const KEPT_CAPACITY: usize = 16 * 1024;

@@ -1,6 +1,6 @@
 use std::{fmt, mem, time::Duration};
 
-use super::{Items, Limits, open::OpenEvent};
+use super::{items::Items, last_id::LastId, limits::Limits, open::OpenEvent};
 
 /// An incremental decoder of event streams.
 ///
@@ -36,7 +36,7 @@ use super::{Items, Limits, open::OpenEvent};
 pub struct Decoder {
     pub(super) limits: Limits,
     pub(super) reconnection_time: Option<Duration>,
-    pub(super) last_event_id: String,
+    pub(super) last_event_id: LastId,
     /// How many bytes of a byte order mark the stream began with; all of them once that is settled.
     mark_bytes: usize,
     /// The last chunk ended with a CR, so an LF at the start of the next one belongs to it.
@@ -76,9 +76,11 @@ impl Decoder {
     }
 
     /// Sets the last event ID to begin with, such as one that a program stored before it was restarted.
+    ///
+    /// No limit applies to it.
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
-        self.last_event_id = last_event_id.into();
+        self.last_event_id.set(&last_event_id.into());
         self
     }
 
@@ -117,7 +119,7 @@ impl Decoder {
     ///
     /// This is what a client sends as `Last-Event-ID` when it comes back.
     pub fn last_event_id(&self) -> &str {
-        &self.last_event_id
+        self.last_event_id.as_str()
     }
 
     /// Returns the reconnection time that the last `retry` field set, if there was one.
@@ -138,7 +140,6 @@ impl Decoder {
         if self.skip_lf && !chunk.is_empty() {
             self.skip_lf = false;
             if let Some(rest) = chunk.strip_prefix(b"\n") {
-                self.event.count_lf();
                 *chunk = rest;
             }
         }
@@ -167,7 +168,7 @@ impl Decoder {
         !self.event.has_line()
             && !self.event.is_open()
             && !self.event.uses_buffers
-            && self.limits.max_data_lines() > 0
+            && self.limits.allow_plain_events()
     }
 
     /// Empties the buffers that the item returned last may be in, before decoding goes on.
@@ -183,7 +184,7 @@ impl Decoder {
         self.lent = false;
         self.lossy = Lossy::default();
         if self.event.is_open() {
-            self.event.clear_comment();
+            self.event.forget_comment();
         } else {
             self.event.clear();
         }
@@ -194,7 +195,7 @@ impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder")
             .field("limits", &self.limits)
-            .field("last_event_id", &self.last_event_id)
+            .field("last_event_id", &self.last_event_id())
             .field("reconnection_time", &self.reconnection_time)
             .finish_non_exhaustive()
     }

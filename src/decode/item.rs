@@ -1,6 +1,10 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use super::{LimitExceeded, ReceivedEvent, received_event::DEFAULT_EVENT_TYPE};
+use super::{
+    last_id::LastId,
+    limits::LimitExceeded,
+    received_event::{DEFAULT_EVENT_TYPE, ReceivedEvent},
+};
 
 /// What a [`Decoder`](super::Decoder) found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,31 +17,31 @@ pub enum Item<'a> {
     ///
     /// It means nothing but that the peer is alive.
     Comment(&'a str),
-    /// An event went over a limit and is lost; decoding goes on with the next one.
+    /// An event went over a limit and is lost, or an ID and is ignored; decoding goes on.
     LimitExceeded(LimitExceeded),
 }
 
 /// A dispatched event, borrowed from the chunk or from the decoder.
 ///
 /// Costs no allocation. [`to_owned`](Self::to_owned) makes a [`ReceivedEvent`] of it, to keep or to send elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct EventRef<'a> {
+    /// Empty if there is none, which stands for [`DEFAULT_EVENT_TYPE`].
     event_type: &'a str,
     data: &'a str,
-    last_event_id: &'a str,
+    last_event_id: &'a LastId,
 }
 
 impl<'a> EventRef<'a> {
     /// An empty `event_type` is the default one.
     #[inline(always)]
-    pub(super) fn new(event_type: &'a str, data: &'a str, last_event_id: &'a str) -> Self {
-        let event_type = if event_type.is_empty() { DEFAULT_EVENT_TYPE } else { event_type };
+    pub(super) fn new(event_type: &'a str, data: &'a str, last_event_id: &'a LastId) -> Self {
         Self { event_type, data, last_event_id }
     }
 
     /// Returns the event type: `message` unless an `event` field named another.
     pub const fn event_type(&self) -> &'a str {
-        self.event_type
+        if self.event_type.is_empty() { DEFAULT_EVENT_TYPE } else { self.event_type }
     }
 
     /// Returns the data: the values of the `data` fields, with a line feed between each two.
@@ -46,11 +50,12 @@ impl<'a> EventRef<'a> {
     }
 
     /// Returns the last event ID as of this event, which an earlier event may have set; empty if none has.
-    pub const fn last_event_id(&self) -> &'a str {
-        self.last_event_id
+    pub fn last_event_id(&self) -> &'a str {
+        self.last_event_id.as_str()
     }
 
-    /// Copies the event, with one heap allocation.
+    /// Copies the event, with one heap allocation. A last event ID of more than 64 bytes is not copied but shared
+    /// with the decoder and with all events that have it.
     ///
     /// # Examples
     ///
@@ -68,6 +73,25 @@ impl<'a> EventRef<'a> {
     #[inline]
     pub fn to_owned(&self) -> ReceivedEvent {
         ReceivedEvent::new(self.event_type, self.data, self.last_event_id)
+    }
+}
+
+impl PartialEq for EventRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.event_type(), self.data, self.last_event_id())
+            == (other.event_type(), other.data, other.last_event_id())
+    }
+}
+
+impl Eq for EventRef<'_> {}
+
+impl fmt::Debug for EventRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventRef")
+            .field("event_type", &self.event_type())
+            .field("data", &self.data)
+            .field("last_event_id", &self.last_event_id())
+            .finish()
     }
 }
 

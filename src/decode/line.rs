@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::last_id::SHORT_ID;
+
 /// What a line is; where it is a field, with the offset of its value in the line (9.2.6).
 #[derive(Clone, Copy)]
 pub(super) enum Line {
@@ -8,6 +10,8 @@ pub(super) enum Line {
     Data(usize),
     EventType(usize),
     Id(usize),
+    /// An ID in a line of more than [`SHORT_ID`] bytes, which may be over the limit.
+    LongId(usize),
     Retry(usize),
     /// A field whose name is unknown, or an ID with NUL in it.
     Ignored,
@@ -39,7 +43,18 @@ impl Line {
 
     #[inline(always)]
     fn id(line: &[u8], value: usize) -> Self {
-        if has_nul(line) { Self::Ignored } else { Self::Id(value) }
+        match (line.first_chunk(), line.last_chunk()) {
+            (Some(first), Some(last)) if line.len() <= 16 => {
+                if has_nul(first) | has_nul(last) {
+                    Self::Ignored
+                } else {
+                    Self::Id(value)
+                }
+            }
+            _ if line.contains(&0) => Self::Ignored,
+            _ if line.len() > SHORT_ID => Self::LongId(value),
+            _ => Self::Id(value),
+        }
     }
 
     #[cold]
@@ -72,23 +87,14 @@ fn value_in<const N: usize>(begin: u64, name: &[u8; N]) -> Option<usize> {
     Some(N + usize::from((begin >> (8 * N)) as u8 == b' '))
 }
 
-/// Returns whether there is a NUL in a line.
 #[inline(always)]
-fn has_nul(line: &[u8]) -> bool {
-    match (line.first_chunk(), line.last_chunk()) {
-        (Some(first), Some(last)) if line.len() <= 16 => has_nul_in(first) | has_nul_in(last),
-        _ => line.contains(&0),
-    }
-}
-
-#[inline(always)]
-fn has_nul_in(eight: &[u8; 8]) -> bool {
+fn has_nul(eight: &[u8; 8]) -> bool {
     let eight = u64::from_le_bytes(*eight);
     eight.wrapping_sub(EACH) & !eight & (EACH << 7) != 0
 }
 
 /// Returns where the value begins in a line whose field's name is `name`.
-fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
+pub(super) fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
     match line.strip_prefix(name)? {
         [] => Some(name.len()),
         [b':', b' ', ..] => Some(name.len() + 2),

@@ -10,6 +10,7 @@ mod buffer;
 mod decoder;
 mod item;
 mod items;
+mod last_id;
 mod limits;
 mod line;
 mod line_ends;
@@ -30,7 +31,7 @@ pub use self::{
 mod tests {
     use std::cell::Cell;
 
-    use super::{Decoder, Item};
+    use super::{Decoder, Item, Limits};
 
     thread_local! {
         static VISITS: Cell<usize> = const { Cell::new(0) };
@@ -64,6 +65,27 @@ mod tests {
         }
         assert!(events > 0);
         (VISITS.get(), COPIES.get())
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "an interpreter takes hours for megabytes")]
+    fn work_on_owned_events_is_linear_behind_a_long_id() {
+        let id = "x".repeat(8_000_000);
+        let stream = ["id: ", &id, "\n", &"data:x\n\n".repeat(10_000)].concat();
+        for max in [id.len(), Limits::DEFAULT_MAX_ID_BYTES] {
+            COPIES.set(0);
+            let mut decoder = Decoder::with_limits(Limits::new().with_max_id_bytes(max));
+            let mut events = 0;
+            let mut chunk = stream.as_bytes();
+            let mut items = decoder.decode(&mut chunk);
+            while let Some(item) = items.next() {
+                let Item::Event(event) = item else { continue };
+                assert_eq!(event.to_owned().last_event_id().len(), if max < id.len() { 0 } else { max });
+                events += 1;
+            }
+            assert_eq!(events, 10_000);
+            assert!(COPIES.get() <= 2 * stream.len(), "{} copies", COPIES.get());
+        }
     }
 
     #[test]

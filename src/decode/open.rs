@@ -9,9 +9,12 @@ use super::{
     text::Span,
 };
 
-/// The event that is open: the buffers of 9.2.6, and what it has used of its limits.
+/// The event that is open: the buffers of 9.2.6, and the line that is open.
 ///
 /// A value is copied here only if its event does not end in the same chunk, or if it is data of several lines.
+///
+/// The buffers are all that an event costs, so they are what its limit is about: a line that leaves nothing in them
+/// (a comment, a `retry` field, a field that is ignored, a type that is replaced) takes nothing of it away.
 #[derive(Debug, Default)]
 pub(super) struct OpenEvent {
     /// The data, and behind it the line that is open: in its last line, data is put together where it lies.
@@ -24,8 +27,8 @@ pub(super) struct OpenEvent {
     pub(super) id: Buffer,
     /// Tells an empty `id` field from none.
     pub(super) has_id: bool,
-    /// How many bytes its lines have taken on the wire that have ended.
-    bytes: usize,
+    /// A line has come since the last blank line.
+    is_open: bool,
     /// How many bytes the open line has so far; 0 if no line is open.
     line_bytes: usize,
     /// The open line is not kept.
@@ -54,62 +57,68 @@ pub(super) enum Admission {
 }
 
 impl OpenEvent {
-    /// Returns how many bytes may come, line ends included, before a line has to be checked.
+    /// Returns how many bytes of lines may come before a line has to be checked.
+    ///
+    /// What a line adds to the buffers, the line feed in front of its data included, is never longer than the line.
     #[inline(always)]
     pub(super) fn room(&self, limits: &Limits) -> usize {
         if self.over {
             return 0;
         }
-        let event_left = limits.max_event_bytes().saturating_sub(self.bytes);
-        limits.max_line_bytes().min(event_left)
+        limits.max_line_bytes().min(limits.max_event_bytes().saturating_sub(self.held()))
     }
 
-    /// Counts bytes whose lines need no check.
-    pub(super) fn count(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    /// Checks and counts a line that has ended.
-    pub(super) fn admit_line(&mut self, line_bytes: usize, limits: &Limits) -> Admission {
-        let wire_bytes = line_bytes.saturating_add(1);
-        let admission = self.judge(line_bytes, wire_bytes, limits);
-        self.count(wire_bytes);
-        admission
-    }
-
-    /// Counts the LF of a CR LF, if the CR ended a line of this event and not the event before.
-    pub(super) fn count_lf(&mut self) {
-        if self.is_open() {
-            self.count(1);
-        }
-    }
-
+    /// Returns how many bytes its data and its type have.
     #[inline(always)]
-    fn judge(&mut self, line_bytes: usize, wire_bytes: usize, limits: &Limits) -> Admission {
-        if wire_bytes <= self.room(limits) {
-            return Admission::Admitted;
-        }
-        self.judge_exactly(line_bytes, wire_bytes, limits)
+    fn held(&self) -> usize {
+        self.data.len() + self.event_type.len()
     }
 
+    /// Takes note of a line that has ended, or of what it held.
+    #[inline(always)]
+    pub(super) fn open(&mut self) {
+        self.is_open = true;
+    }
+
+    /// Checks a line that has more bytes than there is room for.
+    ///
+    /// Of the line, `begin` is the name and where the value begins, as far as that has come.
     #[cold]
-    fn judge_exactly(&mut self, line_bytes: usize, wire_bytes: usize, limits: &Limits) -> Admission {
-        let (max_line, max_event) = (limits.max_line_bytes(), limits.max_event_bytes());
+    pub(super) fn admit(
+        &mut self,
+        begin: &[u8],
+        bytes: usize,
+        has_ended: bool,
+        limits: &Limits,
+    ) -> Admission {
         if self.over {
-            return if line_bytes > max_line.min(max_event) {
-                Admission::Ignored
-            } else {
-                Admission::Admitted
-            };
+            return if bytes > limits.room() { Admission::Ignored } else { Admission::Admitted };
         }
-        let event_left = max_event.saturating_sub(self.bytes);
-        // Of two limits, the one that was passed first: what is told does not depend on how the bytes were cut.
-        if line_bytes > max_line && max_line <= event_left {
-            Admission::Over(self.give_up(LimitKind::LineBytes, max_line))
-        } else if wire_bytes > event_left {
-            Admission::Over(self.give_up(LimitKind::EventBytes, max_event))
+        // Of several limits, the one that was passed first: what is told does not depend on how the bytes were cut.
+        let passed = |max: usize| (bytes > max).then_some(max);
+        let line = passed(limits.max_line_bytes());
+        let value = self.last_byte_within(begin, has_ended, limits.max_event_bytes()).and_then(passed);
+        let event = [passed(limits.max_event_bytes()), value].into_iter().flatten().min();
+        match (line, event) {
+            (Some(line), event) if event.is_none_or(|event| line <= event) => {
+                Admission::Over(self.give_up(LimitKind::LineBytes, limits.max_line_bytes()))
+            }
+            (_, Some(_)) => Admission::Over(self.give_up(LimitKind::EventBytes, limits.max_event_bytes())),
+            (_, None) => Admission::Admitted,
+        }
+    }
+
+    /// Returns how many bytes a line may have for its value to fit in the event; `None` if it has none that is held.
+    fn last_byte_within(&self, begin: &[u8], has_ended: bool, max: usize) -> Option<usize> {
+        // Until the colon or the line end has come, a name may still become another.
+        let value = |name: &[u8]| line::value_start(begin, name).filter(|&at| has_ended || at > name.len());
+        if let Some(at) = value(DATA) {
+            let others = self.held() + usize::from(self.data_lines > 0);
+            // If not even an empty value fits, the byte that tells the name is too many, or the line end is.
+            Some(max.checked_sub(others).map_or((at - 1).min(DATA.len()), |left| at.saturating_add(left)))
         } else {
-            Admission::Admitted
+            // The type that it replaces counts no longer.
+            value(b"event").map(|at| at.saturating_add(max.saturating_sub(self.data.len())))
         }
     }
 
@@ -148,20 +157,14 @@ impl OpenEvent {
 
     /// Returns whether a blank line dispatches the event.
     #[inline(always)]
-    pub(super) fn is_complete(&self, limits: &Limits) -> bool {
-        self.data_lines > 0 && !self.over && self.bytes <= limits.max_event_bytes()
-    }
-
-    /// Returns the limit that the event has passed without being told: the LF of a CR LF is counted unchecked.
-    pub(super) fn excess(&self, limits: &Limits) -> Option<LimitExceeded> {
-        let max = limits.max_event_bytes();
-        (self.bytes > max && !self.over).then(|| LimitExceeded::new(LimitKind::EventBytes, max))
+    pub(super) fn is_complete(&self) -> bool {
+        self.data_lines > 0 && !self.over
     }
 
     /// Ends the event. Its values stay until `clear`.
     #[inline(always)]
     pub(super) fn end(&mut self) {
-        self.bytes = 0;
+        self.is_open = false;
         self.data_lines = 0;
         self.over = false;
     }
@@ -208,7 +211,7 @@ impl OpenEvent {
     #[inline(always)]
     pub(super) fn push_line(&mut self, piece: &[u8], limits: &Limits) -> Option<LimitExceeded> {
         self.line_bytes = self.line_bytes.saturating_add(piece.len());
-        match self.judge(self.line_bytes, self.line_bytes, limits) {
+        match self.admit_open_line(self.line_bytes, piece, false, limits) {
             Admission::Admitted if self.is_ignored => {}
             Admission::Admitted => self.text.append(piece, limits.max_event_bytes()),
             Admission::Ignored => self.ignore_line(),
@@ -220,17 +223,40 @@ impl OpenEvent {
         None
     }
 
+    /// Checks the open line, which has so many bytes with the next piece of it.
+    #[inline(always)]
+    fn admit_open_line(&mut self, bytes: usize, piece: &[u8], has_ended: bool, limits: &Limits) -> Admission {
+        if bytes <= self.room(limits) {
+            return Admission::Admitted;
+        }
+        let begin = self.begin_of_line(piece);
+        self.admit(&begin[..bytes.min(begin.len())], bytes, has_ended, limits)
+    }
+
+    /// Returns the first bytes of the open line; of one that is ignored, bytes that begin no field.
+    #[cold]
+    fn begin_of_line(&self, piece: &[u8]) -> [u8; LONGEST_BEGIN] {
+        let mut begin = [b':'; LONGEST_BEGIN];
+        if !self.is_ignored {
+            let line = self.text.as_slice()[self.data.end..].iter().chain(piece);
+            begin.iter_mut().zip(line).for_each(|(begin, byte)| *begin = *byte);
+        }
+        begin
+    }
+
     #[cold]
     fn ignore_line(&mut self) {
         self.is_ignored = true;
-        self.text.truncate(self.data.end);
+        self.forget_line();
     }
 
     /// Takes in the last piece of the open line, up to its line end, and does what the line says.
     #[inline(always)]
     pub(super) fn end_line(&mut self, piece: &[u8], limits: &Limits) -> Option<Found> {
-        let admission = self.admit_line(self.line_bytes.saturating_add(piece.len()), limits);
+        let bytes = self.line_bytes.saturating_add(piece.len());
+        let admission = self.admit_open_line(bytes, piece, true, limits);
         self.line_bytes = 0;
+        self.open();
         let mut found = None;
         match (admission, mem::take(&mut self.is_ignored)) {
             (Admission::Admitted, false) => {
@@ -243,10 +269,13 @@ impl OpenEvent {
                         return self.end_data_line(start + at, limits).map(Found::LimitExceeded);
                     }
                     Line::EventType(at) => set(&mut self.event_type, &text[start + at..], limits),
-                    Line::Id(at) => {
-                        self.has_id = true;
-                        set(&mut self.id, &text[start + at..], limits);
-                    }
+                    Line::Id(at) | Line::LongId(at) => match limits.check_id(&text[start + at..]) {
+                        Some(over) => found = Some(Found::LimitExceeded(over)),
+                        None => {
+                            self.has_id = true;
+                            set(&mut self.id, &text[start + at..], limits);
+                        }
+                    },
                     // It stays until it has been lent.
                     Line::Comment => return Some(Found::Comment(Span::NONE)),
                     Line::Retry(at) => found = line::reconnection_time(&text[start + at..]).map(Found::Retry),
@@ -256,7 +285,7 @@ impl OpenEvent {
             (Admission::Admitted | Admission::Ignored, _) => {}
             (Admission::Over(over), _) => found = Some(Found::LimitExceeded(over)),
         }
-        self.text.truncate(self.data.end);
+        self.forget_line();
         found
     }
 
@@ -282,14 +311,24 @@ impl OpenEvent {
         self.text.as_slice().get(self.data.end + 1..).unwrap_or_default()
     }
 
-    /// Forgets that comment.
-    pub(super) fn clear_comment(&mut self) {
+    /// Forgets that comment, and gives back the memory if it was much and is not the data's.
+    pub(super) fn forget_comment(&mut self) {
+        self.forget_line();
+        if self.data.is_empty() {
+            self.text.clear();
+            self.data = 0..0;
+        }
+    }
+
+    /// Forgets the line behind the data.
+    #[inline(always)]
+    pub(super) fn forget_line(&mut self) {
         self.text.truncate(self.data.end);
     }
 
-    /// Returns whether an event has begun and not ended.
+    /// Returns whether a line has come since the last blank line.
     pub(super) fn is_open(&self) -> bool {
-        self.bytes > 0 || self.over
+        self.is_open
     }
 
     /// Empties the buffers for the next event.
@@ -307,11 +346,17 @@ impl OpenEvent {
     /// Remembers that the event is lost, and frees its data. No line is open, or the one that is will be ignored.
     fn give_up(&mut self, kind: LimitKind, limit: usize) -> LimitExceeded {
         self.over = true;
+        self.is_open = true;
         self.text = Buffer::default();
         self.data = 0..0;
         LimitExceeded::new(kind, limit)
     }
 }
+
+const DATA: &[u8] = b"data";
+
+/// Enough of a line to know which field it is and where its value begins: `event` and a colon and a space.
+const LONGEST_BEGIN: usize = 7;
 
 #[inline]
 fn set(buffer: &mut Buffer, value: &[u8], limits: &Limits) {

@@ -1,30 +1,43 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
+
+use super::last_id::LastId;
 
 /// An event that was received, owned.
 ///
 /// It is one heap allocation of exactly its texts, the last event ID included, so it never keeps a chunk or a
-/// buffer of the decoder alive. The event that a service sends is another type.
+/// buffer of the decoder alive. Only a last event ID of more than 64 bytes is apart, and shared by all events that
+/// have it, clones included. The event that a service sends is another type.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ReceivedEvent {
-    /// Data, event type (empty if it is [`DEFAULT_EVENT_TYPE`]) and last event ID, one behind the other.
+    /// Data, event type (empty if it is [`DEFAULT_EVENT_TYPE`]) and a short last event ID, one behind the other.
     text: Box<str>,
     data_end: usize,
     event_type_end: usize,
+    /// A long last event ID.
+    long_id: Option<Arc<str>>,
 }
 
 impl ReceivedEvent {
-    pub(super) fn new(event_type: &str, data: &str, last_event_id: &str) -> Self {
+    pub(super) fn new(event_type: &str, data: &str, last_event_id: &LastId) -> Self {
         let event_type = if event_type == DEFAULT_EVENT_TYPE { "" } else { event_type };
-        let text = if event_type.is_empty() && last_event_id.is_empty() {
+        let short_id = last_event_id.short();
+        let text = if event_type.is_empty() && short_id.is_empty() {
             data.into()
         } else {
-            let mut text = String::with_capacity(data.len() + event_type.len() + last_event_id.len());
+            let mut text = String::with_capacity(data.len() + event_type.len() + short_id.len());
             text.push_str(data);
             text.push_str(event_type);
-            text.push_str(last_event_id);
+            text.push_str(short_id);
             text.into_boxed_str()
         };
-        Self { text, data_end: data.len(), event_type_end: data.len() + event_type.len() }
+        #[cfg(test)]
+        super::tests::count_copies(text.len());
+        Self {
+            text,
+            data_end: data.len(),
+            event_type_end: data.len() + event_type.len(),
+            long_id: last_event_id.long().cloned(),
+        }
     }
 
     /// Returns the event type: `message` unless an `event` field named another.
@@ -42,7 +55,7 @@ impl ReceivedEvent {
 
     /// Returns the last event ID as of this event, which an earlier event may have set; empty if none has.
     pub fn last_event_id(&self) -> &str {
-        &self.text[self.event_type_end..]
+        self.long_id.as_deref().unwrap_or(&self.text[self.event_type_end..])
     }
 
     /// Deserialises the data from JSON.

@@ -2,8 +2,6 @@
 
 use std::str::{self, Utf8Chunk};
 
-use super::buffer::KEPT_CAPACITY;
-
 /// Where a value is in a chunk, if it is there.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
@@ -57,8 +55,7 @@ pub(super) fn decode<'t>(bytes: &'t [u8], lossy: &'t mut String, max: usize) -> 
 
 #[cold]
 fn decode_lossy(bytes: &[u8], max: usize) -> Option<String> {
-    let replacement = |piece: &Utf8Chunk<'_>| if piece.invalid().is_empty() { "" } else { "\u{FFFD}" };
-    let length = bytes.utf8_chunks().map(|piece| piece.valid().len() + replacement(&piece).len()).sum();
+    let length = lossy_len(bytes);
     if length > max {
         return None;
     }
@@ -70,12 +67,13 @@ fn decode_lossy(bytes: &[u8], max: usize) -> Option<String> {
     Some(text)
 }
 
-/// Replaces `text` in its memory, unless that is much.
-#[inline(always)]
-pub(super) fn replace(text: &mut String, by: &str) {
-    if text.capacity() > KEPT_CAPACITY {
-        *text = String::new();
-    }
-    text.clear();
-    text.push_str(by);
+/// Returns how long the text of `bytes` is.
+pub(super) fn lossy_len(bytes: &[u8]) -> usize {
+    #[cfg(test)]
+    super::tests::count_visits(bytes.len());
+    bytes.utf8_chunks().map(|piece| piece.valid().len() + replacement(&piece).len()).sum()
+}
+
+fn replacement(piece: &Utf8Chunk<'_>) -> &'static str {
+    if piece.invalid().is_empty() { "" } else { "\u{FFFD}" }
 }

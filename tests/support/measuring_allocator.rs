@@ -12,6 +12,8 @@ pub(crate) struct MeasuringAllocator;
 pub(crate) struct Use {
     /// Allocations and reallocations.
     pub(crate) calls: usize,
+    /// Bytes allocated in all, freed or not.
+    pub(crate) allocated: usize,
     /// Bytes held at the end, more than at the beginning.
     pub(crate) held: isize,
     /// Bytes held at most, more than at the beginning.
@@ -19,7 +21,7 @@ pub(crate) struct Use {
 }
 
 thread_local! {
-    static USE: Cell<Use> = const { Cell::new(Use { calls: 0, held: 0, peak: 0 }) };
+    static USE: Cell<Use> = const { Cell::new(Use { calls: 0, allocated: 0, held: 0, peak: 0 }) };
 }
 
 /// Runs `code`, and returns how it used the heap.
@@ -31,9 +33,14 @@ pub(crate) fn measure<T>(code: impl FnOnce() -> T) -> (T, Use) {
 }
 
 fn count(calls: usize, bytes: isize) {
-    let Use { calls: before, held, peak } = USE.get();
-    let held = held + bytes;
-    USE.set(Use { calls: before + calls, held, peak: peak.max(held) });
+    let before = USE.get();
+    let held = before.held + bytes;
+    USE.set(Use {
+        calls: before.calls + calls,
+        allocated: before.allocated + usize::try_from(bytes).unwrap_or(0),
+        held,
+        peak: before.peak.max(held),
+    });
 }
 
 // SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.

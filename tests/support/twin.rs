@@ -85,7 +85,7 @@ pub(crate) fn interpret(stream: &[u8]) -> Outcome {
     outcome
 }
 
-/// Interprets a stream under limits, which count bytes on the wire.
+/// Interprets a stream under limits.
 pub(crate) fn interpret_within(stream: &[u8], limits: &Limits) -> Outcome {
     const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
     let mut outcome = Outcome::default();
@@ -104,7 +104,7 @@ pub(crate) fn interpret_within(stream: &[u8], limits: &Limits) -> Outcome {
         };
         rest = &behind[line_end..];
         if line_end == 0 {
-            if let Some(kind) = event.excess(line.len(), line.len(), limits).filter(|_| !event.lost) {
+            if let Some(kind) = event.excess(line, false, limits).filter(|_| !event.lost) {
                 outcome.items.push(Seen::Limit(kind));
             }
             return outcome;
@@ -116,60 +116,86 @@ pub(crate) fn interpret_within(stream: &[u8], limits: &Limits) -> Outcome {
         }
         if event.lost {
             if line.len() <= limits.max_line_bytes().min(limits.max_event_bytes()) {
-                event.line(line, &mut outcome);
+                event.line(line, &mut outcome, limits);
             }
-        } else if let Some(kind) = event.excess(line.len(), line.len() + 1, limits) {
+        } else if let Some(kind) = event.excess(line, true, limits) {
             // The line that goes over a limit counts for nothing.
             event.lost = true;
             outcome.items.push(Seen::Limit(kind));
         } else {
-            event.line(line, &mut outcome);
+            event.line(line, &mut outcome, limits);
             if event.data.len() > limits.max_data_lines() {
                 event.lost = true;
                 outcome.items.push(Seen::Limit(LimitKind::DataLines));
             }
         }
-        event.bytes += line.len() + line_end;
     }
 }
 
 #[derive(Default)]
 struct OpenEvent {
-    bytes: usize,
     lost: bool,
-    data: Vec<String>,
-    event_type: String,
+    data: Vec<Vec<u8>>,
+    event_type: Vec<u8>,
     id: Option<String>,
 }
 
 impl OpenEvent {
-    /// Which limit a line breaks; of two, the one that comes first in the stream.
-    fn excess(&self, line: usize, wire: usize, limits: &Limits) -> Option<LimitKind> {
-        (1..=wire).find_map(|bytes| {
-            if bytes <= line && bytes > limits.max_line_bytes() {
+    /// Which limit a line breaks; of two, the one that comes first in the stream. No line may be longer than an event.
+    fn excess(&self, line: &[u8], has_ended: bool, limits: &Limits) -> Option<LimitKind> {
+        let colon = line.iter().position(|&byte| byte == b':');
+        let breaks_at = |bytes: usize, has_ended: bool| {
+            if bytes > limits.max_line_bytes() {
                 Some(LimitKind::LineBytes)
-            } else if self.bytes + bytes > limits.max_event_bytes() {
+            } else if bytes.max(self.held_with(&line[..bytes], has_ended, colon)) > limits.max_event_bytes() {
                 Some(LimitKind::EventBytes)
             } else {
                 None
             }
-        })
+        };
+        (1..=line.len())
+            .find_map(|bytes| breaks_at(bytes, false))
+            .or_else(|| breaks_at(line.len(), true).filter(|_| has_ended))
     }
 
-    fn line(&mut self, line: &[u8], outcome: &mut Outcome) {
-        let line = String::from_utf8_lossy(line);
-        if let Some(comment) = line.strip_prefix(':') {
-            outcome.items.push(Seen::Comment(comment.to_owned()));
+    /// How many bytes of data and type there are once a line is taken in, as far as that has come.
+    fn held_with(&self, line: &[u8], has_ended: bool, colon: Option<usize>) -> usize {
+        let data = (self.data.iter().map(|line| line.len() + 1).sum::<usize>()).saturating_sub(1);
+        let (name, value) = match colon.filter(|&colon| colon < line.len()) {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None if has_ended => (line, &b""[..]),
+            None => return 0,
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value).len();
+        match name {
+            b"data" => data + usize::from(!self.data.is_empty()) + value + self.event_type.len(),
+            b"event" => data + value,
+            _ => 0,
+        }
+    }
+
+    fn line(&mut self, line: &[u8], outcome: &mut Outcome, limits: &Limits) {
+        if let Some(comment) = line.strip_prefix(b":") {
+            outcome.items.push(Seen::Comment(text(comment)));
             return;
         }
-        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
+        let (name, value) = match line.iter().position(|&byte| byte == b':') {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, &b""[..]),
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value);
         match name {
-            "event" => self.event_type = value.to_owned(),
-            "data" if !self.lost => self.data.push(value.to_owned()),
-            "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
-            "retry" => {
-                if let Some(time) = reconnection_time(value) {
+            b"event" => self.event_type = value.to_owned(),
+            b"data" if !self.lost => self.data.push(value.to_owned()),
+            b"id" if !value.contains(&0) => {
+                if text(value).len() > limits.max_id_bytes() {
+                    outcome.items.push(Seen::Limit(LimitKind::IdBytes));
+                } else {
+                    self.id = Some(text(value));
+                }
+            }
+            b"retry" => {
+                if let Some(time) = reconnection_time(&text(value)) {
                     outcome.reconnection_time = Some(time);
                     outcome.items.push(Seen::Retry(time));
                 }
@@ -178,27 +204,30 @@ impl OpenEvent {
         }
     }
 
-    /// Dispatches it, if nothing is against that. The ID counts even if it is lost, unless it is too long as text.
+    /// Dispatches it, if nothing is against that. The ID counts even if it is lost.
     fn end(&mut self, outcome: &mut Outcome, limits: &Limits) {
-        if let Some(id) = self.id.take().filter(|id| id.len() <= limits.max_line_bytes()) {
+        if let Some(id) = self.id.take() {
             outcome.last_event_id = id;
         }
-        if self.lost {
+        if self.lost || self.data.is_empty() {
             return;
         }
-        let data = self.data.join("\n");
-        let dispatched = !self.data.is_empty();
+        let (data, mut event_type) = (text(&self.data.join(&b'\n')), text(&self.event_type));
         // What was not UTF-8 is longer as text than it was on the wire.
-        let decoded = if dispatched { data.len() + self.event_type.len() } else { 0 };
-        if self.bytes.max(decoded) > limits.max_event_bytes() {
+        if data.len() + event_type.len() > limits.max_event_bytes() {
             outcome.items.push(Seen::Limit(LimitKind::EventBytes));
-        } else if dispatched {
-            let event_type =
-                if self.event_type.is_empty() { "message".to_owned() } else { self.event_type.clone() };
-            let last_event_id = outcome.last_event_id.clone();
-            outcome.items.push(Seen::Event { event_type, data, last_event_id });
+            return;
         }
+        if event_type.is_empty() {
+            event_type = "message".to_owned();
+        }
+        let last_event_id = outcome.last_event_id.clone();
+        outcome.items.push(Seen::Event { event_type, data, last_event_id });
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Splits off the lines that have ended: by CR LF, by LF, or by a CR that no LF follows.

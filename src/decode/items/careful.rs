@@ -14,7 +14,6 @@ impl Items<'_, '_> {
     /// Decodes up to the next item, whatever it may be.
     #[inline(never)]
     pub(super) fn next_carefully(&mut self) -> Option<Item<'_>> {
-        self.update_within_limits();
         let chunk = self.chunk;
         let mut next = self.position;
         let found = loop {
@@ -47,18 +46,20 @@ impl Items<'_, '_> {
                     }
                 }
                 Line::EventType(at) => self.values.event_type = value(at),
-                Line::Id(at) => self.values.id = value(at),
+                Line::Id(at) | Line::LongId(at) => match self.decoder.limits.check_id(value(at).bytes(chunk))
+                {
+                    Some(over) => break Found::LimitExceeded(over),
+                    None => self.values.id = value(at),
+                },
                 Line::Blank => {
                     self.position = next;
-                    if self.decoder.event.is_complete(&self.decoder.limits) {
+                    if self.decoder.event.is_complete() {
                         *self.rest = &chunk[next..];
                         self.end_event();
                         let values = mem::take(&mut self.values);
                         return Some(self.event_of_pieces(values));
                     }
-                    if let Some(over) = self.skip_event() {
-                        break Found::LimitExceeded(over);
-                    }
+                    self.skip_event();
                 }
                 Line::Comment => break Found::Comment(value(1)),
                 Line::Retry(at) => {
@@ -70,7 +71,8 @@ impl Items<'_, '_> {
             }
         };
         self.position = next;
-        self.keep(next);
+        self.keep();
+        self.decoder.event.open();
         Some(self.item(found))
     }
 
@@ -91,27 +93,25 @@ impl Items<'_, '_> {
     /// Checks a line that may be over a limit.
     #[cold]
     fn admit_line(&mut self, start: usize, end: usize) -> Admission {
-        self.count(start);
-        let Decoder { limits, event, .. } = &mut *self.decoder;
         if start == end {
             return Admission::Admitted;
         }
-        self.counted = end + 1;
-        let admission = event.admit_line(end - start, limits);
-        self.update_within_limits();
-        admission
+        // What the lines before it have added is known exactly once it is in the buffers.
+        self.keep();
+        let Decoder { limits, event, .. } = &mut *self.decoder;
+        let room = event.room(limits);
+        self.within_limits = start.saturating_add(room);
+        if end - start <= room {
+            return Admission::Admitted;
+        }
+        event.admit(&self.chunk[start..end], end - start, true, limits)
     }
 
-    /// Counts the bytes before `position` as the open event's.
-    fn count(&mut self, position: usize) {
-        self.decoder.event.count(position.saturating_sub(self.counted));
-        self.counted = position;
-    }
-
+    /// Finds out up to where the lines that follow need no check. None of the event's values are in this chunk.
     #[inline(always)]
-    fn update_within_limits(&mut self) {
+    pub(super) fn update_within_limits(&mut self) {
         let room = self.decoder.event.room(&self.decoder.limits);
-        self.within_limits = self.counted.saturating_add(room);
+        self.within_limits = self.position.saturating_add(room);
     }
 
     /// Joins a value to the data before it, some of which may be in this chunk.
@@ -129,7 +129,7 @@ impl Items<'_, '_> {
     /// Opens the line that the chunk breaks off in.
     #[inline(never)]
     pub(super) fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
-        self.keep(start);
+        self.keep();
         self.position = start;
         self.extend_line()
     }
@@ -139,7 +139,6 @@ impl Items<'_, '_> {
     pub(super) fn extend_line(&mut self) -> Option<LimitExceeded> {
         let piece = &self.chunk[self.position..];
         self.position = self.chunk.len();
-        self.counted = self.position;
         self.finish();
         let Decoder { limits, event, .. } = &mut *self.decoder;
         event.push_line(piece, limits)
@@ -150,39 +149,31 @@ impl Items<'_, '_> {
     pub(super) fn end_open_line(&mut self, end: usize) -> Option<Found> {
         let start = self.position;
         self.position = end + 1;
-        self.counted = self.position;
         if self.chunk[end] == b'\r' {
             self.position = self.skip_lf(self.position);
         }
         let Decoder { limits, event, .. } = &mut *self.decoder;
-        let found = event.end_line(&self.chunk[start..end], limits);
-        // The LF of a CR LF, since nobody may ask for another item.
-        self.count(self.position);
-        found
+        event.end_line(&self.chunk[start..end], limits)
     }
 
     /// Ends an event that is not dispatched. Its ID counts all the same (9.2.6).
     #[cold]
-    fn skip_event(&mut self) -> Option<LimitExceeded> {
+    fn skip_event(&mut self) {
         let Values { id, .. } = mem::take(&mut self.values);
         self.commit_id(id);
-        let over = self.decoder.event.excess(&self.decoder.limits);
         self.end_event();
         self.decoder.event.clear();
-        over
     }
 
     #[inline(always)]
     fn end_event(&mut self) {
         self.decoder.event.end();
-        self.counted = self.position;
         self.within_limits = self.position.saturating_add(self.decoder.limits.room());
     }
 
-    /// Keeps the values and counts the bytes, up to `position`, of an event that is not complete.
+    /// Keeps the values of an event that is not complete.
     #[inline(always)]
-    fn keep(&mut self, position: usize) {
-        self.count(position);
+    fn keep(&mut self) {
         if self.values.are_some() {
             self.keep_values();
         }
@@ -192,6 +183,7 @@ impl Items<'_, '_> {
     fn keep_values(&mut self) {
         let values = mem::take(&mut self.values);
         let Decoder { limits, event, .. } = &mut *self.decoder;
+        event.open();
         if values.data.is_some() {
             event.push_first_data(values.data.bytes(self.chunk), limits);
         }
@@ -240,14 +232,12 @@ impl Items<'_, '_> {
 
     /// Sets the last event ID if the event had an `id` field.
     fn commit_id(&mut self, id: Span) {
-        let Decoder { limits, event, last_event_id, .. } = &mut *self.decoder;
+        let Decoder { event, last_event_id, .. } = &mut *self.decoder;
         if id.is_some() || event.has_id {
             let bytes = id.bytes_or(self.chunk, event.id.as_slice());
             let mut lossy = String::new();
-            // One that is not UTF-8 may be longer as text than any ID may be: it is ignored.
-            if let Some(id) = text::decode(bytes, &mut lossy, limits.max_line_bytes()) {
-                text::replace(last_event_id, id);
-            }
+            // How long it is as text was checked when its line had ended.
+            last_event_id.set(text::decode(bytes, &mut lossy, usize::MAX).unwrap_or_default());
         }
     }
 }

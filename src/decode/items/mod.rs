@@ -2,13 +2,7 @@ mod careful;
 
 use std::{fmt, str};
 
-use super::{
-    Decoder, EventRef, Item,
-    decoder::Takes,
-    line::Line,
-    line_ends::LineEnds,
-    text::{self, Span},
-};
+use super::{Decoder, EventRef, Item, decoder::Takes, line::Line, line_ends::LineEnds, text::Span};
 
 /// What a [`Decoder`] finds in one chunk, item by item.
 ///
@@ -27,9 +21,7 @@ pub struct Items<'a, 'c> {
     values: Values,
     /// Nothing of an event is open, here or in the decoder, and nothing is lent.
     is_idle: bool,
-    /// Bytes before this position are counted as the open event's, or belong to an earlier one.
-    counted: usize,
-    /// A line that ends before this position is within the limits.
+    /// A line that ends before this position is within the limits of bytes, whatever is in it.
     within_limits: usize,
     /// What was checked for UTF-8 last and is, and where it begins in the chunk.
     checked: &'c str,
@@ -67,7 +59,6 @@ impl<'a, 'c> Items<'a, 'c> {
             line_ends: LineEnds::default(),
             values: Values::default(),
             is_idle,
-            counted: 0,
             within_limits: 0,
             checked: "",
             checked_from: 0,
@@ -127,7 +118,7 @@ impl<'a, 'c> Items<'a, 'c> {
             return Some(self.event_of_pieces(values));
         };
         if id.is_some() {
-            text::replace(&mut self.decoder.last_event_id, id_text);
+            self.decoder.last_event_id.set_short(id_text);
         }
         Some(Item::Event(EventRef::new(event_type, data, &self.decoder.last_event_id)))
     }
@@ -148,11 +139,12 @@ impl<'a, 'c> Items<'a, 'c> {
             self.is_idle = true;
             return self.next_when_idle();
         }
+        self.update_within_limits();
         self.next_carefully()
     }
 
     /// Finds the next event if it is like most: all of it is in this chunk, its data is one line, its lines end in LF,
-    /// and it is within the limits.
+    /// its ID is short, and it is within the limits.
     ///
     /// Where that ends to be so, it leaves off, and all is as if `next_carefully` had come so far.
     #[inline(always)]
@@ -185,7 +177,7 @@ impl<'a, 'c> Items<'a, 'c> {
         }
         self.line_ends = line_ends;
         self.values = values;
-        self.counted = self.position;
+        self.within_limits = limit;
         self.position = start;
         self.is_idle = false;
         if values.data.is_some() {
