@@ -15,7 +15,7 @@ async fn events(hub: web::Data<Hub>, request: HttpRequest) -> HttpResponse {
     let header = request.headers().get(ssekit::LAST_EVENT_ID).map(|value| value.as_bytes());
     let last_event_id = ssekit::last_event_id_from(header, Some(request.query_string()));
     let mut response = HttpResponse::Ok();
-    for header in ssekit::RESPONSE_HEADERS {
+    for &header in ssekit::RESPONSE_HEADERS {
         response.insert_header(header);
     }
     match hub.resume(["orders"], last_event_id) {

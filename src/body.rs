@@ -1,3 +1,5 @@
+mod failure;
+
 use std::{
     error::Error,
     fmt, io, mem,
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use self::failure::Failure;
 use crate::frame::{COMMENT, IntoFrame};
 
 /// The body of a response: a stream of events, some bytes, or nothing.
@@ -23,6 +26,9 @@ use crate::frame::{COMMENT, IntoFrame};
 /// - Each chunk and frame holds whole events.
 /// - If a stream has nothing to send at first, the body begins with an empty comment, so that the stack sends
 ///   the headers at once and a browser fires `open`.
+/// - If the stream fails, the body first gives the stack a last comment, and holds the error back until the stack has
+///   sent that. So the client receives everything that came before the error, the response's head included, and then
+///   the connection breaks. (hyper drops what it still buffers when it is given an error.)
 /// - The stream is dropped as soon as it ends or fails, and when the body is dropped, which is how a stack
 ///   tells that the client has gone.
 ///
@@ -58,13 +64,15 @@ enum Content {
         stream: Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>,
         polled: bool,
     },
+    /// The stream has failed.
+    Failed(Failure),
 }
 
 impl Body {
     /// Creates a body that sends a stream of events.
     ///
-    /// An error of the stream ends the body with it; most stacks then cut the connection, and the client
-    /// reconnects. An [`io::Error`] is passed on as it is, and any other is wrapped in one
+    /// An error of the stream ends the body, after everything before it was sent; most stacks then cut the connection,
+    /// and the client reconnects. An [`io::Error`] is passed on as it is, and any other is wrapped in one
     /// ([`io::Error::get_ref`]).
     pub fn new<S>(stream: S) -> Self
     where
@@ -93,9 +101,17 @@ impl Stream for Body {
                 match stream.as_mut().poll_next(cx) {
                     Poll::Pending if first => return Poll::Ready(Some(Ok(COMMENT))),
                     Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
-                    last => ready!(last),
+                    Poll::Ready(Some(Err(error))) => {
+                        // The stream is dropped here.
+                        let mut failure = Failure::new(error);
+                        let next = failure.poll(cx);
+                        self.content = Content::Failed(failure);
+                        return next;
+                    }
+                    end => ready!(end),
                 }
             }
+            Content::Failed(failure) => ready!(failure.poll(cx)),
         };
         self.content = Content::Done;
         Poll::Ready(next)
@@ -107,9 +123,10 @@ impl Stream for Body {
             Content::Full(_) => (1, Some(1)),
             Content::Stream { stream, polled } => {
                 let (lower, upper) = stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint();
-                // A first comment adds to the stream, and an error ends it early.
-                (lower.min(1), upper.and_then(|upper| upper.checked_add(usize::from(!polled))))
+                // A first comment adds to the stream, and one before an error; an error ends it early.
+                (lower.min(1), upper.and_then(|upper| upper.checked_add(1 + usize::from(!polled))))
             }
+            Content::Failed(failure) => (failure.remaining(), Some(failure.remaining())),
         }
     }
 }
@@ -135,7 +152,7 @@ impl http_body::Body for Body {
         match &self.content {
             Content::Done => http_body::SizeHint::with_exact(0),
             Content::Full(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream { .. } => http_body::SizeHint::default(),
+            Content::Stream { .. } | Content::Failed(_) => http_body::SizeHint::default(),
         }
     }
 }
@@ -164,6 +181,7 @@ impl fmt::Debug for Body {
             Content::Done => &"done",
             Content::Full(bytes) => bytes,
             Content::Stream { .. } => &"stream",
+            Content::Failed(_) => &"failed",
         };
         f.debug_tuple("Body").field(content).finish()
     }

@@ -139,7 +139,10 @@ pub use frame::IntoFrame;
 pub use hub::{handle::Hub, subscription::Subscription};
 pub use keep_alive::KeepAlive;
 pub use replay::{bounds::Bounds, buffer::ReplayBuffer};
-pub use request::{LAST_EVENT_ID, LastEventId, accepts_event_stream, last_event_id, last_event_id_from};
+pub use request::{
+    LAST_EVENT_ID, LAST_EVENT_ID_PARAMETERS, LastEventId, accepts_event_stream, last_event_id,
+    last_event_id_from, last_event_id_with,
+};
 pub use response::{RESPONSE_HEADERS, reconnect_after, response, stop_reconnecting};
 
 /// The programs in the README compile.

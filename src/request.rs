@@ -7,16 +7,20 @@ use crate::{event::EventId, header_list::split_unquoted};
 /// The header with which a client says what it saw last (WHATWG HTML 9.2.4), in lower case.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
-/// Reads what a client says that it saw last: the `Last-Event-ID` header, or if there is none the
-/// `last_event_id` parameter of the query.
+/// The names of the parameters that [`last_event_id`] reads from a query, the one that decides first.
+pub const LAST_EVENT_ID_PARAMETERS: &[&str] = &["lastEventId", "last_event_id"];
+
+/// Reads a client's last event ID: the `Last-Event-ID` header, or if there is none, the `lastEventId` parameter of the
+/// query, or if there is none, `last_event_id`.
 ///
-/// The header is what a client sends when it reconnects. The parameter is for a page that opens a stream at a
-/// known place: a browser lets no script set the header. It stays in the URL when the browser reconnects, so
-/// the header, which is newer, comes first.
+/// A client sends the header when it reconnects. The parameters are for clients that cannot: `event-source-polyfill`
+/// reconnects with `lastEventId`, and a page that opens a stream at a known event uses `last_event_id`, since a browser
+/// lets no script set the header. That one stays in the URL when the client reconnects, so the others, which are newer,
+/// come first. [`last_event_id_with`] takes other names.
 ///
-/// Returns `None` for a new client: neither is there, or they are empty, which says that there is no last event
-/// ID. A value that can be no event ID gives a [`LastEventId`] without one, and so do two headers, or two
-/// parameters, that disagree. Takes time in proportion to the length of the query.
+/// Returns `None` for a new client: none of them is there, or they are empty, which means that there is no last event
+/// ID. A value that cannot be an event ID gives a [`LastEventId`] without one, and so do two headers, or two parameters
+/// of one name, that disagree. Takes time in proportion to the length of the query.
 ///
 /// # Examples
 ///
@@ -35,7 +39,7 @@ pub fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Option<LastEve
     last_event_id_from(headers.get_all(LAST_EVENT_ID), query)
 }
 
-/// Reads what a client says that it saw last, from the values of its `Last-Event-ID` headers and its query.
+/// Reads a client's last event ID from the values of its `Last-Event-ID` headers and its query.
 ///
 /// This is [`last_event_id`] for stacks that are not on `http` 1. It takes what their header maps return for
 /// [`LAST_EVENT_ID`]; for one header an `Option` will do.
@@ -53,26 +57,49 @@ pub fn last_event_id_from(
     headers: impl IntoIterator<Item: AsRef<[u8]>>,
     query: Option<&str>,
 ) -> Option<LastEventId> {
+    last_event_id_with(headers, query, LAST_EVENT_ID_PARAMETERS)
+}
+
+/// As [`last_event_id_from`], with other names of the query's parameters.
+///
+/// The first name in `parameters` whose parameter is there and not empty decides; with no names, only the header does.
+/// Names are compared after decoding, and case matters. Takes time in proportion to the length of the query, times
+/// the number of names.
+///
+/// # Examples
+///
+/// ```
+/// let last = ssekit::last_event_id_with(None::<&str>, Some("after=order-1"), &["after"]).unwrap();
+/// assert_eq!(last.as_id().unwrap(), &"order-1");
+/// assert_eq!(ssekit::last_event_id_with(None::<&str>, Some("last_event_id=order-1"), &[]), None);
+/// ```
+pub fn last_event_id_with(
+    headers: impl IntoIterator<Item: AsRef<[u8]>>,
+    query: Option<&str>,
+    parameters: &[&str],
+) -> Option<LastEventId> {
+    let query = query.unwrap_or_default();
     let ids = headers.into_iter().filter_map(|header| LastEventId::from_bytes(header.as_ref()));
-    agreed(ids).or_else(|| {
-        let parameters = query.unwrap_or_default().split('&');
-        agreed(parameters.filter_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            if !form_decoded(name).eq(PARAMETER.bytes()) {
-                return None;
-            }
-            // One byte over the limit is enough to be refused.
-            let value: Vec<u8> = form_decoded(value).take(EventId::MAX_BYTES + 1).collect();
-            LastEventId::from_bytes(&value)
-        }))
+    agreed(ids).or_else(|| parameters.iter().find_map(|name| agreed(parameters_named(name, query))))
+}
+
+/// Returns the IDs in the query's parameters of one name.
+fn parameters_named(wanted: &str, query: &str) -> impl Iterator<Item = LastEventId> {
+    query.split('&').filter_map(move |parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        if !form_decoded(name).eq(wanted.bytes()) {
+            return None;
+        }
+        // One byte over the limit is enough to be refused.
+        let value: Vec<u8> = form_decoded(value).take(EventId::MAX_BYTES + 1).collect();
+        LastEventId::from_bytes(&value)
     })
 }
 
-/// What a client says that it saw last, when it says something.
+/// A client's last event ID. Untrusted: it may be unknown, or no valid ID.
 ///
-/// It is the client's word: an [`EventId`], which the server may have sent or not, or something that can be
-/// none. The latter is to be treated as an ID that is unknown, not as a new client, or what it missed would be
-/// lost in silence.
+/// Treat one that is not valid as an ID that is unknown, not as a new client, or what the client missed would be lost
+/// in silence.
 ///
 /// # Examples
 ///
@@ -80,7 +107,7 @@ pub fn last_event_id_from(
 /// use ssekit::LastEventId;
 ///
 /// assert_eq!(LastEventId::from_bytes(b"7").unwrap().as_id().unwrap(), &"7");
-/// assert_eq!(LastEventId::from_bytes(b"\xFF").unwrap().as_id(), None);
+/// assert_eq!(LastEventId::from_bytes(b"\0").unwrap().as_id(), None);
 /// assert_eq!(LastEventId::from_bytes(b""), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -92,14 +119,22 @@ pub struct LastEventId {
 impl LastEventId {
     /// Reads the value of a header. `None` if it is empty, which is what a client without a last event ID says.
     ///
-    /// It must be UTF-8 and valid as an [`EventId`], else the value has no ID.
+    /// The text must be valid as an [`EventId`], else the value has no ID. Bytes that are not UTF-8 are read as Latin-1:
+    /// clients that are built on `fetch` send the header so, if their ID has no character above U+00FF.
     pub fn from_bytes(value: &[u8]) -> Option<Self> {
         if value.is_empty() {
             return None;
         }
         // The length first, so that a long value is not read.
-        let text = if value.len() <= EventId::MAX_BYTES { std::str::from_utf8(value).ok() } else { None };
-        Some(Self { id: text.and_then(|text| text.try_into().ok()) })
+        if value.len() > EventId::MAX_BYTES {
+            return Some(Self { id: None });
+        }
+        let id = match std::str::from_utf8(value) {
+            Ok(text) => EventId::try_from(text),
+            // Each byte of Latin-1 is the code point of its character.
+            Err(_) => EventId::try_from(value.iter().map(|&byte| char::from(byte)).collect::<String>()),
+        };
+        Some(Self { id: id.ok() })
     }
 
     /// Returns the ID, which is not empty, or `None` if what the client sent can be none.
@@ -212,5 +247,3 @@ fn form_decoded(encoded: &str) -> impl Iterator<Item = u8> {
 fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
-
-const PARAMETER: &str = "last_event_id";

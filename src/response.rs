@@ -8,18 +8,27 @@ use crate::{body::Body, event::Event, frame::IntoFrame};
 /// The headers of a response that is an event stream, by name and value.
 ///
 /// [`response`] sets them. They are for stacks that take neither `http` 1 responses nor their parts. Beside the
-/// content type they keep caches and compressing proxies away from the stream, and switch off the buffering of
-/// nginx and of others that heed `x-accel-buffering`.
+/// content type they ask intermediaries not to store, compress or hold back the stream: `x-accel-buffering` is for
+/// nginx and others that obey it, `incremental` is the standard's way (RFC 10036).
+///
+/// The content type has no `charset`: an event stream is always UTF-8, and some clients compare the whole value. For
+/// clients that read text as Latin-1 without one, such as Python's `requests`, add it:
+///
+/// ```
+/// # let mut response = ssekit::response(futures_util::stream::empty::<ssekit::Event>());
+/// response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/event-stream; charset=utf-8"));
+/// ```
 ///
 /// # Examples
 ///
 /// ```
 /// assert_eq!(ssekit::RESPONSE_HEADERS[0], ("content-type", "text/event-stream"));
 /// ```
-pub const RESPONSE_HEADERS: [(&str, &str); 3] = [
+pub const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("content-type", "text/event-stream"),
-    ("cache-control", "no-cache, no-transform"),
+    ("cache-control", "no-cache, no-store, no-transform"),
     ("x-accel-buffering", "no"),
+    ("incremental", "?1"),
 ];
 
 /// Creates the response that carries a stream of events: status 200, and [`RESPONSE_HEADERS`].
@@ -85,7 +94,7 @@ pub fn stop_reconnecting() -> Response<Body> {
 
 fn event_stream(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
-    for (name, value) in RESPONSE_HEADERS {
+    for &(name, value) in RESPONSE_HEADERS {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response

@@ -105,32 +105,50 @@ fn after_its_end_a_stream_is_dropped_and_not_polled() {
 }
 
 #[test]
-fn an_error_ends_the_body_and_drops_the_stream() {
+fn an_error_waits_until_the_stack_has_let_go_of_what_came_before_and_drops_the_stream_at_once() {
     let held = Arc::new(());
     let token = held.clone();
     let items = stream::iter([Ok(Event::new("a")), Err(Lost), Ok(Event::new("b"))]);
     let mut body = Body::new(items.inspect(move |_| drop(token.clone())));
     assert_eq!(poll(&mut body), chunk("data: a\n\n"));
     assert_eq!(Arc::strong_count(&held), 2);
-    assert_eq!(poll(&mut body), Polled::Failed("source lost".to_owned()));
+    let last = poll(&mut body);
+    assert_eq!(last, chunk(":\n"));
     assert_eq!(Arc::strong_count(&held), 1);
+    assert_eq!(body.size_hint(), (1, Some(1)));
+
+    let (woken, waker) = CountingWaker::new();
+    assert_eq!(poll_with(&mut body, &waker), Polled::Pending);
+    assert_eq!(poll_with(&mut body, &waker), Polled::Pending);
+    assert_eq!(woken.take(), 0);
+    drop(last);
+    assert_eq!(woken.take(), 1);
+    // One more turn, to flush what the stack has copied.
+    assert_eq!(poll_with(&mut body, &waker), Polled::Pending);
+    assert_eq!(woken.take(), 1);
+    assert_eq!(poll(&mut body), Polled::Failed("source lost".to_owned()));
     assert_eq!(poll(&mut body), Polled::End);
+}
+
+/// Returns the error of a body whose stream begins with it.
+fn error_of(mut body: Body) -> io::Error {
+    assert_eq!(poll(&mut body), chunk(":\n"));
+    assert_eq!(poll(&mut body), Polled::Pending);
+    let polled = Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Some(Err(error))) = polled else { panic!("{polled:?}") };
+    error
 }
 
 #[test]
 fn an_error_keeps_its_type() {
-    let mut body = Body::new(stream::iter([Err::<Bytes, _>(Lost)]));
-    let polled = Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()));
-    let Poll::Ready(Some(Err(error))) = polled else { panic!("{polled:?}") };
+    let error = error_of(Body::new(stream::iter([Err::<Bytes, _>(Lost)])));
     assert!(error.get_ref().unwrap().is::<Lost>());
 }
 
 #[test]
 fn an_io_error_is_not_wrapped() {
     let reset = io::Error::from(io::ErrorKind::ConnectionReset);
-    let mut body = Body::new(stream::iter([Err::<Bytes, _>(reset)]));
-    let polled = Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()));
-    let Poll::Ready(Some(Err(error))) = polled else { panic!("{polled:?}") };
+    let error = error_of(Body::new(stream::iter([Err::<Bytes, _>(reset)])));
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
 
@@ -148,15 +166,15 @@ fn bytes_and_text_are_sent_once_and_nothing_of_them_if_they_are_empty() {
 }
 
 #[test]
-fn the_size_hint_counts_a_comment_that_may_come_and_an_error_that_may_end_it() {
+fn the_size_hint_counts_comments_that_may_come_and_an_error_that_may_end_it() {
     assert_eq!(Body::empty().size_hint(), (0, Some(0)));
     assert_eq!(Body::from("text").size_hint(), (1, Some(1)));
 
     let mut body = Body::new(stream::iter([Event::new("a"), Event::new("b")]));
-    assert_eq!(body.size_hint(), (1, Some(3)));
+    assert_eq!(body.size_hint(), (1, Some(4)));
     assert_eq!(poll(&mut body), chunk("data: a\n\n"));
-    assert_eq!(body.size_hint(), (1, Some(1)));
-    assert_eq!(Body::new(stream::pending::<Event>()).size_hint(), (0, Some(1)));
+    assert_eq!(body.size_hint(), (1, Some(2)));
+    assert_eq!(Body::new(stream::pending::<Event>()).size_hint(), (0, Some(2)));
 }
 
 #[cfg(feature = "http-body")]

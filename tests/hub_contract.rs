@@ -364,7 +364,7 @@ async fn http_2_with_prior_knowledge() {
 
 #[track_caller]
 fn assert_stream_headers(headers: &HeaderMap) {
-    for (name, value) in ssekit::RESPONSE_HEADERS {
+    for &(name, value) in ssekit::RESPONSE_HEADERS {
         assert_eq!(headers[name], value);
     }
 }

@@ -22,8 +22,9 @@ fn a_stream_of_events_goes_out_with_200_and_headers_that_keep_it_flowing() {
     assert_eq!(response.status(), StatusCode::OK);
     let expected = [
         ("content-type", "text/event-stream"),
-        ("cache-control", "no-cache, no-transform"),
+        ("cache-control", "no-cache, no-store, no-transform"),
         ("x-accel-buffering", "no"),
+        ("incremental", "?1"),
     ];
     assert_eq!(headers(&response), expected);
     assert_eq!(RESPONSE_HEADERS, expected);

@@ -9,6 +9,10 @@ use super::id_text::IdText;
 /// end (a header loses them), and more than [`MAX_BYTES`](Self::MAX_BYTES). An empty ID is allowed: it clears
 /// the client's last event ID.
 ///
+/// Only printable ASCII travels everywhere ([`is_printable_ascii`](Self::is_printable_ascii)). Browsers send any other
+/// text back as UTF-8, but clients that are built on `fetch` send Latin-1, which the crate reads, too, and fail at a
+/// character above U+00FF.
+///
 /// Cloning is cheap, and an ID of up to 22 bytes, as most are, takes no allocation. IDs from integers cannot fail.
 ///
 /// # Examples
@@ -75,6 +79,21 @@ impl EventId {
     /// Returns whether this is the empty ID, which clears the client's last event ID.
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
+    }
+
+    /// Returns whether the ID consists of printable ASCII, which every client, proxy and server passes on as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::EventId;
+    ///
+    /// assert!(EventId::from_static("order-1").is_printable_ascii());
+    /// assert!(!EventId::from_static("é-1").is_printable_ascii());
+    /// ```
+    pub fn is_printable_ascii(&self) -> bool {
+        // Control characters have been refused.
+        self.as_bytes().is_ascii()
     }
 
     /// Returns the text's bytes, which costs less than [`as_str`](Self::as_str).

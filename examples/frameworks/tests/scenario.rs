@@ -78,7 +78,7 @@ async fn headers_are_as_documented_and_the_first_block_comes_at_once(program: &s
         let mut source = connect(program.address(), version);
         let Some(Ok(Change::Opened(head))) = next(&mut source).await else { panic!("no response") };
         assert_eq!(head.status, StatusCode::OK);
-        for (name, value) in RESPONSE_HEADERS {
+        for &(name, value) in RESPONSE_HEADERS {
             let values: Vec<&HeaderValue> = head.headers.get_all(name).iter().collect();
             assert_eq!(values, [value], "{name} over {version:?}");
         }

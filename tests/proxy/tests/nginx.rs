@@ -16,7 +16,7 @@ async fn each_event_comes_at_once_through_the_default_buffering() {
     let mut client = Client::subscribe(&nginx, "/events", "").await;
     assert_eq!(client.head().status, 200);
     assert_eq!(client.head().headers["content-type"], "text/event-stream");
-    assert_eq!(client.head().headers["cache-control"], "no-cache, no-transform");
+    assert_eq!(client.head().headers["cache-control"], "no-cache, no-store, no-transform");
 
     assert_each_comes_before_the_next(&hub, &mut client).await;
     hub.stop().await;

@@ -213,7 +213,7 @@ impl World {
             }
             Last::Ahead(n) => self.head + 1 + Position::from(*n),
             Last::Foreign => return last_event_id("0123456789ab-1"),
-            Last::NoId => return LastEventId::from_bytes(b"\xFF"),
+            Last::NoId => return LastEventId::from_bytes(b"\x7F"),
         };
         last_event_id(&self.id(position))
     }
