@@ -13,6 +13,7 @@ use axum::{
     extract::{RawQuery, State},
     http::{HeaderMap, Response, StatusCode},
     routing::get,
+    serve::ListenerExt,
 };
 use ssekit::{Body, Bounds, Event, EventType, Hub, hub::Close};
 
@@ -38,6 +39,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new().route("/orders", get(events).post(publish)).with_state(hub.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
+    // TCP_NODELAY: else a small event may wait for the acknowledgement of what was sent before it, up to 40 ms.
+    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let shutdown = async move {
         tokio::signal::ctrl_c().await.expect("signals can be received");
         hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));

@@ -48,6 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => break,
         };
+        // Else a small event may wait for the acknowledgement of what was sent before it, up to 40 ms.
+        socket.set_nodelay(true)?;
         let hub = hub.clone();
         let service = service_fn(move |request| orders(hub.clone(), request));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);

@@ -24,6 +24,7 @@ use axum::{
     http::{HeaderMap, Response, StatusCode, header},
     response::IntoResponse,
     routing::{get, post},
+    serve::ListenerExt,
 };
 use futures_util::{Stream, StreamExt, stream};
 use ssekit::{
@@ -150,6 +151,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hub = Hub::new(Bounds::events(100_000).with_age(Duration::from_secs(3600)));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
+    // TCP_NODELAY: else a small event may wait for the acknowledgement of what was sent before it, up to 40 ms.
+    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let closing = hub.clone();
     axum::serve(listener, router(hub, parrot))
         .with_graceful_shutdown(async move {

@@ -3,6 +3,9 @@
 #[doc = include_str!("../docs/resuming.md")]
 pub mod resuming {}
 
+#[doc = include_str!("../docs/publishing.md")]
+pub mod publishing {}
+
 #[doc = include_str!("../docs/topics.md")]
 pub mod topics {}
 

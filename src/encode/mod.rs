@@ -1,6 +1,6 @@
 //! Writing events in the event stream format (WHATWG HTML 9.2.5).
 //!
-//! This is the only code that splits text into lines for output. A field is written as its name, a colon, a space
+//! Text is split into lines here, and in `event/json.rs`, which does it as serde writes. A field is written as its name, a colon, a space
 //! and one line of text, so a leading space or U+FEFF in the text survives; fields come in the order `id`,
 //! `event`, `retry`, comment, `data`, and every line and the event end in LF.
 

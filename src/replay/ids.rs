@@ -54,6 +54,21 @@ pub trait IdOrder: fmt::Debug + Send + Sync + 'static {
     fn id(&self, position: u128) -> EventId;
 }
 
+#[derive(Debug)]
+struct Integers;
+
+impl IdOrder for Integers {
+    fn position(&self, id: &str) -> Option<u128> {
+        // One text for each number: no sign, which `parse` would take, and no zero in front of another digit.
+        let is_number = id.bytes().all(|byte| byte.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
+        if is_number { id.parse().ok() } else { None }
+    }
+
+    fn id(&self, position: u128) -> EventId {
+        position.into()
+    }
+}
+
 /// An event's ID does not fit the IDs in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -68,6 +83,10 @@ pub enum IdError {
     #[error("the event's ID is not of the kind in use")]
     Unordered,
     /// The ID is not greater than the one before.
+    ///
+    /// The event was not published. A client that has the greater ID says with it that it has everything up to there,
+    /// so an event that is placed before it would never reach that client. Publish it with a greater ID, or order the
+    /// publishing as the [guide](crate::guide::publishing) shows.
     #[error("the event's ID does not come after the one before")]
     NotAfter,
     /// An event with this ID is held already.
@@ -91,6 +110,26 @@ impl Ids {
         Self(Kind::Ordered(Arc::new(order), None))
     }
 
+    /// The application's IDs that are whole numbers, such as the keys of a database's table, each greater than the one
+    /// before.
+    ///
+    /// As [`ordered`](Self::ordered), for decimal numbers up to `u128::MAX` without a sign or leading zeros, as
+    /// `EventId::from` writes them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, Hub, replay::Ids};
+    ///
+    /// let hub = Hub::builder(Bounds::events(100)).with_ids(Ids::integers()).build();
+    /// hub.publish("orders", Event::new("two coffees").with_id(7))?;
+    /// assert!(hub.publish("orders", Event::new("late").with_id(6)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn integers() -> Self {
+        Self::ordered(Integers)
+    }
+
     /// The application's IDs, unique among the events held, in no order that can be told from them.
     ///
     /// A last event ID is found only while its event is held or is the newest, and is *unknown* after that. To
@@ -112,5 +151,21 @@ impl Ids {
             *start = Some(last);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_whole_number_has_one_text() {
+        for number in [0, 1, 10, u128::from(u64::MAX), u128::MAX] {
+            assert_eq!(Integers.position(Integers.id(number).as_str()), Some(number));
+        }
+        let too_large = format!("{}0", u128::MAX);
+        for text in ["", "+7", "-7", "07", "00", " 7", "7a", "٧", &too_large] {
+            assert_eq!(Integers.position(text), None, "{text}");
+        }
     }
 }

@@ -43,7 +43,7 @@ async fn main() -> io::Result<()> {
     let orders = || web::resource("/orders").get(subscribe).post(publish);
     let app = move || App::new().app_data(hub.clone()).service(orders());
     // Else a client that closes its connection is taken for one that has only said all it had to say.
-    let server = HttpServer::new(app).h1_allow_half_closed(false);
+    let server = HttpServer::new(app).h1_allow_half_closed(false).tcp_nodelay(true);
     server.shutdown_signal(closed).shutdown_timeout(5).listen_auto_h2c(listener)?.run().await
 }
 
