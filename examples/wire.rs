@@ -23,7 +23,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 use ssekit::{
-    Decoder, Event,
+    Decoder, Event, EventId,
     decode::{Item, Limits},
 };
 
@@ -93,7 +93,7 @@ fn event(line: &[u8]) -> Result<Event, Box<dyn Error>> {
     let fields: ToEncode = serde_json::from_slice(line)?;
     let mut event = Event::default();
     if let Some(id) = fields.id {
-        event = event.with_id(id.try_into()?);
+        event = event.with_id(EventId::try_from(id)?);
     }
     if let Some(event_type) = fields.event {
         event = event.with_type(event_type.try_into()?);
