@@ -71,6 +71,120 @@ async fn evicted_is_told_only_when_the_log_has_let_go() {
     }
 }
 
+/// Waits until the node has read as many events.
+async fn tailed(relay: &Relay<MemoryLog>, events: u64) {
+    while relay.stats().hub.published < events {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_the_node_has_read_and_the_log_has_let_go_of_is_evicted() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let ids = publish(&relay, 0..20).await;
+    tailed(&relay, 20).await;
+    log.trim(5);
+    for lost in [0, 10, 14] {
+        for lag in [Lag::Disconnect, Lag::Skip] {
+            let options = relay.subscription(["a"]).with_lag(lag);
+            let mut client = options.resume(last_event_id(ids[lost].as_str())).await.unwrap();
+            assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
+            let seen = read(&mut client, 5).await;
+            assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["15", "16", "17", "18", "19"]));
+        }
+    }
+    assert_eq!(relay.stats().hub.gaps, 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_lags_where_it_began_tells_so_before_it_ends() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let ids = publish(&relay, 0..3).await;
+    tailed(&relay, 3).await;
+    let mut client = relay.resume(["a"], last_event_id(ids[2].as_str())).await.unwrap();
+    assert_eq!(client.gap(), None);
+    first(&mut client).await;
+    publish(&relay, 3..23).await;
+    tailed(&relay, 23).await;
+    log.trim(5);
+    let seen = read_to_end(&mut client).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec![]));
+    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let seen = read(&mut client, 5).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["18", "19", "20", "21", "22"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_trimmed_while_a_client_is_let_in_is_told_to_it() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let ids = publish(&relay, 0..20).await;
+    tailed(&relay, 20).await;
+    let mut client = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    // It was there when the client came, and is not when the first page is read.
+    log.trim(3);
+    let seen = read_to_end(&mut client).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec![]));
+    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    assert_eq!(read(&mut client, 3).await.data(), ["17", "18", "19"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_the_log_has_lost_where_it_began_tells_so_before_it_ends() {
+    for lag in [Lag::Disconnect, Lag::Skip] {
+        let log = MemoryLog::default();
+        let relay = start(&log, 2);
+        let ids = publish(&relay, 0..20).await;
+        tailed(&relay, 20).await;
+        let options = relay.subscription(["a"]).with_lag(lag);
+        let mut client = options.resume(last_event_id(ids[0].as_str())).await.unwrap();
+        // The tail does not notice that the log is empty.
+        log.set_deaf(true);
+        log.erase();
+        let seen = read_to_end(&mut client).await;
+        assert_eq!((seen.gaps(), seen.data()), (vec!["unknown"], vec![]), "{lag:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_node_is_filled_anew_tells_what_it_lost_before_it_ends() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 10);
+    let ids = publish(&relay, 0..5).await;
+    tailed(&relay, 5).await;
+    let mut client = relay.resume(["a"], last_event_id(ids[4].as_str())).await.unwrap();
+    first(&mut client).await;
+    let older = log.copy()[..3].to_vec();
+    log.put_back(older);
+    let seen = read_to_end(&mut client).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec!["unknown"], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_no_event_moved_is_told_before_the_stream_ends() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    let ids = publish(&relay, 0..20).await;
+    tailed(&relay, 20).await;
+    log.set_deaf(true);
+    let options = relay.subscription(["a"]).with_filter(|_| false);
+    let mut client = options.resume(last_event_id(ids[0].as_str())).await.unwrap();
+    first(&mut client).await;
+    // It reads to the end of the log, and has nothing to give.
+    publish(&relay, 20..22).await;
+    assert!(is_pending(&mut client));
+    publish(&relay, 22..40).await;
+    log.trim(5);
+    log.set_deaf(false);
+    let seen = read_to_end(&mut client).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec![], vec![]));
+    assert_ne!(seen.last_event_id(), last_event_id(ids[0].as_str()));
+    let client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_of_a_quiet_topic_is_not_told_of_what_does_not_concern_it() {
     let log = MemoryLog::default();

@@ -1,5 +1,5 @@
 //! Whatever happens to log, nodes and clients, in whatever order: no client misses an event, gets one twice or one of
-//! another history, unless it is told before.
+//! another history, unless it is told before; and no stream ends where it began without telling a gap.
 #![cfg(feature = "tokio")]
 
 #[path = "support/blocks.rs"]
@@ -18,14 +18,22 @@ use memory_log::{MemoryLog, Numbers};
 use proptest::{collection::vec, prelude::*};
 use ssekit::{
     Bounds, Event, Hub,
-    hub::{Lag, Start},
+    hub::{GapReason, Lag, Start},
     relay::{Relay, Subscription},
     replay::IdOrder,
 };
 
 const TOPICS: [&str; 3] = ["a", "b", "c"];
-/// The bounds of each node's hub: hardly anything, little, and more than there will be.
-const NODES: [usize; 3] = [1, 4, 1000];
+const NODES: usize = 3;
+
+/// How much each part remembers: all of these vary against each other.
+#[derive(Clone, Debug)]
+struct Bounded {
+    /// Entries of the log, if it is trimmed with each one that is appended.
+    log: Option<usize>,
+    /// Of each node, the events of a topic in the hub, and the IDs that it knows to have read.
+    nodes: [(usize, usize); NODES],
+}
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -56,10 +64,13 @@ struct Client {
     last: Option<String>,
     /// Whether what comes next need not follow from that.
     told: bool,
+    /// What it came back with, and whether the stream has told a gap since.
+    begun_at: Option<String>,
+    told_since: bool,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let (node, client) = (0..NODES.len(), 0..usize::MAX);
+    let (node, client) = (0..NODES, 0..usize::MAX);
     prop_oneof![
         8 => (node.clone(), 0..TOPICS.len(), 1..30_usize)
             .prop_map(|(node, topic, times)| Step::Publish { node, topic, times }),
@@ -72,6 +83,13 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<bool>().prop_map(Step::Reach),
         4 => (0..2_000_u64).prop_map(Step::Sleep),
     ]
+}
+
+fn bounded() -> impl Strategy<Value = Bounded> {
+    let events = prop::sample::select(&[1, 4, 20, 1000][..]);
+    let ids = prop::sample::select(&[1, 5, 50, 65_536][..]);
+    let log = prop::option::of(prop::sample::select(&[1, 6, 25, 100][..]));
+    (log, prop::array::uniform3((events, ids))).prop_map(|(log, nodes)| Bounded { log, nodes })
 }
 
 fn wants() -> impl Strategy<Value = Wants> {
@@ -91,23 +109,24 @@ proptest! {
 
     #[test]
     fn nothing_is_missing_twice_or_of_another_history_unless_told(
+        bounded in bounded(),
         wants in vec(wants(), 1..6),
         steps in vec(step(), 1..80),
     ) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_time().start_paused(true).build().unwrap().block_on(run(wants, steps));
+        runtime.enable_time().start_paused(true).build().unwrap().block_on(run(bounded, wants, steps));
     }
 }
 
-async fn run(wants: Vec<Wants>, steps: Vec<Step>) {
+async fn run(bounded: Bounded, wants: Vec<Wants>, steps: Vec<Step>) {
     let log = MemoryLog::default();
-    let nodes = NODES.map(|events| {
+    log.set_max(bounded.log);
+    let nodes = bounded.nodes.map(|(events, ids)| {
         let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
-        tokio::spawn(tail.run());
+        tokio::spawn(tail.with_remembered_ids(ids).run());
         relay
     });
-    let client = |wants| Client { wants, subscription: None, last: None, told: true };
-    let mut clients: Vec<Client> = wants.into_iter().map(client).collect();
+    let mut clients: Vec<Client> = wants.into_iter().map(Client::new).collect();
     let mut saved = Vec::new();
     for step in steps {
         match step {
@@ -120,12 +139,12 @@ async fn run(wants: Vec<Wants>, steps: Vec<Step>) {
                 let index = client % clients.len();
                 let client = &mut clients[index];
                 for _ in 0..pieces {
-                    client.read(&log, &nodes[index % nodes.len()]).await;
+                    client.read(&log, &nodes[index % NODES]).await;
                 }
             }
             Step::Cut { client, node } => {
                 let index = client % clients.len();
-                clients[index].connect(&nodes[node]).await;
+                clients[index].connect(&log, &nodes[node]).await;
             }
             Step::Trim(keep) => log.trim(keep),
             Step::Save => saved = log.copy(),
@@ -138,12 +157,13 @@ async fn run(wants: Vec<Wants>, steps: Vec<Step>) {
 
     // In the end all is well, and everyone gets what comes.
     log.set_unreachable(false);
+    log.set_max(None);
     while nodes.iter().any(|node| !node.stats().connected) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     for client in &mut clients {
-        client.connect(&nodes[0]).await;
+        client.connect(&log, &nodes[0]).await;
     }
     let mut newest = Vec::new();
     for topic in TOPICS {
@@ -151,14 +171,14 @@ async fn run(wants: Vec<Wants>, steps: Vec<Step>) {
             newest.push((topic, nodes[1].publish(topic, Event::new("last")).await.unwrap().to_string()));
         }
     }
-    for client in &mut clients {
+    for (index, client) in clients.iter_mut().enumerate() {
         let wanted = newest.iter().rev().find(|(topic, id)| client.wants.event(number(id), topic));
         let wanted = wanted.map(|(_, id)| number(id)).unwrap();
         for _ in 0..1000 {
             if client.last.as_deref().is_some_and(|last| number(last) >= wanted) {
                 break;
             }
-            client.read(&log, &nodes[2]).await;
+            client.read(&log, &nodes[index % NODES]).await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert!(
@@ -170,7 +190,11 @@ async fn run(wants: Vec<Wants>, steps: Vec<Step>) {
 }
 
 impl Client {
-    async fn connect(&mut self, node: &Relay<MemoryLog>) {
+    fn new(wants: Wants) -> Self {
+        Self { wants, subscription: None, last: None, told: true, begun_at: None, told_since: false }
+    }
+
+    async fn connect(&mut self, log: &MemoryLog, node: &Relay<MemoryLog>) {
         let Wants { topics, remainder, start, lag } = self.wants.clone();
         let options = node.subscription(topics).with_start(start).with_lag(lag);
         let options = match remainder {
@@ -178,16 +202,25 @@ impl Client {
             None => options,
         };
         self.told |= self.last.is_none();
+        (self.begun_at, self.told_since) = (self.last.clone(), false);
         self.subscription = options.resume(self.last.as_deref().and_then(last_event_id)).await.ok();
+        if let (None, Start::Oldest, Some(subscription)) = (&self.last, start, &self.subscription) {
+            let reason = subscription.gap().map(|gap| gap.reason());
+            assert_eq!(reason, (!log.is_whole()).then_some(GapReason::Evicted));
+        }
     }
 
     /// Reads one piece if there is one. A stream that has ended, or could not be had, is begun again.
     async fn read(&mut self, log: &MemoryLog, node: &Relay<MemoryLog>) {
-        let Some(subscription) = &mut self.subscription else { return self.connect(node).await };
+        let Some(subscription) = &mut self.subscription else { return self.connect(log, node).await };
         tokio::task::yield_now().await;
         match subscription.next().now_or_never() {
             Some(Some(bytes)) => blocks(&bytes).iter().for_each(|block| self.check(log, block)),
-            Some(None) => self.subscription = None,
+            Some(None) => {
+                let moved = self.begun_at.is_none() || self.begun_at != self.last;
+                assert!(moved || self.told_since, "ended where it began, at {:?}", self.last);
+                self.subscription = None;
+            }
             None => {}
         }
     }
@@ -195,11 +228,11 @@ impl Client {
     fn check(&mut self, log: &MemoryLog, block: &Block) {
         let Some(id) = block.id.as_deref() else {
             assert_eq!(block.event.as_deref(), Some("reset"));
-            self.told = true;
+            (self.told, self.told_since) = (true, true);
             return;
         };
         if block.event.as_deref() == Some("reset") {
-            self.told = true;
+            (self.told, self.told_since) = (true, true);
         } else if self.told {
             // Who begins at the oldest event may get what it had before.
             let again = self.wants.start == Start::Oldest;

@@ -158,10 +158,10 @@ impl Subscription {
         self
     }
 
-    /// Tells what was seen and what was told, and hands the filter back, if it has ended because it had fallen
-    /// behind.
-    pub(crate) fn lagged_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
+    /// Returns what was seen and what was told, and hands the filter back, if the stream has ended because it had
+    /// fallen behind or because its hub was closed: what follows may be found elsewhere.
+    pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
-        self.lagged.then(|| (reader.seen, reader.told, reader.filter.take()))
+        self.left.then(|| (reader.seen, reader.told, reader.filter.take()))
     }
 }

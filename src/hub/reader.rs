@@ -366,6 +366,11 @@ impl Ending {
         Self { position: None, retry, closing }
     }
 
+    /// Returns whether it is that of a hub that was closed.
+    pub(super) fn of_closed_hub(&self) -> bool {
+        self.closing.is_some()
+    }
+
     /// Returns the last block: the position if it is to be told, and what the hub closes with.
     pub(super) fn block(self, shared: &Shared) -> Option<Bytes> {
         let id = self.position.and_then(|mark| shared.ids.id(mark));

@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 use super::{
     Gap, GapReason, Shared,
-    reader::{Reader, Step, join},
+    reader::{Ending, Reader, Step, join},
 };
 use crate::sync::{Arc, lock};
 
@@ -34,8 +34,8 @@ use crate::sync::{Arc, lock};
 pub struct Subscription {
     shared: Arc<Shared>,
     pub(super) reader: Reader,
-    /// Whether it ended because it had fallen behind.
-    pub(super) lagged: bool,
+    /// Whether it ended because it had fallen behind, or because the hub was closed.
+    pub(super) left: bool,
     phase: Phase,
     gap: Option<Box<Gap>>,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
@@ -53,7 +53,7 @@ enum Phase {
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
         let phase = first.map_or(Phase::Reading, Phase::First);
-        Self { shared, reader, lagged: false, phase, gap: gap.map(Box::new), on_drop: None }
+        Self { shared, reader, left: false, phase, gap: gap.map(Box::new), on_drop: None }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
@@ -122,7 +122,7 @@ impl Stream for Subscription {
                 Poll::Ready(Some(this.shared.notices.gap(&gap, None)))
             }
             Step::End(ending) => {
-                this.lagged = ending.is_none();
+                this.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
                 this.end();
                 Poll::Ready(ending.and_then(|ending| ending.block(&this.shared)))
             }

@@ -136,7 +136,7 @@ impl Node {
         let mut current = None;
         self.progress.send_if_modified(|progress| {
             progress.sealed = true;
-            let empty = || Arc::new(Generation::new(self.builder.clone().build()));
+            let empty = || Arc::new(Generation::new(self.builder.clone().build(), 1));
             current = Some(Arc::clone(progress.current.get_or_insert_with(empty)));
             false
         });

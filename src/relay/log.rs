@@ -67,6 +67,7 @@ use crate::{EventId, replay::IdOrder};
 ///         let after = after.and_then(|id| Numbers.position(id.as_str())).unwrap_or(0) as usize;
 ///         let entries = self.entries.lock().unwrap();
 ///         let page = entries.iter().skip(after).take(limit).cloned().collect();
+///         // Nothing is ever removed.
 ///         Ok(Page { held: after <= entries.len(), entries: page })
 ///     }
 ///
@@ -152,8 +153,11 @@ pub trait Log: Send + Sync + 'static {
 /// Entries of a [`Log`] that follow each other.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Whether the log holds an entry with the very ID after which it was read, so that nothing is missing between
-    /// that and the first entry here. `true` if it was read from its beginning.
+    /// Whether nothing is missing before the first entry here.
+    ///
+    /// If the page was read after an ID: whether the log holds an entry with that very ID. If it was read from the
+    /// oldest entry: whether the log has let go of nothing since it began. A log that cannot tell says `false`, and
+    /// a new client that [starts at the oldest event](crate::hub::Start::Oldest) is then told of a gap.
     pub held: bool,
     /// The entries in order. If they are fewer than the limit, there were no more.
     pub entries: Vec<Entry>,

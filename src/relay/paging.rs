@@ -37,8 +37,11 @@ pub(super) struct Paging {
     progress: Option<watch::Receiver<Progress>>,
     /// The log had nothing more then, so that it need not be asked again before the tail has done something.
     at_end: bool,
-    /// What comes next is no longer in the log.
+    /// What comes next is no longer in the log, of which the oldest entry is being read.
     lost: bool,
+    /// Whether the client has been given anything since its stream began that lets it come back to another place, or
+    /// a gap. If not, the end of the stream must tell why: it would come back to the same end, and never know.
+    pub(super) advanced: bool,
     filtering: bool,
     wait: Wait,
 }
@@ -83,6 +86,7 @@ impl Paging {
             progress: None,
             at_end: false,
             lost: false,
+            advanced: false,
             filtering: false,
             wait: Wait::Nothing,
         }
@@ -94,7 +98,8 @@ impl Paging {
         let passed = page.entries.iter().take_while(|entry| self.event_in(entry).is_none());
         self.seen = passed.filter_map(|entry| node.position(&entry.id)).last().unwrap_or(self.seen);
         self.told = self.seen;
-        self.wait = Wait::Read(page);
+        // Whatever is missing before it was told.
+        self.wait = Wait::Read(Page { held: true, ..page });
     }
 
     /// Returns a block that tells the client its position, if that has moved since it was last told.
@@ -104,7 +109,9 @@ impl Paging {
         }
         self.told = self.seen;
         let node = self.pages.node();
-        node.builder.position_block(Some(node.id(self.seen)), false)
+        let block = node.builder.position_block(Some(node.id(self.seen)), false);
+        self.advanced |= block.is_some();
+        block
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -172,18 +179,21 @@ impl Paging {
 
     /// Gives the client what concerns it in a page.
     fn take(&mut self, page: Page) -> Option<Step> {
+        if mem::replace(&mut self.lost, false) {
+            return Some(self.lose(page));
+        }
         if !page.held {
             if let Some(current) = self.pages.node().current() {
                 current.hub.count_lagged();
             }
             if self.lag == Lag::Disconnect {
-                return Some(Step::End(None));
+                let last = self.moved();
+                if self.advanced {
+                    return Some(Step::End(last));
+                }
             }
             (self.lost, self.after) = (true, None);
             return None;
-        }
-        if mem::replace(&mut self.lost, false) {
-            return Some(self.skip(page));
         }
         let entries = page.entries;
         self.at_end = entries.len() < self.size.limit();
@@ -195,21 +205,40 @@ impl Paging {
         block.map(Step::Block)
     }
 
-    /// Tells the gap that the log has left, and goes on with the oldest that it holds.
-    fn skip(&mut self, page: Page) -> Step {
+    /// Tells the gap that the log has left. Then it goes on with the oldest that the log holds, or ends.
+    fn lose(&mut self, page: Page) -> Step {
         let node = self.pages.node();
         let first = page.entries.first().and_then(|entry| node.position(&entry.id));
-        if first.is_none_or(|first| first <= self.seen) {
-            // Nothing was evicted: it is another log.
-            return Step::End(None);
+        // If not even that is newer, nothing was evicted: it is another log, or one in an older state.
+        let evicted = first.is_some_and(|first| first > self.seen);
+        let skips = evicted && self.lag == Lag::Skip;
+        if !skips {
+            let last = self.moved();
+            if self.advanced {
+                return Step::End(last);
+            }
         }
+        let reason = match (skips, evicted) {
+            (true, _) => GapReason::Lagged,
+            (false, true) => GapReason::Evicted,
+            (false, false) => GapReason::Unknown,
+        };
+        if skips {
+            self.begin_with(page);
+        }
+        let block = self.tell(reason);
+        if skips { Step::Block(block) } else { Step::End(Some(block)) }
+    }
+
+    /// Returns the block that tells a gap, and counts it.
+    fn tell(&mut self, reason: GapReason) -> Bytes {
+        let node = self.pages.node();
         if let Some(current) = node.current() {
             current.hub.count_resumed(true);
         }
-        self.begin_with(page);
-        let node = self.pages.node();
-        let gap = Gap::new(GapReason::Lagged, Some(node.id(self.seen)));
-        Step::Block(node.builder.gap_block(&gap, false))
+        self.advanced = true;
+        let gap = Gap::new(reason, Some(node.id(self.seen)));
+        node.builder.gap_block(&gap, false)
     }
 
     /// Writes the events of the client's topics that pass its filter, as one block.
@@ -236,6 +265,7 @@ impl Paging {
         if let Some(current) = node.current() {
             current.hub.count_delivered(count);
         }
+        self.advanced |= count > 0;
         (!block.is_empty()).then(|| block.freeze())
     }
 

@@ -1,4 +1,4 @@
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -16,12 +16,12 @@ use crate::{
     replay::log::Position,
 };
 
-/// Where a client is to go on.
+/// Where a client stands that says what it saw last.
 enum Origin {
-    /// It is new, or what it says is unknown.
-    Start { unknown: bool },
+    /// The log does not know the ID.
+    Unknown,
     /// After an entry that the log holds.
-    After(Position),
+    Held(Position),
     /// At the oldest entry of the log, since the one at this position is no longer there.
     Evicted(Position, Page),
 }
@@ -48,35 +48,61 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         let ready = progress.wait_for(|progress| progress.current.is_some());
         let generation = patience.wait(ready).await?.current.clone().ok_or_else(unavailable)?;
 
-        let start = self.start;
-        let origin = match last_event_id.as_ref().map(LastEventId::as_id) {
-            None => Origin::Start { unknown: false },
-            Some(None) => Origin::Start { unknown: true },
-            Some(Some(id)) => {
-                let origin = core.look_up(id, &generation, &patience).await?;
-                if let Origin::After(position) = origin {
-                    let same = generation.has_tailed(position)
-                        || core.is_same_log(&generation, position, &patience).await?;
-                    if same {
-                        return self.join(position, &generation);
-                    }
-                }
-                origin
-            }
+        let Some(last_event_id) = last_event_id else {
+            return self.start(false, generation, &patience).await;
         };
-        match origin {
-            Origin::Start { unknown } if start == Start::Now => self.start_now(unknown, generation),
-            Origin::Start { unknown } => {
-                let page = patience.wait(core.try_page(None, FIRST_PAGE)).await?;
-                let gap = unknown.then_some((GapReason::Unknown, None));
-                Ok(self.page(None, Some(page), gap))
-            }
-            Origin::After(position) => Ok(self.page(Some(position), None, None)),
-            Origin::Evicted(position, page) => {
-                let gap = (GapReason::Evicted, Some(position));
-                Ok(self.page(None, Some(page), Some(gap)))
+        let position = last_event_id.as_id().and_then(|id| core.node.position(id));
+        let Some(position) = position else { return self.start(true, generation, &patience).await };
+        let mut options = self;
+        let tailed = generation.has_tailed(position);
+        if tailed {
+            match options.join(position, &generation) {
+                ControlFlow::Break(joined) => return joined,
+                ControlFlow::Continue(not_joined) => options = not_joined,
             }
         }
+        // That this node has read the entry does not show that the log still holds what follows it: it is asked.
+        let origin = match core.look_up(position, &patience).await {
+            // It was there, and the stream itself tells if it turns out to be gone.
+            Err(_) if tailed => Origin::Held(position),
+            origin => origin?,
+        };
+        match origin {
+            Origin::Unknown => options.start(true, generation, &patience).await,
+            Origin::Held(position) => {
+                if !tailed && core.is_same_log(&generation, position, &patience).await? {
+                    match options.join(position, &generation) {
+                        ControlFlow::Break(joined) => return joined,
+                        ControlFlow::Continue(not_joined) => options = not_joined,
+                    }
+                }
+                Ok(options.page(Some(position), None, None))
+            }
+            Origin::Evicted(position, page) => {
+                let gap = (GapReason::Evicted, Some(position));
+                Ok(options.page(None, Some(page), Some(gap)))
+            }
+        }
+    }
+
+    /// Begins as a new client, where its options say.
+    async fn start(
+        self,
+        unknown: bool,
+        generation: Arc<Generation>,
+        patience: &Patience,
+    ) -> Result<Subscription, Refusal> {
+        if self.start == Start::Now {
+            return self.start_now(unknown, generation);
+        }
+        let page = patience.wait(self.hub.core.try_page(None, FIRST_PAGE)).await?;
+        let reason = match (unknown, page.held) {
+            (true, _) => Some(GapReason::Unknown),
+            // It asks for all that there was, and the log has let go of the beginning.
+            (false, false) => Some(GapReason::Evicted),
+            (false, true) => None,
+        };
+        Ok(self.page(None, Some(page), reason.map(|reason| (reason, None))))
     }
 
     /// Begins in the hub, as a new client.
@@ -99,10 +125,14 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         Ok(Subscription::new(Source::Live(live), reading, None, None))
     }
 
-    /// Goes on in the hub after an entry of the log, or in the log if the hub does not hold all that follows.
-    fn join(self, position: Position, generation: &Generation) -> Result<Subscription, Refusal> {
+    /// Goes on in the hub after an entry of the log, if the hub holds all that follows.
+    fn join(
+        self,
+        position: Position,
+        generation: &Generation,
+    ) -> ControlFlow<Result<Subscription, Refusal>, Self> {
         let node = &self.hub.core.node;
-        match generation.hub.join(&self.topics, position, None) {
+        ControlFlow::Break(match generation.hub.join(&self.topics, position, None) {
             Joined::Here(live, position) => {
                 let reading = self.reading();
                 let live = live.with_filter(self.filter).ending_at(reading.ends_at);
@@ -114,8 +144,8 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
                 // It says so itself, and with what reconnection time.
                 generation.hub.subscribe(&self.topics).map(|_| self.page(Some(position), None, None))
             }
-            Joined::NotHere | Joined::Closed(_) => Ok(self.page(Some(position), None, None)),
-        }
+            Joined::NotHere | Joined::Closed(_) => return ControlFlow::Continue(self),
+        })
     }
 
     /// Goes on in the log.
@@ -155,22 +185,17 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
 }
 
 impl<L: Log> Core<L> {
-    /// Finds where an ID stands: in what the hub was fed, or else in the log.
-    async fn look_up(
-        &self,
-        id: &EventId,
-        generation: &Generation,
-        patience: &Patience,
-    ) -> Result<Origin, Refusal> {
-        let Some(position) = self.node.position(id) else { return Ok(Origin::Start { unknown: true }) };
-        if generation.has_tailed(position) || patience.wait(self.try_page(Some(id), 1)).await?.held {
-            return Ok(Origin::After(position));
+    /// Finds where an ID stands in the log.
+    async fn look_up(&self, position: Position, patience: &Patience) -> Result<Origin, Refusal> {
+        let id = self.node.id(position);
+        if patience.wait(self.try_page(Some(&id), 1)).await?.held {
+            return Ok(Origin::Held(position));
         }
         let oldest = patience.wait(self.try_page(None, FIRST_PAGE)).await?;
         let first = oldest.entries.first().and_then(|entry| self.node.position(&entry.id));
         Ok(match first {
             Some(first) if position < first => Origin::Evicted(position, oldest),
-            _ => Origin::Start { unknown: true },
+            _ => Origin::Unknown,
         })
     }
 

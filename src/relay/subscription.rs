@@ -38,6 +38,8 @@ pub struct Subscription {
     gap: Option<Gap>,
     source: Source,
     reading: Reading,
+    /// Whether the client was given anything from the hub that lets it come back to another place, or a gap.
+    advanced: bool,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -62,7 +64,7 @@ impl Subscription {
             Source::Live(live) => live.gap().cloned().or(gap),
             _ => gap,
         };
-        Self { first, gap, source, reading, on_drop: None }
+        Self { first, advanced: gap.is_some(), gap, source, reading, on_drop: None }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
@@ -123,19 +125,28 @@ impl Stream for Subscription {
                 Source::Ended => return Poll::Ready(None),
                 Source::Live(live) => {
                     if let Some(bytes) = ready!(Pin::new(&mut *live).poll_next(cx)) {
+                        this.advanced = true;
                         return Poll::Ready(Some(bytes));
                     }
-                    let Some((seen, told, filter)) = live.lagged_at() else {
+                    // A hub that was closed and is not the node's last one was filled anew. Whether the client has
+                    // lost anything, the log knows.
+                    let left = if reading.pages.node().is_sealed() { None } else { live.left_at() };
+                    let Some((seen, told, filter)) = left else {
                         this.end();
                         continue;
                     };
-                    this.source = Source::Paging(Box::new(reading.after(seen, told, filter)));
+                    let mut paging = reading.after(seen, told, filter);
+                    paging.advanced = this.advanced;
+                    this.source = Source::Paging(Box::new(paging));
                 }
                 Source::Paging(paging) => {
                     let step = if over { Step::End(paging.moved()) } else { ready!(paging.poll(cx)) };
                     match step {
                         Step::Block(block) => return Poll::Ready(Some(block)),
-                        Step::Live(live) => this.source = Source::Live(live.ending_at(reading.ends_at)),
+                        Step::Live(live) => {
+                            this.advanced |= paging.advanced;
+                            this.source = Source::Live(live.ending_at(reading.ends_at));
+                        }
                         Step::End(last) => {
                             this.end();
                             return Poll::Ready(last);
@@ -162,7 +173,11 @@ impl Positioned for Subscription {
         let this = self.get_mut();
         match &mut this.source {
             _ if this.first.is_some() => None,
-            Source::Live(live) => Positioned::moved(Pin::new(live)),
+            Source::Live(live) => {
+                let moved = Positioned::moved(Pin::new(live));
+                this.advanced |= moved.is_some();
+                moved
+            }
             Source::Paging(paging) => paging.moved(),
             Source::Ended => None,
         }

@@ -25,6 +25,7 @@ pub struct Tail<L: Log> {
     /// The last entry that was read.
     last: Option<EventId>,
     size: PageSize,
+    max_ids: usize,
     on_fault: Option<OnFault<L>>,
 }
 
@@ -42,7 +43,17 @@ enum Broken<E> {
 
 impl<L: Log> Tail<L> {
     pub(super) fn new(core: Arc<Core<L>>) -> Self {
-        Self { core, last: None, size: PageSize::new(), on_fault: None }
+        Self { core, last: None, size: PageSize::new(), max_ids: MAX_IDS, on_fault: None }
+    }
+
+    /// Sets how many IDs of the newest entries the node remembers, 65,536 by default, at 16 bytes each.
+    ///
+    /// A client that comes back with one of them is served from the local hub, if that holds all that the client
+    /// missed, without asking the log. It should be at least the number of events that the hub holds. At least one
+    /// is remembered.
+    pub fn with_remembered_ids(mut self, ids: usize) -> Self {
+        self.max_ids = ids;
+        self
     }
 
     /// Sets what is called with each fault: each time that the log cannot be reached.
@@ -105,12 +116,12 @@ impl<L: Log> Tail<L> {
     /// Reads the whole log into a new hub, which then takes the place of the one before.
     async fn fill(&mut self) -> Result<(EventId, Arc<Generation>), Broken<L::Error>> {
         let Core { log, node } = &*self.core;
-        let generation = Arc::new(Generation::new(node.builder.clone().build()));
+        let generation = Arc::new(Generation::new(node.builder.clone().build(), self.max_ids));
         let mut last: Option<EventId> = None;
         let last = loop {
             let limit = self.size.limit();
             let page = log.read(last.as_ref(), limit).await?;
-            if !page.held {
+            if !page.held && last.is_some() {
                 return Err(Broken::Replaced);
             }
             node.reached(false);
@@ -199,6 +210,9 @@ impl Run<'_> {
         matches!(fed, Ok(()) | Err(PublishError::Closed)).then_some(())
     }
 }
+
+/// One megabyte of positions.
+const MAX_IDS: usize = 1 << 16;
 
 impl<E> From<E> for Broken<E> {
     fn from(error: E) -> Self {

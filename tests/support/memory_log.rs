@@ -32,6 +32,8 @@ struct State {
     /// Of each entry ever, by its number: the one that it was appended after, and the topic of its event.
     born: HashMap<u64, (Option<u64>, Option<String>)>,
     keys: HashMap<String, EventId>,
+    /// How many entries are held at most.
+    max: Option<usize>,
     unreachable: bool,
     deaf: bool,
     /// Appends that are carried out but not acknowledged.
@@ -64,6 +66,16 @@ impl MemoryLog {
         let mut state = self.lock();
         let surplus = state.entries.len().saturating_sub(keep);
         state.entries.drain(..surplus);
+    }
+
+    /// Bounds the log to its newest entries, whenever something is appended.
+    pub(crate) fn set_max(&self, max: Option<usize>) {
+        self.lock().max = max;
+    }
+
+    /// Returns whether nothing was removed since it began, which an empty log does not show.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.lock().is_whole()
     }
 
     /// Returns all entries, to be put back later.
@@ -146,12 +158,14 @@ impl MemoryLog {
         if state.unreachable {
             return Err(Unreachable);
         }
-        let from = match after {
-            None => Some(0),
-            Some(after) => state.entries.iter().position(|entry| entry.id == *after).map(|at| at + 1),
+        let (held, from) = match after {
+            None => (state.is_whole(), 0),
+            Some(after) => match state.entries.iter().position(|entry| entry.id == *after) {
+                Some(at) => (true, at + 1),
+                None => (false, usize::MAX),
+            },
         };
-        let Some(from) = from else { return Ok(Page { held: false, entries: Vec::new() }) };
-        Ok(Page { held: true, entries: state.entries.iter().skip(from).take(limit).cloned().collect() })
+        Ok(Page { held, entries: state.entries.iter().skip(from).take(limit).cloned().collect() })
     }
 }
 
@@ -166,7 +180,15 @@ impl State {
         };
         self.born.insert(self.newest, (before.map(|position| position as u64), topic));
         self.entries.push(Entry { id: id.clone(), record });
+        let surplus = self.max.map_or(0, |max| self.entries.len().saturating_sub(max));
+        self.entries.drain(..surplus);
         id
+    }
+
+    /// Returns whether the oldest entry was appended to an empty log.
+    fn is_whole(&self) -> bool {
+        let first = self.entries.first().and_then(|entry| Numbers.position(entry.id.as_str()));
+        first.is_some_and(|first| self.born[&(first as u64)].0.is_none())
     }
 
     fn is_finished(&self, topic: &str) -> bool {

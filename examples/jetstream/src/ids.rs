@@ -10,6 +10,11 @@ impl TaggedNumbers {
     pub(crate) fn id_of(number: u64, tag: u64) -> EventId {
         Self.id(u128::from(number) << 64 | u128::from(tag))
     }
+
+    /// Returns whether the message was the first one of its stream.
+    pub(crate) fn is_first(id: &EventId) -> bool {
+        Self.position(id.as_str()).is_some_and(|position| position >> 64 == 1)
+    }
 }
 
 impl IdOrder for TaggedNumbers {

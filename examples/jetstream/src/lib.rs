@@ -113,7 +113,7 @@ impl JetStreamLog {
         let mut messages =
             self.messages(from.unwrap_or(0), limit_with_after, wait).await?.into_iter().peekable();
         let held = match after {
-            None => true,
+            None => messages.peek().is_some_and(|(id, _)| id.as_ref().is_some_and(TaggedNumbers::is_first)),
             Some(after) => messages.next_if(|(id, _)| id.as_ref() == Some(after)).is_some(),
         };
         let entries = messages

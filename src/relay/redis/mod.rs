@@ -216,7 +216,8 @@ impl Log for RedisLog {
         let (entries,): (Value,) = self.links().read.query(&read).await?;
         let mut entries = reply::entries(entries)?;
         let held = match after {
-            None => true,
+            // Every log of a relay's begins with this mark, until it is trimmed.
+            None => entries.first().is_some_and(|first| matches!(first.record, Ok(Record::Begin))),
             Some(after) => {
                 let held = entries.first().is_some_and(|entry| entry.id == *after);
                 if held {
