@@ -8,8 +8,10 @@ mod redis_server;
 #[path = "support/subscriber.rs"]
 mod subscriber;
 
+use std::time::Duration;
+
 use http::StatusCode;
-use hub_process::HubProcess;
+use hub_process::{HubProcess, Requests};
 use redis_server::RedisServer;
 use subscriber::{Block, Subscriber};
 
@@ -59,6 +61,26 @@ async fn a_client_goes_from_node_to_node_and_outlives_them() {
     let mut stream = Subscriber::resume(third.address(), "/events?topic=a", &last).await;
     assert_eq!(read(&mut stream, 21).await, texts(80..101));
     third.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_behind_a_trimmed_log_is_told_and_gets_all_that_is_held() {
+    let server = RedisServer::start();
+    let node = HubProcess::start(&["--redis", &server.url(), "--replay-events", "50"]).await;
+    let mut requests = Requests::connect(node.address()).await;
+    let mut ids = Vec::new();
+    for number in 0..300 {
+        ids.push(requests.publish("/events?topic=a", number.to_string()).await);
+    }
+    node.stats_when(Duration::from_secs(10), |stats| stats.published == 300).await;
+    server.command::<()>(&["XTRIM", "ssekit", "MAXLEN", "=", "100"]);
+    for lost in [0, 150, 199] {
+        let mut stream = Subscriber::resume(node.address(), "/events?topic=a", &ids[lost]).await;
+        assert_eq!(stream.reset("evicted").await, ids[lost]);
+        assert_eq!(read(&mut stream, 100).await, texts(200..300));
+    }
+    assert_eq!(node.stats().await.gaps, 3);
+    node.stop().await;
 }
 
 #[tokio::test]
