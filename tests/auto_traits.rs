@@ -106,10 +106,13 @@ const _: () = {
 
 #[cfg(feature = "tokio")]
 const _: () = {
-    use ssekit::relay::{AppendError, Entry, InvalidRecord, Page, PublishError, Record, Stats, Subscription};
+    use ssekit::relay::{
+        AppendError, Entry, InvalidRecord, Limit, Page, PublishError, Record, Stats, Subscription,
+    };
 
     all::<ssekit::timer::TokioTimer>();
     all::<Entry>();
+    all::<Limit>();
     all::<Page>();
     all::<Record>();
     all::<Stats>();

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use redis_server::RedisServer;
 use ssekit::{
     Event, EventId, EventType,
-    relay::{AppendError, Entry, InvalidRecord, Log, Record, RedisLog, StreamIds},
+    relay::{AppendError, Entry, InvalidRecord, Limit, Log, Record, RedisLog, StreamIds},
     replay::IdOrder,
 };
 
@@ -56,16 +56,16 @@ async fn what_is_appended_is_read_in_order_by_all() {
     ids.push(two.append(finish(), None).await.unwrap());
     assert!(ids.is_sorted_by_key(|id| StreamIds.position(id.as_str())));
 
-    let page = two.read(None, 10).await.unwrap();
+    let page = two.read(None, Limit::entries(10)).await.unwrap();
     assert!(page.held);
     assert_eq!(page.entries.iter().map(|entry| entry.id.clone()).collect::<Vec<_>>(), ids);
     let said: Vec<String> = page.entries.iter().map(says).collect();
     let encoded = String::from_utf8(full.encode().to_vec()).unwrap();
     assert_eq!(said, ["Begin", &format!("b: {}", encoded.trim_end()), "a: data: ", "a finished"]);
 
-    let page = one.read(Some(&ids[1]), 1).await.unwrap();
+    let page = one.read(Some(&ids[1]), Limit::entries(1)).await.unwrap();
     assert_eq!((page.held, page.entries.len(), &page.entries[0].id), (true, 1, &ids[2]));
-    let page = one.read(Some(&ids[3]), 5).await.unwrap();
+    let page = one.read(Some(&ids[3]), Limit::entries(5)).await.unwrap();
     assert_eq!((page.held, page.entries.len()), (true, 0));
 }
 
@@ -85,8 +85,8 @@ async fn reading_after_an_id_says_whether_it_is_there() {
         (&gone, false),
         (&ahead, false),
     ] {
-        assert_eq!(log.read(Some(id), 10).await.unwrap().held, held, "{id}");
-        assert_eq!(log.follow(id, 10).await.unwrap().held, held, "{id}");
+        assert_eq!(log.read(Some(id), Limit::entries(10)).await.unwrap().held, held, "{id}");
+        assert_eq!(log.follow(id, Limit::entries(10)).await.unwrap().held, held, "{id}");
     }
 }
 
@@ -96,9 +96,9 @@ async fn following_waits_for_the_next_entry() {
     let (log, other) = (open(&server), open(&server));
     let first = log.append(event("1"), None).await.unwrap();
     // Nothing comes for as long as Redis waits.
-    let page = log.follow(&first, 10).await.unwrap();
+    let page = log.follow(&first, Limit::entries(10)).await.unwrap();
     assert_eq!((page.held, page.entries.len()), (true, 0));
-    let (page, second) = tokio::join!(log.follow(&first, 10), other.append(event("2"), None));
+    let (page, second) = tokio::join!(log.follow(&first, Limit::entries(10)), other.append(event("2"), None));
     let page = page.unwrap();
     assert_eq!((page.held, &page.entries[0].id), (true, &second.unwrap()));
 }
@@ -109,11 +109,11 @@ async fn what_is_taken_away_while_one_waits_is_noticed() {
     let log = open(&server);
     let first = log.append(event("1"), None).await.unwrap();
     server.command::<()>(&["DEL", "log"]);
-    assert!(!log.follow(&first, 10).await.unwrap().held);
-    let (page, second) = tokio::join!(log.follow(&first, 10), log.append(event("2"), None));
+    assert!(!log.follow(&first, Limit::entries(10)).await.unwrap().held);
+    let (page, second) = tokio::join!(log.follow(&first, Limit::entries(10)), log.append(event("2"), None));
     let page = page.unwrap();
     assert_eq!((page.held, page.entries.len()), (false, 1));
-    assert!(log.follow(&second.unwrap(), 10).await.unwrap().held);
+    assert!(log.follow(&second.unwrap(), Limit::entries(10)).await.unwrap().held);
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn of_many_appends_at_once_each_gets_its_own_id() {
         async move { log.append(event(&number.to_string()), None).await.unwrap() }
     }))
     .await;
-    let page = log.read(None, 1000).await.unwrap();
+    let page = log.read(None, Limit::entries(1000)).await.unwrap();
     let said: HashMap<&EventId, String> = page.entries.iter().map(|entry| (&entry.id, says(entry))).collect();
     assert_eq!((page.entries.len(), said.len()), (500, 500));
     for (number, id) in appended.iter().enumerate() {
@@ -141,7 +141,7 @@ async fn a_key_is_appended_once() {
     let first = one.append(event("1"), Some("key")).await.unwrap();
     assert_eq!(two.append(event("2"), Some("key")).await.unwrap(), first);
     assert_ne!(two.append(event("3"), Some("other key")).await.unwrap(), first);
-    assert_eq!(one.read(None, 10).await.unwrap().entries.len(), 2);
+    assert_eq!(one.read(None, Limit::entries(10)).await.unwrap().entries.len(), 2);
 
     let short = open(&server).with_key_lifetime(Duration::ZERO);
     let third = short.append(event("4"), Some("short")).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_finished_topic_takes_no_more_until_its_mark_has_left_the_log() {
         assert!(matches!(log.append(record, None).await, Err(AppendError::Finished)));
     }
     log.append(Record::Event { topic: "b".into(), event: Event::new("3") }, None).await.unwrap();
-    assert_eq!(log.read(None, 10).await.unwrap().entries.len(), 3);
+    assert_eq!(log.read(None, Limit::entries(10)).await.unwrap().entries.len(), 3);
     // The mark and what is left may be of one millisecond, in which case it counts as being there.
     while server.command::<usize>(&["XLEN", "log"]) > 0 {
         server.command::<()>(&["XTRIM", "log", "MAXLEN", "=", "0"]);
@@ -199,7 +199,7 @@ async fn the_log_is_bounded_by_count_or_by_age() {
     }
     let aged = open(&server).with_max_age(Duration::from_secs(3600));
     let newest = aged.append(event("new"), None).await.unwrap();
-    let page = aged.read(None, 1_000).await.unwrap();
+    let page = aged.read(None, Limit::entries(1_000)).await.unwrap();
     assert!(page.entries.len() < 200, "{}", page.entries.len());
     assert_eq!(page.entries.last().unwrap().id, newest);
 }
@@ -221,7 +221,7 @@ async fn other_programs_read_and_write_plain_fields() {
     server.command::<()>(&["XADD", "log", "*", "topic", "a", "type", "in\nvalid"]);
     server.command::<()>(&["XADD", "log", "*", "topic", "a", "retry", "+5"]);
     server.command::<()>(&["XADD", "log", "*", "topic", "a", "mark", "other"]);
-    let page = log.read(None, 10).await.unwrap();
+    let page = log.read(None, Limit::entries(10)).await.unwrap();
     assert_eq!(says(&page.entries[1]), "a: data: y");
     let errors: Vec<InvalidRecord> =
         page.entries[2..].iter().map(|entry| *entry.record.as_ref().unwrap_err()).collect();
@@ -244,7 +244,7 @@ async fn what_redis_refuses_was_not_appended() {
     let Err(AppendError::Refused(error)) = log.append(event("x"), None).await else { panic!("not refused") };
     assert_eq!(error.to_string(), "Redis refused a command");
     assert!(error.source().unwrap().to_string().contains("WRONGTYPE"));
-    assert!(log.read(None, 1).await.is_err());
+    assert!(log.read(None, Limit::entries(1)).await.is_err());
     server.command::<()>(&["DEL", "log"]);
     log.append(event("x"), None).await.unwrap();
     assert_eq!(clients(&server), 2);
@@ -257,7 +257,7 @@ async fn a_server_that_has_lost_the_script_is_given_it_again() {
     log.append(event("1"), None).await.unwrap();
     server.command::<()>(&["SCRIPT", "FLUSH"]);
     log.append(event("2"), None).await.unwrap();
-    assert_eq!(log.read(None, 10).await.unwrap().entries.len(), 2);
+    assert_eq!(log.read(None, Limit::entries(10)).await.unwrap().entries.len(), 2);
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn an_append_says_whether_it_was_sent() {
     assert!(matches!(log.append(event("2"), None).await, Err(AppendError::Unacknowledged(_))));
     server.signal("CONT");
     // It was slow, and had got it.
-    while log.read(None, 10).await.map_or(0, |page| page.entries.len()) < 2 {}
+    while log.read(None, Limit::entries(10)).await.map_or(0, |page| page.entries.len()) < 2 {}
     server.kill();
     let _ = log.append(event("3"), None).await;
     let error = log.append(event("4"), None).await.unwrap_err();

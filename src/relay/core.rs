@@ -3,7 +3,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -14,7 +14,13 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Log, Page, backoff::Backoff, generation::Generation};
+use super::{
+    Entry, Limit, Log, Page,
+    backoff::Backoff,
+    budget::{Budget, Share},
+    generation::Generation,
+    page_size::{PAGE_BYTES, weight},
+};
 use crate::{
     EventId,
     hub::{Close, HubBuilder},
@@ -36,8 +42,13 @@ pub(super) struct Node {
     pub(super) builder: HubBuilder,
     pub(super) progress: watch::Sender<Progress>,
     link: Mutex<Link>,
-    /// Bounds how many pages are in memory at a time.
-    pages: Semaphore,
+    /// Bounds the pages that are in memory at a time.
+    budget: Budget,
+    /// Bounds how many IDs are looked up at a time. They are apart from the pages, so that clients with IDs that
+    /// nobody was given do not hold up those that are being served.
+    lookups: Semaphore,
+    /// The greatest entry that was read so far, in bytes.
+    pub(super) greatest: AtomicUsize,
     pub(super) paging: AtomicUsize,
     pub(super) paged: AtomicU64,
     pub(super) invalid: AtomicU64,
@@ -68,10 +79,17 @@ pub(super) trait Pages: Send + Sync {
     fn node(&self) -> &Node;
 
     /// Reads a page, again and again until the log can be reached. `None` if the relay is closed before.
-    fn page(self: Arc<Self>, after: Option<EventId>, limit: usize) -> PageFuture;
+    fn page(self: Arc<Self>, after: Option<EventId>, limit: Limit) -> PageFuture;
 }
 
-pub(super) type PageFuture = Pin<Box<dyn Future<Output = Option<Page>> + Send>>;
+/// A page, and its share of what all may have together.
+#[derive(Debug)]
+pub(super) struct HeldPage {
+    pub(super) page: Page,
+    pub(super) share: Option<Share>,
+}
+
+pub(super) type PageFuture = Pin<Box<dyn Future<Output = Option<HeldPage>> + Send>>;
 
 impl<L: Log> Core<L> {
     pub(super) fn new(log: L, builder: HubBuilder) -> Self {
@@ -84,7 +102,9 @@ impl<L: Log> Core<L> {
                 builder,
                 progress: watch::Sender::new(Progress::default()),
                 link: Mutex::new(Link { behind: Some(Instant::now()), ..Link::default() }),
-                pages: Semaphore::new(MAX_PAGES),
+                budget: Budget::new(),
+                lookups: Semaphore::new(MAX_LOOKUPS),
+                greatest: AtomicUsize::new(0),
                 paging: AtomicUsize::new(0),
                 paged: AtomicU64::new(0),
                 invalid: AtomicU64::new(0),
@@ -93,10 +113,32 @@ impl<L: Log> Core<L> {
         }
     }
 
-    /// Reads a page once.
-    pub(super) async fn try_page(&self, after: Option<&EventId>, limit: usize) -> Result<Page, L::Error> {
-        let _permit = self.node.pages.acquire().await;
-        self.log.read(after, limit).await
+    /// Reads a page once, when there is room for it.
+    async fn try_page(&self, after: Option<&EventId>, limit: Limit) -> Result<HeldPage, L::Error> {
+        let greatest = self.node.greatest.load(Ordering::Relaxed);
+        // The entry after which it is read comes along, to show that it is there.
+        let expected = PAGE_BYTES.max(greatest).saturating_add(greatest);
+        let mut share = self.node.budget.share(expected).await;
+        let page = self.log.read(after, limit).await?;
+        let sizes = page.entries.iter().map(weight);
+        self.node.greatest.fetch_max(sizes.clone().max().unwrap_or(0), Ordering::Relaxed);
+        if let Some(share) = &mut share {
+            share.settle(sizes.sum());
+        }
+        Ok(HeldPage { page, share })
+    }
+
+    /// Returns whether the log holds an entry with this ID.
+    pub(super) async fn holds(&self, id: &EventId) -> Result<bool, L::Error> {
+        let _permit = self.node.lookups.acquire().await;
+        self.log.holds(id).await
+    }
+
+    /// Reads the oldest entry, and whether the log has let go of anything before it.
+    pub(super) async fn oldest(&self) -> Result<(bool, Option<Entry>), L::Error> {
+        let _permit = self.node.lookups.acquire().await;
+        let page = self.log.read(None, Limit::entries(1)).await?;
+        Ok((page.held, page.entries.into_iter().next()))
     }
 }
 
@@ -105,7 +147,7 @@ impl<L: Log> Pages for Core<L> {
         &self.node
     }
 
-    fn page(self: Arc<Self>, after: Option<EventId>, limit: usize) -> PageFuture {
+    fn page(self: Arc<Self>, after: Option<EventId>, limit: Limit) -> PageFuture {
         Box::pin(async move {
             let mut backoff = Backoff::new();
             let read = async {
@@ -206,4 +248,4 @@ impl IdOrder for SharedOrder {
     }
 }
 
-const MAX_PAGES: usize = 8;
+const MAX_LOOKUPS: usize = 4;

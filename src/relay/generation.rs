@@ -1,6 +1,6 @@
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{Hub, replay::log::Position};
@@ -12,10 +12,17 @@ use crate::{Hub, replay::log::Position};
 #[derive(Debug)]
 pub(super) struct Generation {
     pub(super) hub: Hub,
-    /// The positions of the newest entries that the hub was fed, events and marks, without a gap.
-    tailed: Mutex<VecDeque<Position>>,
-    /// How many positions are kept.
+    /// The newest entries that the hub was fed, events and marks, without a gap.
+    tailed: Mutex<Tailed>,
+    /// How many of them are kept.
     max_tailed: usize,
+}
+
+/// Entries in order: where each stands, and how many bytes it takes.
+#[derive(Debug, Default)]
+struct Tailed {
+    positions: VecDeque<Position>,
+    sizes: VecDeque<u32>,
 }
 
 impl Generation {
@@ -25,11 +32,31 @@ impl Generation {
     }
 
     /// Notes entries that the hub has been fed.
-    pub(super) fn note(&self, positions: impl IntoIterator<Item = Position>) {
-        let mut tailed = self.tailed.lock().unwrap_or_else(PoisonError::into_inner);
-        tailed.extend(positions);
-        let surplus = tailed.len().saturating_sub(self.max_tailed);
-        tailed.drain(..surplus);
+    pub(super) fn note(&self, entries: impl IntoIterator<Item = (Position, usize)>) {
+        let mut tailed = self.lock();
+        let Tailed { positions, sizes } = &mut *tailed;
+        for (position, size) in entries {
+            positions.push_back(position);
+            sizes.push_back(u32::try_from(size).unwrap_or(u32::MAX));
+        }
+        let surplus = positions.len().saturating_sub(self.max_tailed);
+        positions.drain(..surplus);
+        sizes.drain(..surplus);
+    }
+
+    /// Returns how many entries after this position fit into so many bytes, at least one if there is one. `None` if
+    /// it is not known.
+    pub(super) fn fitting(&self, after: Position, bytes: usize) -> Option<usize> {
+        let tailed = self.lock();
+        let next = tailed.positions.binary_search(&after).ok()? + 1;
+        let mut left = bytes;
+        let fits = tailed.sizes.range(next..).take_while(|size| {
+            let fits = left.checked_sub(**size as usize);
+            left = fits.unwrap_or(0);
+            fits.is_some()
+        });
+        let fitting = fits.count().max(1).min(tailed.sizes.len() - next);
+        (fitting > 0).then_some(fitting)
     }
 
     /// Returns whether an entry at this position is among the newest that the hub was fed.
@@ -37,11 +64,15 @@ impl Generation {
     /// If so, the hub goes on from it in the same state of the log in which it stands. It does not say that the log
     /// still holds the entry, or anything after it that the hub has let go of.
     pub(super) fn has_tailed(&self, position: Position) -> bool {
-        self.tailed.lock().unwrap_or_else(PoisonError::into_inner).binary_search(&position).is_ok()
+        self.lock().positions.binary_search(&position).is_ok()
     }
 
     /// Returns the position of the newest entry that the hub was fed.
     pub(super) fn last(&self) -> Option<Position> {
-        self.tailed.lock().unwrap_or_else(PoisonError::into_inner).back().copied()
+        self.lock().positions.back().copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tailed> {
+        self.tailed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,7 +25,7 @@ use crate::{EventId, replay::IdOrder};
 ///
 /// use ssekit::{
 ///     EventId,
-///     relay::{AppendError, Entry, Log, Page, Record},
+///     relay::{AppendError, Entry, Limit, Log, Page, Record},
 ///     replay::IdOrder,
 /// };
 ///
@@ -63,15 +63,15 @@ use crate::{EventId, replay::IdOrder};
 ///         Ok(id)
 ///     }
 ///
-///     async fn read(&self, after: Option<&EventId>, limit: usize) -> Result<Page, Infallible> {
+///     async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, Infallible> {
 ///         let after = after.and_then(|id| Numbers.position(id.as_str())).unwrap_or(0) as usize;
 ///         let entries = self.entries.lock().unwrap();
-///         let page = entries.iter().skip(after).take(limit).cloned().collect();
+///         let page: Vec<_> = entries.iter().skip(after).take(limit.entries).cloned().collect();
 ///         // Nothing is ever removed.
-///         Ok(Page { held: after <= entries.len(), entries: page })
+///         Ok(Page { held: after <= entries.len(), at_end: after + page.len() >= entries.len(), entries: page })
 ///     }
 ///
-///     async fn follow(&self, after: &EventId, limit: usize) -> Result<Page, Infallible> {
+///     async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, Infallible> {
 ///         let appended = self.appended.notified();
 ///         let page = self.read(Some(after), limit).await?;
 ///         if page.held && page.entries.is_empty() {
@@ -126,7 +126,19 @@ pub trait Log: Send + Sync + 'static {
         key: Option<&str>,
     ) -> impl Future<Output = Result<EventId, AppendError<Self::Error>>> + Send;
 
-    /// Reads up to `limit` entries that come after an ID, or the oldest ones.
+    /// Returns whether the log holds an entry with this very ID.
+    ///
+    /// Each client that comes back with an ID that the node does not know causes one such call. It should cost no
+    /// more than one entry, whatever the ID. The default reads a page of one entry.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be reached.
+    fn holds(&self, id: &EventId) -> impl Future<Output = Result<bool, Self::Error>> + Send {
+        async { Ok(self.read(Some(id), Limit::entries(1)).await?.held) }
+    }
+
+    /// Reads entries that come after an ID, or the oldest ones, within a limit.
     ///
     /// # Errors
     ///
@@ -134,7 +146,7 @@ pub trait Log: Send + Sync + 'static {
     fn read(
         &self,
         after: Option<&EventId>,
-        limit: usize,
+        limit: Limit,
     ) -> impl Future<Output = Result<Page, Self::Error>> + Send;
 
     /// As [`read`](Self::read), but waits if nothing comes after the ID.
@@ -146,8 +158,29 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// Fails if the log cannot be reached, also if that comes about while it waits. It is tried again, after a
     /// while.
-    fn follow(&self, after: &EventId, limit: usize)
+    fn follow(&self, after: &EventId, limit: Limit)
     -> impl Future<Output = Result<Page, Self::Error>> + Send;
+}
+
+/// How much of a [`Log`] to read at a time.
+///
+/// One entry is read whatever its size, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The greatest number of entries. At least one.
+    pub entries: usize,
+    /// The greatest number of bytes of all entries together.
+    ///
+    /// A log that cannot count bytes before it reads ignores it: the number of entries is chosen so that they should
+    /// fit, by the size of the entries that were read before.
+    pub bytes: usize,
+}
+
+impl Limit {
+    /// Limits the number of entries alone.
+    pub const fn entries(entries: usize) -> Self {
+        Self { entries, bytes: usize::MAX }
+    }
 }
 
 /// Entries of a [`Log`] that follow each other.
@@ -159,7 +192,9 @@ pub struct Page {
     /// oldest entry: whether the log has let go of nothing since it began. A log that cannot tell says `false`, and
     /// a new client that [starts at the oldest event](crate::hub::Start::Oldest) is then told of a gap.
     pub held: bool,
-    /// The entries in order. If they are fewer than the limit, there were no more.
+    /// Whether nothing came after the last entry here when it was read.
+    pub at_end: bool,
+    /// The entries in order.
     pub entries: Vec<Entry>,
 }
 

@@ -3,7 +3,7 @@
 //! A [`Hub`](crate::Hub) serves one process. A service that outgrows it keeps the hub in each process and feeds all
 //! of them from one ordered [`Log`] outside, whose entry IDs are the event IDs. [`Relay`] is the handle of one node;
 //! [`RedisLog`], with the feature `redis`, is a log on Redis Streams. Other logs implement
-//! [`Log`], in three methods.
+//! [`Log`], in four methods: its order, append, read and follow.
 //!
 //! ```text
 //!   publish          clients of A              clients of B          publish
@@ -64,11 +64,19 @@
 //!
 //! # Costs
 //!
-//! A node reads each entry of the log once, and once more for each subscriber that must be served from the log. At most eight pages
-//! are in memory at a time for those. Beside the hub a relay keeps the IDs of the 65,536 newest entries, in one
-//! megabyte.
+//! A node reads each entry of the log once, and once more for each subscriber that must be served from the log: page
+//! by page, each of up to half a megabyte or of one entry, and the entry before it along with each page. All these
+//! pages together take up to 16 MiB; a subscriber that would need more waits for others. What a subscriber has
+//! yielded and its HTTP stack still holds is one page for each, and nothing more is read for it meanwhile.
+//!
+//! A client that comes back costs nothing if the hub holds what it missed, else a look-up of its ID in the log: one
+//! entry, or two. Four look-ups run at a time, and others wait, for five seconds at most.
+//!
+//! Beside the hub a relay keeps the IDs and sizes of the 65,536 newest entries, in 1.3 megabytes; see
+//! [`Tail::with_remembered_ids`].
 
 mod backoff;
+mod budget;
 mod core;
 mod generation;
 mod handle;
@@ -88,7 +96,7 @@ mod tail;
 pub use self::redis::{RedisLog, RedisLogError, StreamIds};
 pub use self::{
     handle::{Relay, Stats},
-    log::{AppendError, Entry, Log, Page},
+    log::{AppendError, Entry, Limit, Log, Page},
     publish::PublishError,
     record::{InvalidRecord, Record},
     subscription::Subscription,

@@ -10,9 +10,9 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 
 use super::{
-    Entry, Page, Record,
-    core::{Node, PageFuture, Pages, Progress},
-    page_size::PageSize,
+    Entry, Limit, Page, Record,
+    core::{HeldPage, Node, PageFuture, Pages, Progress},
+    page_size::{MAX_KNOWN_ENTRIES, PAGE_BYTES, PageSize, weight},
 };
 use crate::{
     Event, EventId,
@@ -58,8 +58,6 @@ pub(super) enum Step {
 enum Wait {
     Nothing,
     Page(PageFuture),
-    /// A page that was read, but not looked at.
-    Read(Page),
     Progress(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
@@ -92,14 +90,17 @@ impl Paging {
         }
     }
 
-    /// Sets the page to begin with, and moves past the entries in it that do not concern the client.
-    pub(super) fn begin_with(&mut self, page: Page) {
-        let node = self.pages.node();
-        let passed = page.entries.iter().take_while(|entry| self.event_in(entry).is_none());
-        self.seen = passed.filter_map(|entry| node.position(&entry.id)).last().unwrap_or(self.seen);
-        self.told = self.seen;
-        // Whatever is missing before it was told.
-        self.wait = Wait::Read(Page { held: true, ..page });
+    /// Moves past the oldest entry of the log if that does not concern the client.
+    ///
+    /// It is not kept if it does: nothing is held for a client that may never read.
+    pub(super) fn begin_at(&mut self, oldest: &Entry) {
+        if self.event_in(oldest).is_some() {
+            return;
+        }
+        if let Some(position) = self.pages.node().position(&oldest.id) {
+            (self.seen, self.told) = (position, position);
+            self.after = Some(oldest.id.clone());
+        }
     }
 
     /// Returns a block that tells the client its position, if that has moved since it was last told.
@@ -127,12 +128,11 @@ impl Paging {
                     }
                 }
                 Wait::Page(page) => {
-                    let page = ready!(page.as_mut().poll(cx));
-                    self.wait = page.map_or(Wait::Nothing, Wait::Read);
-                }
-                Wait::Read(_) => {
-                    let Wait::Read(page) = mem::replace(&mut self.wait, Wait::Nothing) else { continue };
-                    if let Some(step) = self.take(page) {
+                    let held = ready!(page.as_mut().poll(cx));
+                    self.wait = Wait::Nothing;
+                    // Its share goes back once the page has become a block.
+                    let step = held.and_then(|HeldPage { page, share: _share }| self.take(page));
+                    if let Some(step) = step {
                         return Poll::Ready(step);
                     }
                 }
@@ -171,18 +171,33 @@ impl Paging {
             })),
             None => {
                 self.progress = Some(progress);
-                Wait::Page(Arc::clone(&self.pages).page(self.after.clone(), self.size.limit()))
+                Wait::Page(Arc::clone(&self.pages).page(self.after.clone(), self.limit()))
             }
         };
         None
     }
 
+    /// Returns how much to read next: what fits into a page if that is known, else what may be expected to.
+    fn limit(&self) -> Limit {
+        let node = self.pages.node();
+        if self.lost {
+            return Limit::entries(1);
+        }
+        let known = self.after.as_ref().and_then(|_| node.current()?.fitting(self.seen, PAGE_BYTES));
+        match known {
+            Some(entries) => Limit { entries: entries.min(MAX_KNOWN_ENTRIES), bytes: PAGE_BYTES },
+            None => self.size.limit(node.greatest.load(Ordering::Relaxed)),
+        }
+    }
+
     /// Gives the client what concerns it in a page.
     fn take(&mut self, page: Page) -> Option<Step> {
-        if mem::replace(&mut self.lost, false) {
-            return Some(self.lose(page));
+        let begins = self.after.is_none();
+        // One that begins with the oldest entry was told of what went before, or was promised that nothing has.
+        if mem::replace(&mut self.lost, false) || (begins && !page.held && !self.advanced) {
+            return Some(self.lose(&page));
         }
-        if !page.held {
+        if !page.held && !begins {
             if let Some(current) = self.pages.node().current() {
                 current.hub.count_lagged();
             }
@@ -196,7 +211,7 @@ impl Paging {
             return None;
         }
         let entries = page.entries;
-        self.at_end = entries.len() < self.size.limit();
+        self.at_end = page.at_end;
         self.size.learn(&entries);
         let newest = entries.last()?.id.clone();
         let block = self.write(&entries);
@@ -206,7 +221,7 @@ impl Paging {
     }
 
     /// Tells the gap that the log has left. Then it goes on with the oldest that the log holds, or ends.
-    fn lose(&mut self, page: Page) -> Step {
+    fn lose(&mut self, page: &Page) -> Step {
         let node = self.pages.node();
         let first = page.entries.first().and_then(|entry| node.position(&entry.id));
         // If not even that is newer, nothing was evicted: it is another log, or one in an older state.
@@ -223,8 +238,8 @@ impl Paging {
             (false, true) => GapReason::Evicted,
             (false, false) => GapReason::Unknown,
         };
-        if skips {
-            self.begin_with(page);
+        if let (true, Some(oldest)) = (skips, page.entries.first()) {
+            self.begin_at(oldest);
         }
         let block = self.tell(reason);
         if skips { Step::Block(block) } else { Step::End(Some(block)) }
@@ -237,14 +252,15 @@ impl Paging {
             current.hub.count_resumed(true);
         }
         self.advanced = true;
-        let gap = Gap::new(reason, Some(node.id(self.seen)));
-        node.builder.gap_block(&gap, false)
+        let position = (self.seen > 0).then(|| node.id(self.seen));
+        node.builder.gap_block(&Gap::new(reason, position), false)
     }
 
     /// Writes the events of the client's topics that pass its filter, as one block.
     fn write(&mut self, entries: &[Entry]) -> Option<Bytes> {
+        let expected = entries.iter().filter(|entry| self.event_in(entry).is_some()).map(weight).sum();
         let mut filter = self.filter.take();
-        let (mut block, mut count, mut last) = (BytesMut::new(), 0, None);
+        let (mut block, mut count, mut last) = (BytesMut::with_capacity(expected), 0, None);
         self.filtering = true;
         for entry in entries {
             let Some((topic, event)) = self.event_in(entry) else { continue };
@@ -266,7 +282,11 @@ impl Paging {
             current.hub.count_delivered(count);
         }
         self.advanced |= count > 0;
-        (!block.is_empty()).then(|| block.freeze())
+        let has_room = block.capacity() > block.len() * 2;
+        (!block.is_empty()).then(|| {
+            // What a filter has left of a page does not hold the memory of the whole.
+            if has_room { Bytes::copy_from_slice(&block) } else { block.freeze() }
+        })
     }
 
     fn event_in<'a>(&self, entry: &'a Entry) -> Option<(&'a str, &'a Event)> {

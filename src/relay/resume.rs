@@ -3,7 +3,7 @@ use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Log, Page, Relay, Subscription,
+    Entry, Log, Relay, Subscription,
     backoff::spread,
     core::{Core, Pages},
     generation::Generation,
@@ -23,7 +23,7 @@ enum Origin {
     /// After an entry that the log holds.
     Held(Position),
     /// At the oldest entry of the log, since the one at this position is no longer there.
-    Evicted(Position, Page),
+    Evicted(Position, Entry),
 }
 
 impl<L: Log> SubscribeOptions<'_, Relay<L>> {
@@ -78,9 +78,9 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
                 }
                 Ok(options.page(Some(position), None, None))
             }
-            Origin::Evicted(position, page) => {
+            Origin::Evicted(position, oldest) => {
                 let gap = (GapReason::Evicted, Some(position));
-                Ok(options.page(None, Some(page), Some(gap)))
+                Ok(options.page(None, Some(&oldest), Some(gap)))
             }
         }
     }
@@ -95,14 +95,14 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         if self.start == Start::Now {
             return self.start_now(unknown, generation);
         }
-        let page = patience.wait(self.hub.core.try_page(None, FIRST_PAGE)).await?;
-        let reason = match (unknown, page.held) {
+        let (whole, oldest) = patience.wait(self.hub.core.oldest()).await?;
+        let reason = match (unknown, whole) {
             (true, _) => Some(GapReason::Unknown),
             // It asks for all that there was, and the log has let go of the beginning.
             (false, false) => Some(GapReason::Evicted),
             (false, true) => None,
         };
-        Ok(self.page(None, Some(page), reason.map(|reason| (reason, None))))
+        Ok(self.page(None, oldest.as_ref(), reason.map(|reason| (reason, None))))
     }
 
     /// Begins in the hub, as a new client.
@@ -152,16 +152,17 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
     fn page(
         self,
         after: Option<Position>,
-        page: Option<Page>,
+        oldest: Option<&Entry>,
         gap: Option<(GapReason, Option<Position>)>,
     ) -> Subscription {
         let node = &self.hub.core.node;
         let reading = self.reading();
         let (pages, topics) = (Arc::clone(&reading.pages), Arc::clone(&reading.topics));
         let mut paging = Paging::new(pages, topics, self.lag, self.filter, after);
-        if let Some(page) = page {
-            paging.begin_with(page);
+        if let Some(oldest) = oldest {
+            paging.begin_at(oldest);
         }
+        paging.advanced = gap.is_some();
         let position = if paging.seen > 0 { Some(paging.seen) } else { gap.and_then(|(_, lost)| lost) };
         let id = position.map(|position| node.id(position));
         let gap = gap.map(|(reason, _)| Gap::new(reason, id.clone()));
@@ -188,15 +189,12 @@ impl<L: Log> Core<L> {
     /// Finds where an ID stands in the log.
     async fn look_up(&self, position: Position, patience: &Patience) -> Result<Origin, Refusal> {
         let id = self.node.id(position);
-        if patience.wait(self.try_page(Some(&id), 1)).await?.held {
+        if patience.wait(self.holds(&id)).await? {
             return Ok(Origin::Held(position));
         }
-        let oldest = patience.wait(self.try_page(None, FIRST_PAGE)).await?;
-        let first = oldest.entries.first().and_then(|entry| self.node.position(&entry.id));
-        Ok(match first {
-            Some(first) if position < first => Origin::Evicted(position, oldest),
-            _ => Origin::Unknown,
-        })
+        let (_, oldest) = patience.wait(self.oldest()).await?;
+        let evicted = oldest.filter(|oldest| self.node.position(&oldest.id).is_some_and(|at| position < at));
+        Ok(evicted.map_or(Origin::Unknown, |oldest| Origin::Evicted(position, oldest)))
     }
 
     /// Returns whether an entry of the log is one that the hub was fed, though it is not among the newest: it is if
@@ -208,7 +206,7 @@ impl<L: Log> Core<L> {
         patience: &Patience,
     ) -> Result<bool, Refusal> {
         let Some(last) = generation.last().filter(|last| position <= *last) else { return Ok(false) };
-        Ok(patience.wait(self.try_page(Some(&self.node.id(last)), 1)).await?.held)
+        patience.wait(self.holds(&self.node.id(last))).await
     }
 }
 
@@ -232,4 +230,3 @@ fn unavailable() -> Refusal {
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A client that is sent away comes back after this time, or up to twice as much.
 const RETRY: Duration = Duration::from_secs(2);
-const FIRST_PAGE: usize = 16;

@@ -9,7 +9,7 @@ use super::{
     backoff::Backoff,
     core::{Core, Node},
     generation::Generation,
-    page_size::PageSize,
+    page_size::{PageSize, weight},
 };
 use crate::{
     Event, EventId,
@@ -46,7 +46,7 @@ impl<L: Log> Tail<L> {
         Self { core, last: None, size: PageSize::new(), max_ids: MAX_IDS, on_fault: None }
     }
 
-    /// Sets how many IDs of the newest entries the node remembers, 65,536 by default, at 16 bytes each.
+    /// Sets how many IDs of the newest entries the node remembers, 65,536 by default, at 20 bytes each.
     ///
     /// A client that comes back with one of them is served from the local hub, if that holds all that the client
     /// missed, without asking the log. It should be at least the number of events that the hub holds. At least one
@@ -97,13 +97,12 @@ impl<L: Log> Tail<L> {
         };
         loop {
             self.last = Some(last.clone());
-            let limit = self.size.limit();
-            let page = core.log.follow(&last, limit).await?;
+            let page = core.log.follow(&last, self.size.limit(0)).await?;
             if !page.held {
                 return Err(Broken::Replaced);
             }
             backoff.reset();
-            core.node.reached(page.entries.len() < limit);
+            core.node.reached(page.at_end);
             self.size.learn(&page.entries);
             if let Some(newest) = page.entries.last() {
                 last = newest.id.clone();
@@ -119,13 +118,12 @@ impl<L: Log> Tail<L> {
         let generation = Arc::new(Generation::new(node.builder.clone().build(), self.max_ids));
         let mut last: Option<EventId> = None;
         let last = loop {
-            let limit = self.size.limit();
-            let page = log.read(last.as_ref(), limit).await?;
+            let page = log.read(last.as_ref(), self.size.limit(0)).await?;
             if !page.held && last.is_some() {
                 return Err(Broken::Replaced);
             }
             node.reached(false);
-            let is_end = page.entries.len() < limit;
+            let is_end = page.at_end;
             self.size.learn(&page.entries);
             last = page.entries.last().map(|entry| entry.id.clone()).or(last);
             feed(node, &generation, page.entries).ok_or(Broken::Disordered)?;
@@ -159,10 +157,13 @@ impl<L: Log> Tail<L> {
 fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()> {
     let mut last = generation.last().unwrap_or(0);
     let mut run = Run { generation, topic: String::new(), events: Vec::new() };
-    let mut positions = Vec::with_capacity(entries.len());
-    for Entry { id, record } in entries {
+    let mut noted = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let size = weight(&entry);
+        let Entry { id, record } = entry;
         last = node.position(&id).filter(|position| *position > last)?;
-        positions.push(last);
+        noted.push((last, size));
+        node.greatest.fetch_max(size, Ordering::Relaxed);
         match record {
             Ok(Record::Event { topic, event }) if !node.builder.is_reserved(&event) => {
                 if topic != run.topic {
@@ -185,10 +186,10 @@ fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()>
         }
     }
     run.end()?;
-    if !positions.is_empty() {
+    if !noted.is_empty() {
         generation.hub.advance(last);
     }
-    generation.note(positions);
+    generation.note(noted);
     Some(())
 }
 
@@ -211,7 +212,6 @@ impl Run<'_> {
     }
 }
 
-/// One megabyte of positions.
 const MAX_IDS: usize = 1 << 16;
 
 impl<E> From<E> for Broken<E> {

@@ -10,7 +10,7 @@ use std::{
 
 use ssekit::{
     EventId,
-    relay::{AppendError, Entry, Log, Page, Record},
+    relay::{AppendError, Entry, Limit, Log, Page, Record},
     replay::IdOrder,
 };
 use tokio::{sync::Notify, time::Instant};
@@ -153,7 +153,7 @@ impl MemoryLog {
         self.0.state.lock().unwrap()
     }
 
-    fn page(&self, after: Option<&EventId>, limit: usize) -> Result<Page, Unreachable> {
+    fn page(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, Unreachable> {
         let state = self.lock();
         if state.unreachable {
             return Err(Unreachable);
@@ -165,7 +165,22 @@ impl MemoryLog {
                 None => (false, usize::MAX),
             },
         };
-        Ok(Page { held, entries: state.entries.iter().skip(from).take(limit).cloned().collect() })
+        let mut bytes = 0;
+        let within = |entry: &&Entry| {
+            bytes += len(entry);
+            bytes <= limit.bytes
+        };
+        let entries = state.entries.get(from..).unwrap_or_default();
+        let fitting = entries.iter().take(limit.entries).take_while(within).count();
+        let page = entries[..fitting.max(1).min(entries.len())].to_vec();
+        Ok(Page { held, at_end: page.len() == entries.len(), entries: page })
+    }
+}
+
+fn len(entry: &Entry) -> usize {
+    match &entry.record {
+        Ok(Record::Event { event, .. }) => event.encoded_len(),
+        _ => 0,
     }
 }
 
@@ -230,12 +245,12 @@ impl Log for MemoryLog {
         if acknowledged { Ok(id) } else { Err(AppendError::Unacknowledged(Unreachable)) }
     }
 
-    async fn read(&self, after: Option<&EventId>, limit: usize) -> Result<Page, Unreachable> {
+    async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, Unreachable> {
         self.lock().reads += 1;
         self.page(after, limit)
     }
 
-    async fn follow(&self, after: &EventId, limit: usize) -> Result<Page, Unreachable> {
+    async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, Unreachable> {
         let deadline = Instant::now() + Duration::from_secs(1);
         loop {
             let changed = self.0.changed.notified();

@@ -22,7 +22,7 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use ssekit::{
     EventId,
-    relay::{AppendError, Entry, InvalidRecord, Log, Page, Record},
+    relay::{AppendError, Entry, InvalidRecord, Limit, Log, Page, Record},
     replay::IdOrder,
 };
 
@@ -104,22 +104,24 @@ impl JetStreamLog {
     async fn page(
         &self,
         after: Option<&EventId>,
-        limit: usize,
+        limit: Limit,
         wait: Option<Duration>,
     ) -> Result<Page, JetStreamError> {
         let from =
             after.and_then(|id| TaggedNumbers.position(id.as_str())).map(|position| (position >> 64) as u64);
-        let limit_with_after = limit.saturating_add(usize::from(after.is_some()));
-        let mut messages =
-            self.messages(from.unwrap_or(0), limit_with_after, wait).await?.into_iter().peekable();
+        let limit_with_after = limit.entries.saturating_add(usize::from(after.is_some()));
+        // A batch that is bounded in bytes gives nothing at all if its first message is larger, so it is not.
+        let messages = self.messages(from.unwrap_or(0), limit_with_after, wait).await?;
+        let at_end = messages.len() < limit_with_after;
+        let mut messages = messages.into_iter().peekable();
         let held = match after {
             None => messages.peek().is_some_and(|(id, _)| id.as_ref().is_some_and(TaggedNumbers::is_first)),
             Some(after) => messages.next_if(|(id, _)| id.as_ref() == Some(after)).is_some(),
         };
         let entries = messages
-            .take(limit)
+            .take(limit.entries)
             .filter_map(|(id, payload)| Some(Entry { id: id?, record: record(&payload) }));
-        Ok(Page { held, entries: entries.collect() })
+        Ok(Page { held, at_end, entries: entries.collect() })
     }
 }
 
@@ -164,11 +166,11 @@ impl Log for JetStreamLog {
         id.ok_or_else(|| AppendError::Unacknowledged(JetStreamError("the first one is gone".into())))
     }
 
-    async fn read(&self, after: Option<&EventId>, limit: usize) -> Result<Page, JetStreamError> {
+    async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, JetStreamError> {
         self.page(after, limit, None).await
     }
 
-    async fn follow(&self, after: &EventId, limit: usize) -> Result<Page, JetStreamError> {
+    async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, JetStreamError> {
         self.page(Some(after), limit, Some(WAIT)).await
     }
 }

@@ -11,7 +11,7 @@ use redis::{Client, Cmd, Pipeline, Value, cmd};
 
 use self::connection::{Connection, Failed};
 pub use self::{error::RedisLogError, ids::StreamIds};
-use super::{AppendError, Log, Page, Record};
+use super::{AppendError, Limit, Log, Page, Record};
 use crate::EventId;
 
 /// A [`Log`] in a Redis stream. Redis 5 or later will do, and servers that speak the same language.
@@ -207,14 +207,22 @@ impl Log for RedisLog {
         }
     }
 
-    async fn read(&self, after: Option<&EventId>, limit: usize) -> Result<Page, RedisLogError> {
+    async fn holds(&self, id: &EventId) -> Result<bool, RedisLogError> {
+        let mut read = Pipeline::new();
+        read.cmd("XRANGE").arg(&self.name).arg(id.as_str()).arg(id.as_str());
+        let (entries,): (Value,) = self.links().read.query(&read).await?;
+        Ok(!reply::entries(entries)?.is_empty())
+    }
+
+    async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, RedisLogError> {
         let mut read = Pipeline::new();
         // From the entry itself, so that its being there shows that nothing is missing behind it.
         let start = after.map_or("-", EventId::as_str);
-        let count = limit.saturating_add(usize::from(after.is_some()));
+        let count = limit.entries.saturating_add(usize::from(after.is_some()));
         read.cmd("XRANGE").arg(&self.name).arg(start).arg("+").arg("COUNT").arg(count);
         let (entries,): (Value,) = self.links().read.query(&read).await?;
         let mut entries = reply::entries(entries)?;
+        let at_end = entries.len() < count;
         let held = match after {
             // Every log of a relay's begins with this mark, until it is trimmed.
             None => entries.first().is_some_and(|first| matches!(first.record, Ok(Record::Begin))),
@@ -226,14 +234,14 @@ impl Log for RedisLog {
                 held
             }
         };
-        entries.truncate(limit);
-        Ok(Page { held, entries })
+        entries.truncate(limit.entries);
+        Ok(Page { held, at_end, entries })
     }
 
-    async fn follow(&self, after: &EventId, limit: usize) -> Result<Page, RedisLogError> {
+    async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, RedisLogError> {
         let links = self.links();
         let mut follow = Pipeline::new();
-        follow.cmd("XREAD").arg("COUNT").arg(limit).arg("BLOCK").arg(millis(BLOCK));
+        follow.cmd("XREAD").arg("COUNT").arg(limit.entries).arg("BLOCK").arg(millis(BLOCK));
         follow.arg("STREAMS").arg(&self.name).arg(after.as_str());
         // Looked at after what follows was read: if it is still there, nothing has been taken away before that.
         follow.cmd("XRANGE").arg(&self.name).arg(after.as_str()).arg(after.as_str());
@@ -244,7 +252,9 @@ impl Log for RedisLog {
                 links.read.renew();
             }
         })?;
-        Ok(Page { held: !reply::entries(itself)?.is_empty(), entries: reply::streams(read)? })
+        let entries = reply::streams(read)?;
+        let at_end = entries.len() < limit.entries;
+        Ok(Page { held: !reply::entries(itself)?.is_empty(), at_end, entries })
     }
 }
 
