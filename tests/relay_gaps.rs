@@ -186,6 +186,32 @@ async fn a_position_that_no_event_moved_is_told_before_the_stream_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_client_that_starts_at_the_oldest_is_told_if_the_beginning_is_gone() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 2);
+    publish(&relay, 0..10).await;
+    let oldest = || relay.subscription(["a"]).with_start(Start::Oldest);
+    let mut client = oldest().subscribe().await.unwrap();
+    assert_eq!(client.gap(), None);
+    assert_eq!(read(&mut client, 10).await.gaps(), Vec::<&str>::new());
+    // It was all there when this one came, and is not when its first page is read.
+    let mut late = oldest().subscribe().await.unwrap();
+    log.trim(3);
+    let seen = read_to_end(&mut late).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec![]));
+
+    for finished in [false, true] {
+        let mut client = oldest().subscribe().await.unwrap();
+        assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
+        let seen = read(&mut client, 3 - usize::from(finished)).await;
+        let data = if finished { vec!["8", "9"] } else { vec!["7", "8", "9"] };
+        assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], data));
+        relay.finish("a").await.unwrap();
+        log.trim(3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_of_a_quiet_topic_is_not_told_of_what_does_not_concern_it() {
     let log = MemoryLog::default();
     let relay = start(&log, 2);
@@ -207,7 +233,8 @@ async fn an_id_that_was_never_given_out_is_unknown() {
     log.put_back(entries);
     let removed = ids[10].as_str();
     for unknown in ["n99999", "nonsense", "7", removed] {
-        let mut client = start(&log, 2).resume(["a"], last_event_id(unknown)).await.unwrap();
+        let node = start(&log, 2);
+        let mut client = node.resume(["a"], last_event_id(unknown)).await.unwrap();
         assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Unknown), "{unknown}");
         let block = first(&mut client).await;
         assert_eq!(block.id.as_deref(), Some(ids[19].as_str()));
@@ -387,6 +414,25 @@ async fn while_the_log_cannot_be_reached_streams_stay_and_publishing_fails() {
     }
     let stats = relay.stats();
     assert_eq!((stats.connected, stats.reconnects, stats.resets), (true, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_for_faults_that_panics_does_not_end_the_tail() {
+    let log = MemoryLog::default();
+    let faults = Arc::new(AtomicUsize::new(0));
+    let counted = faults.clone();
+    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(3)));
+    let panic = move |_: &Unreachable| panic!("fault {}", counted.fetch_add(1, Ordering::Relaxed));
+    tokio::spawn(tail.on_fault(panic).run());
+    let mut client = relay.subscribe(["a"]).await.unwrap();
+    first(&mut client).await;
+    log.set_unreachable(true);
+    while faults.load(Ordering::Relaxed) < 3 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    log.set_unreachable(false);
+    publish(&relay, 0..2).await;
+    assert_eq!(read(&mut client, 2).await.data(), ["0", "1"]);
 }
 
 #[tokio::test(start_paused = true)]

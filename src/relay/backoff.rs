@@ -27,7 +27,7 @@ impl Backoff {
 
 /// Returns a time between `least` and `least + window` at random.
 pub(super) fn spread(least: Duration, window: Duration) -> Duration {
-    least + SplitMix64::new(seed()).below(window)
+    least.saturating_add(SplitMix64::new(seed()).below(window))
 }
 
 const FIRST: Duration = Duration::from_millis(50);

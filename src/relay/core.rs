@@ -62,6 +62,7 @@ pub(super) struct Progress {
     pub(super) current: Option<Arc<Generation>>,
     /// Whether no other generation is to come, since the relay is about to close.
     pub(super) sealed: bool,
+    /// Whether all streams are to end: the relay is closed, or its tail has gone.
     pub(super) closed: bool,
 }
 
@@ -186,6 +187,20 @@ impl Node {
             current.hub.close(close);
         }
         self.progress.send_modify(|progress| progress.closed = true);
+    }
+
+    /// Ends all streams, and lets no more begin, since nothing reads the log any more. Publishing goes on.
+    pub(super) fn abandon(&self) {
+        self.lost();
+        self.progress.send_modify(|progress| progress.closed = true);
+        if let Some(current) = self.current() {
+            current.hub.close(Close::new());
+        }
+    }
+
+    /// Returns whether streams can begin no more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.progress.borrow().closed
     }
 
     pub(super) fn position(&self, id: &EventId) -> Option<Position> {

@@ -12,9 +12,20 @@ use crate::{
 
 /// A hub whose events come from a [`Log`] that it shares with other processes.
 ///
-/// Cloning it is cheap, and all clones are the same relay. See the [module](crate::relay) for what it promises.
+/// Cloning it is cheap, and all clones are the same relay. When the last one is dropped, the node closes as
+/// [`close`](Self::close) does by default. See the [module](crate::relay) for what it promises.
 pub struct Relay<L> {
     pub(super) core: Arc<Core<L>>,
+    open: Arc<Open<L>>,
+}
+
+/// Held by all handles of a relay. When it goes, nobody can close the node any more, so it closes.
+struct Open<L>(Arc<Core<L>>);
+
+impl<L> Drop for Open<L> {
+    fn drop(&mut self) {
+        self.0.node.close(Close::new());
+    }
 }
 
 /// What a relay holds and has done.
@@ -48,7 +59,8 @@ impl<L: Log> Relay<L> {
     /// the log's, whatever the builder says.
     pub fn new(log: L, hub: HubBuilder) -> (Self, Tail<L>) {
         let core = Arc::new(Core::new(log, hub));
-        (Self { core: Arc::clone(&core) }, Tail::new(core))
+        let open = Arc::new(Open(Arc::clone(&core)));
+        (Self { core: Arc::clone(&core), open }, Tail::new(core))
     }
 
     /// Publishes an event to a topic, on all nodes, and returns its ID.
@@ -112,12 +124,13 @@ impl<L: Log> Relay<L> {
     /// it.
     ///
     /// What the local hub no longer holds, or does not hold yet, comes from the log. It waits only if the log must be
-    /// asked whether it knows the ID, or has not been read yet by this node; no longer than 5 seconds in either case.
+    /// asked whether it holds the event with that ID, or has not been read yet by this node; no longer than 5 seconds
+    /// in either case, and no longer than until the relay is closed.
     ///
     /// # Errors
     ///
-    /// Returns a [`Refusal`], which knows how to answer, if the relay is closed, if nothing will ever come, or if the
-    /// log must be asked and cannot be reached.
+    /// Returns a [`Refusal`], which knows how to answer, if the relay is closed, if nothing will ever come, if the
+    /// log must be asked and cannot be reached, or if its [`Tail`] has gone.
     pub async fn resume<T: AsRef<str>>(
         &self,
         topics: impl IntoIterator<Item = T>,
@@ -194,7 +207,7 @@ impl<L: Log> Relay<L> {
 
 impl<L> Clone for Relay<L> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core) }
+        Self { core: Arc::clone(&self.core), open: Arc::clone(&self.open) }
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     Entry, Log, Relay, Subscription,
     backoff::spread,
-    core::{Core, Pages},
+    core::{Core, Node, Pages},
     generation::Generation,
     paging::Paging,
     subscription::{Reading, Source},
@@ -42,11 +42,25 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
     ///
     /// As [`Relay::resume`].
     pub async fn resume(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
+        let node = &self.hub.core.node;
+        let topics = self.topics.clone();
+        // Closing ends all waiting. A relay whose tail has gone has nothing to wait for, either.
+        let resumed = node.unless_closed(self.resume_unless_closed(last_event_id)).await;
+        match resumed {
+            Some(resumed) => resumed,
+            None => Err(node.refusal(&topics)),
+        }
+    }
+
+    async fn resume_unless_closed(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
         let core = Arc::clone(&self.hub.core);
         let patience = Patience::new();
         let mut progress = core.node.progress.subscribe();
         let ready = progress.wait_for(|progress| progress.current.is_some());
         let generation = patience.wait(ready).await?.current.clone().ok_or_else(unavailable)?;
+        if core.node.is_closed() {
+            return Err(core.node.refusal(&self.topics));
+        }
 
         let Some(last_event_id) = last_event_id else {
             return self.start(false, generation, &patience).await;
@@ -115,8 +129,9 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         let live = loop {
             match generation.hub.subscription(&self.topics).resume(last_event_id.clone()) {
                 Err(refusal) if refusal.reason() == RefusalReason::Closed && !node.is_sealed() => {
-                    // Another has taken its place meanwhile.
-                    generation = node.current().ok_or_else(unavailable)?;
+                    // Another has taken its place meanwhile, unless none is to come.
+                    let current = node.current().filter(|_| !node.is_closed());
+                    generation = current.ok_or_else(unavailable)?;
                 }
                 live => break live?,
             }
@@ -182,6 +197,18 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         let ends_at = lifetime.and_then(|lifetime| core.node.builder.clock().now().checked_add(lifetime));
         let pages: Arc<dyn Pages> = Arc::clone(core) as Arc<dyn Pages>;
         Reading { pages, topics: self.topics.clone().into(), lag: self.lag, ends_at }
+    }
+}
+
+impl Node {
+    /// Returns how a client is refused once streams can begin no more.
+    fn refusal(&self, topics: &[String]) -> Refusal {
+        let refused = match self.current() {
+            // The hub knows with what reconnection time.
+            Some(current) if self.is_sealed() => current.hub.subscribe(topics).err(),
+            _ => None,
+        };
+        refused.unwrap_or_else(unavailable)
     }
 }
 

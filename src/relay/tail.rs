@@ -1,6 +1,7 @@
 use std::{
     convert::Infallible,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -18,7 +19,8 @@ use crate::{
 
 /// Reads a [`Log`] into the hub of a [`Relay`](super::Relay), for as long as that is open.
 ///
-/// There is one for each relay, made together with it.
+/// There is one for each relay, made together with it. When it is dropped, or the task that runs it is aborted, the
+/// relay's streams end and no more begin, since no event would come; publishing still works.
 #[must_use = "it does nothing until `run` is spawned"]
 pub struct Tail<L: Log> {
     core: Arc<Core<L>>,
@@ -56,13 +58,16 @@ impl<L: Log> Tail<L> {
         self
     }
 
-    /// Sets what is called with each fault: each time that the log cannot be reached.
+    /// Registers a callback for each failure to reach the log.
+    ///
+    /// It runs on the task of the tail, so it should return soon. If it panics, the log is followed all the same, and
+    /// the callback is called again at the next failure.
     pub fn on_fault(mut self, callback: impl FnMut(&L::Error) + Send + 'static) -> Self {
         self.on_fault = Some(Box::new(callback));
         self
     }
 
-    /// Tails the log until the relay is closed. Spawn it on the runtime.
+    /// Tails the log until the relay is closed or its last handle is dropped. Spawn it on the runtime.
     ///
     /// It never fails. Faults show in the relay's [statistics](super::Relay::stats), and the log is tried again
     /// after a time that doubles from 50 ms up to 5 s, with jitter.
@@ -77,7 +82,8 @@ impl<L: Log> Tail<L> {
             let Err(broken) = self.follow(&mut backoff).await;
             if let Broken::Fault(error) = &broken {
                 if let Some(on_fault) = &mut self.on_fault {
-                    on_fault(error);
+                    // Whatever becomes of it there, the log is to be followed.
+                    let _ = catch_unwind(AssertUnwindSafe(|| on_fault(error)));
                 }
             } else {
                 self.last = None;
@@ -222,7 +228,7 @@ impl<E> From<E> for Broken<E> {
 
 impl<L: Log> Drop for Tail<L> {
     fn drop(&mut self) {
-        self.core.node.lost();
+        self.core.node.abandon();
     }
 }
 

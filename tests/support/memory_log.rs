@@ -39,7 +39,11 @@ struct State {
     /// Appends that are carried out but not acknowledged.
     unacknowledged: usize,
     reads: usize,
-    follows: usize,
+    /// How many entries were given to those reads.
+    read_entries: usize,
+    /// Whether what is asked of the log, but by the tails, gets no answer.
+    stalled: bool,
+    lookups_stalled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -149,6 +153,35 @@ impl MemoryLog {
         mem::take(&mut self.lock().reads)
     }
 
+    /// As [`take_reads`](Self::take_reads), but counts the entries in those pages.
+    pub(crate) fn take_read_entries(&self) -> usize {
+        mem::take(&mut self.lock().read_entries)
+    }
+
+    /// Lets nothing be answered but to the tails, or again all.
+    pub(crate) fn set_stalled(&self, stalled: bool) {
+        self.lock().stalled = stalled;
+        self.0.changed.notify_waiters();
+    }
+
+    /// Lets no ID be looked up, or again all.
+    pub(crate) fn set_lookups_stalled(&self, stalled: bool) {
+        self.lock().lookups_stalled = stalled;
+        self.0.changed.notify_waiters();
+    }
+
+    async fn wait_while(&self, stalled: impl Fn(&State) -> bool) {
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if !stalled(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap()
     }
@@ -245,9 +278,20 @@ impl Log for MemoryLog {
         if acknowledged { Ok(id) } else { Err(AppendError::Unacknowledged(Unreachable)) }
     }
 
+    async fn holds(&self, id: &EventId) -> Result<bool, Unreachable> {
+        self.lock().reads += 1;
+        self.wait_while(|state| state.stalled || state.lookups_stalled).await;
+        let page = self.page(Some(id), Limit::entries(1))?;
+        self.lock().read_entries += usize::from(page.held);
+        Ok(page.held)
+    }
+
     async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, Unreachable> {
         self.lock().reads += 1;
-        self.page(after, limit)
+        self.wait_while(|state| state.stalled).await;
+        let page = self.page(after, limit)?;
+        self.lock().read_entries += page.entries.len();
+        Ok(page)
     }
 
     async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, Unreachable> {
