@@ -193,8 +193,11 @@ impl Paging {
     /// Gives the client what concerns it in a page.
     fn take(&mut self, page: Page) -> Option<Step> {
         let begins = self.after.is_none();
-        // One that begins with the oldest entry was told of what went before, or was promised that nothing has.
-        if mem::replace(&mut self.lost, false) || (begins && !page.held && !self.advanced) {
+        // One that begins with the oldest entry was told of what went before, or was promised that nothing has. What
+        // is not newer than what it has seen is of another state of the log.
+        let is_older = self.first_in(&page).is_some_and(|first| first <= self.seen);
+        let is_other = begins && (is_older || !page.held && !self.advanced);
+        if mem::replace(&mut self.lost, false) || is_other {
             return Some(self.lose(&page));
         }
         if !page.held && !begins {
@@ -222,8 +225,7 @@ impl Paging {
 
     /// Tells the gap that the log has left. Then it goes on with the oldest that the log holds, or ends.
     fn lose(&mut self, page: &Page) -> Step {
-        let node = self.pages.node();
-        let first = page.entries.first().and_then(|entry| node.position(&entry.id));
+        let first = self.first_in(page);
         // If not even that is newer, nothing was evicted: it is another log, or one in an older state.
         let evicted = first.is_some_and(|first| first > self.seen);
         let skips = evicted && self.lag == Lag::Skip;
@@ -243,6 +245,10 @@ impl Paging {
         }
         let block = self.tell(reason);
         if skips { Step::Block(block) } else { Step::End(Some(block)) }
+    }
+
+    fn first_in(&self, page: &Page) -> Option<Position> {
+        page.entries.first().and_then(|entry| self.pages.node().position(&entry.id))
     }
 
     /// Returns the block that tells a gap, and counts it.

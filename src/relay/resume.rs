@@ -174,12 +174,14 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         let reading = self.reading();
         let (pages, topics) = (Arc::clone(&reading.pages), Arc::clone(&reading.topics));
         let mut paging = Paging::new(pages, topics, self.lag, self.filter, after);
+        if let Some((_, Some(lost))) = gap {
+            (paging.seen, paging.told) = (lost, lost);
+        }
         if let Some(oldest) = oldest {
             paging.begin_at(oldest);
         }
         paging.advanced = gap.is_some();
-        let position = if paging.seen > 0 { Some(paging.seen) } else { gap.and_then(|(_, lost)| lost) };
-        let id = position.map(|position| node.id(position));
+        let id = (paging.seen > 0).then(|| node.id(paging.seen));
         let gap = gap.map(|(reason, _)| Gap::new(reason, id.clone()));
         let first = match &gap {
             Some(gap) => Some(node.builder.gap_block(gap, true)),
