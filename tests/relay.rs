@@ -18,7 +18,7 @@ use memory_log::MemoryLog;
 use relay_client::{first, is_pending, read, read_to_end};
 use ssekit::{
     Bounds, Event, EventId, EventType, Hub,
-    hub::{self, Close, RefusalReason, Start},
+    hub::{self, RefusalReason, Start},
     relay::{InvalidRecord, PublishError, Record, Relay},
 };
 
@@ -172,84 +172,6 @@ async fn an_event_larger_than_the_hub_reaches_subscribers_from_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_is_one_entry_or_half_a_megabyte() {
-    const HALF: usize = 512 * 1024;
-    let log = MemoryLog::default();
-    let relay = start(&log, 1);
-    let sizes = [vec![100; 300], vec![1_000_000; 5], vec![100; 300], vec![200_000; 10]].concat();
-    let mut ids = Vec::new();
-    for size in &sizes {
-        ids.push(relay.publish("a", Event::new("x".repeat(*size))).await.unwrap());
-    }
-    while relay.stats().hub.published < sizes.len() as u64 {
-        tokio::task::yield_now().await;
-    }
-    // What this node has read, and what it has not: it remembers the size of one entry.
-    let (other, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(1)));
-    tokio::spawn(tail.with_remembered_ids(1).run());
-    for relay in [&relay, &other] {
-        let mut client = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
-        first(&mut client).await;
-        log.take_read_entries();
-        let mut seen = 1;
-        while seen < sizes.len() - 1 {
-            let block = client.next().await.unwrap();
-            let events = blocks::blocks(&block).len();
-            seen += events;
-            assert!(events == 1 || block.len() <= HALF, "{events} events of {} bytes", block.len());
-            // Nothing is read ahead.
-            assert_eq!(log.take_read_entries(), events);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_is_let_in_costs_two_entries_at_most_until_it_reads() {
-    let log = MemoryLog::default();
-    let relay = start(&log, 1);
-    let ids = publish(&relay, "a", 0..50).await;
-    first(&mut relay.subscribe(["a"]).await.unwrap()).await;
-    log.trim(30);
-    log.take_read_entries();
-    let mut clients = Vec::new();
-    for last in [None, Some("nonsense"), Some("n999"), Some(ids[0].as_str()), Some(ids[30].as_str())] {
-        for start in [Start::Now, Start::Oldest] {
-            let options = relay.subscription(["a"]).with_start(start);
-            let mut client = options.resume(last.and_then(last_event_id)).await.unwrap();
-            first(&mut client).await;
-            let cost = log.take_read_entries();
-            assert!(cost <= 2, "{cost} for {last:?}");
-            clients.push(client);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn ids_that_take_long_to_look_up_hold_up_nobody_else() {
-    let log = MemoryLog::default();
-    let relay = start(&log, 5);
-    let ids = publish(&relay, "a", 0..50).await;
-    let mut live = relay.subscribe(["a"]).await.unwrap();
-    first(&mut live).await;
-    let mut paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
-    first(&mut paging).await;
-    log.set_lookups_stalled(true);
-    for number in 0..100 {
-        let relay = relay.clone();
-        let bogus = last_event_id(&format!("n{}", 1000 + number));
-        tokio::spawn(async move { relay.resume(["a"], bogus).await.map(drop) });
-    }
-    while log.take_reads() == 0 {
-        tokio::task::yield_now().await;
-    }
-    let mut resumed = relay.resume(["a"], last_event_id(ids[47].as_str())).await.unwrap();
-    assert_eq!(read(&mut resumed, 2).await.data(), texts(48..50));
-    assert_eq!(read(&mut paging, 49).await.data(), texts(1..50));
-    // Four are asked for at a time.
-    assert!(log.take_reads() <= 49 + 4);
-}
-
-#[tokio::test(start_paused = true)]
 async fn oldest_is_the_oldest_in_the_log() {
     let log = MemoryLog::default();
     let relay = start(&log, 3);
@@ -320,101 +242,6 @@ async fn a_topic_begins_anew_when_the_log_no_longer_holds_that_it_was_finished()
     log.trim(3);
     publish(&relay, "a", 10..12).await;
     assert_eq!(read(&mut client, 2).await.data(), texts(10..12));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_closed_node_ends_its_streams_and_the_others_go_on() {
-    let log = MemoryLog::default();
-    let (one, two) = (start(&log, 2), start(&log, 2));
-    let ids = publish(&one, "a", 0..40).await;
-    let mut live = one.subscribe(["a"]).await.unwrap();
-    let mut paging = one.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
-    first(&mut paging).await;
-    log.set_unreachable(true);
-    assert!(is_pending(&mut paging));
-    let retry = Duration::from_millis(700);
-    one.close(Close::new().with_retry(retry, Duration::ZERO));
-    for client in [&mut live, &mut paging] {
-        assert_eq!(read_to_end(client).await.blocks.last().unwrap().retry, Some(700));
-    }
-    one.drained().await;
-    log.set_unreachable(false);
-    let refusal = one.subscribe(["a"]).await.unwrap_err();
-    assert_eq!((refusal.reason(), refusal.retry()), (RefusalReason::Closed, Some(retry)));
-    let refusal = one.resume(["a"], last_event_id(ids[39].as_str())).await.unwrap_err();
-    assert_eq!(refusal.reason(), RefusalReason::Closed);
-    let error = one.publish("a", Event::new("x")).await.unwrap_err();
-    assert!(matches!(error, PublishError::Refused(hub::PublishError::Closed)));
-    publish(&two, "a", 40..41).await;
-    let mut client = two.resume(["a"], last_event_id(ids[38].as_str())).await.unwrap();
-    assert_eq!(read(&mut client, 2).await.data(), texts(39..41));
-}
-
-#[tokio::test(start_paused = true)]
-async fn streams_and_the_tail_end_when_the_last_handle_of_a_relay_is_dropped() {
-    let log = MemoryLog::default();
-    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(2)));
-    let tail = tokio::spawn(tail.run());
-    let ids = publish(&relay, "a", 0..40).await;
-    let mut live = relay.subscribe(["a"]).await.unwrap();
-    let mut paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
-    first(&mut live).await;
-    first(&mut paging).await;
-    log.set_stalled(true);
-    let clone = relay.clone();
-    drop(relay);
-    assert!(is_pending(&mut live) && is_pending(&mut paging));
-    drop(clone);
-    assert_eq!(read_to_end(&mut live).await.blocks, []);
-    assert_eq!(read_to_end(&mut paging).await.blocks, []);
-    tail.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn streams_end_when_the_tail_has_gone() {
-    let log = MemoryLog::default();
-    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(2)));
-    let tail = tokio::spawn(tail.run());
-    let ids = publish(&relay, "a", 0..40).await;
-    let mut live = relay.subscribe(["a"]).await.unwrap();
-    let mut paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
-    first(&mut live).await;
-    first(&mut paging).await;
-    log.set_stalled(true);
-    assert!(is_pending(&mut live) && is_pending(&mut paging));
-    tail.abort();
-    assert!(read_to_end(&mut live).await.ended && read_to_end(&mut paging).await.ended);
-    for last in [None, last_event_id(ids[0].as_str()), last_event_id("n999")] {
-        let refusal = relay.resume(["a"], last).await.unwrap_err();
-        assert_eq!(refusal.reason(), RefusalReason::Unavailable);
-    }
-    relay.publish("a", Event::new("for the other nodes")).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn closing_ends_the_wait_of_those_that_are_being_let_in() {
-    let log = MemoryLog::default();
-    let relay = start(&log, 2);
-    publish(&relay, "a", 0..10).await;
-    first(&mut relay.subscribe(["a"]).await.unwrap()).await;
-    log.set_stalled(true);
-    let waiting: Vec<_> = [(Start::Now, Some("n999")), (Start::Oldest, None)]
-        .into_iter()
-        .map(|(start, last)| {
-            let relay = relay.clone();
-            let last = last.and_then(last_event_id);
-            tokio::spawn(async move { relay.subscription(["a"]).with_start(start).resume(last).await })
-        })
-        .collect();
-    while log.take_reads() < waiting.len() {
-        tokio::task::yield_now().await;
-    }
-    let before = tokio::time::Instant::now();
-    relay.close(Close::new());
-    for waiting in waiting {
-        assert_eq!(waiting.await.unwrap().unwrap_err().reason(), RefusalReason::Closed);
-    }
-    assert_eq!(before.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

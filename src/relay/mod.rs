@@ -23,10 +23,11 @@
 //! - **Publish**: the event is appended to the log, and the ID that it gets there is its ID on every node.
 //! - **Tail**: one long poll for each node reads the log into its hub, whatever the number of subscribers. At the
 //!   start it reads the whole log, so that a new node can resume clients at once.
-//! - **Resume**: from the hub if it holds all that the client missed, else from the log, page by page, through the
-//!   same topics and filter. After each page it is asked, under the hub's lock, whether the hub can go on from there;
-//!   so there is no gap and no duplicate between the two. A subscriber that falls behind its hub goes back to the log
-//!   in the same way, and is told of nothing.
+//! - **Resume**: from the hub if it holds all that the client missed. Otherwise the node asks the log whether it still
+//!   holds the event with the client's ID, even if the node itself has read that event. If so, the client is served
+//!   from the log, page by page, through the same topics and filter. After each page the hub decides, under its lock,
+//!   whether it can go on from there, so there is no gap and no duplicate between the two. A subscriber that falls
+//!   behind its hub goes back to the log in the same way, without a notice.
 //! - **Finish**: a mark in the log ends a topic on all nodes.
 //!
 //! # What is guaranteed when what fails
@@ -34,19 +35,24 @@
 //! | what happens | publishers | clients |
 //! | --- | --- | --- |
 //! | nothing | an ID for each acknowledged event | each event of their topics once, in the order of the log, on whatever node |
-//! | the log cannot be reached, or is slow | an error within a bounded time that says whether the event may have been published | stay connected and get keep-alives; who comes back with an ID that this node has read is served, others are sent away for some seconds |
+//! | the log cannot be reached, or is slow | an error within a bounded time that says whether the event may have been published | stay connected and get keep-alives; a client that comes back with an ID that this node remembers is let in, others are sent away for some seconds |
 //! | the log is back with all that it acknowledged | go on | get all that the log holds, once |
 //! | a connection breaks in the middle of a reply | as above, for what was under way | notice nothing |
 //! | a node is stopped | other nodes go on | come back to another node and go on there |
+//! | the last handle of a relay is dropped | go on at other nodes | their streams end, as after [`Relay::close`] |
+//! | the task of a [`Tail`] ends or panics | go on | their streams end; clients that come to this node are sent away for some seconds |
 //! | the log was trimmed past a client | go on | told *evicted*, then everything that is held |
-//! | the log was trimmed past a node | go on | their streams end; who comes back and has missed something is told *evicted* |
-//! | the log was deleted, or is back empty or in an older state | go on in what is left | their streams end; who had seen what is no longer there is told *evicted* or *unknown* |
+//! | the log was trimmed before a new client came that starts at the oldest event | go on | told *evicted* first |
+//! | the log was trimmed past a node | go on | their streams go on if the log holds what follows, otherwise they end, and a client that missed something is told *evicted* |
+//! | the log was deleted, or is back empty or in an older state | go on in what is left | as before; a client whose last event is no longer there is told *evicted* or *unknown* |
+//!
+//! No client goes round in circles. A stream that can give its client nothing from where it began, because the log has
+//! lost what follows, says so before it ends, whatever its [lag policy](crate::hub::Lag).
 //!
 //! *Evicted* is told only if the log itself has let go of something. An ID that is newer than the log's oldest entry
 //! must be that of an entry in the log, else it is *unknown*: an epoch that is kept beside a log would be put back
 //! together with it, and prove nothing. To see that a log is still the same, every node checks with each page that
-//! the last entry it has read is still there. What a log guarantees beyond that, such as
-//! whether it survives a power failure, is its own affair.
+//! the last entry it has read is still there. Whether a log survives a power failure is up to the log.
 //!
 //! A [`PublishError`] says whether an event was not published, so that it is safe to try again, or may have been.
 //! [`Relay::publish_once`] makes that safe, too.

@@ -22,15 +22,19 @@ use crate::{
 /// A stream of encoded events from a [`Relay`](super::Relay), for one client.
 ///
 /// It yields what a [`hub::Subscription`](crate::Subscription) yields, and in the same form. While the local hub does
-/// not hold what comes next, it reads the log page by page, each of about half a megabyte or one event, and goes back
-/// to the hub as soon as that can go on without a gap.
+/// not hold what comes next, it reads the log page by page, each of up to half a megabyte or one event, and goes back
+/// to the hub as soon as that can go on without a gap. It reads nothing ahead: a page is asked for when it is polled,
+/// and has a share of the [memory](crate::relay#costs) of all pages until it is yielded. So do not leave off polling
+/// it while it is pending: drop it instead.
 ///
 /// # Ending
 ///
 /// The stream ends when all its topics are [finished](super::Relay::finish) and nothing remains, when the relay is
-/// [closed](super::Relay::close), when its greatest lifetime has passed, under
+/// [closed](super::Relay::close) or its last handle dropped, when its greatest lifetime has passed, under
 /// [`Lag::Disconnect`] when the log no longer holds what comes next, and when the log turns out to be another one or
-/// in an older state. It does not end when the log cannot be reached. Dropping it frees at once what it held.
+/// in an older state. In the last two cases its last block tells the gap if nothing else was told since it began: the
+/// client would come back to the same place otherwise. It does not end when the log cannot be reached. Dropping it
+/// frees at once what it held.
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
     /// The first block, until it is yielded.

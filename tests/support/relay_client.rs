@@ -1,8 +1,11 @@
 //! A client of a relay, without a connection between them.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use std::time::Duration;
+
 use futures_util::{FutureExt, StreamExt};
 use ssekit::relay::Subscription;
+use tokio::time::timeout;
 
 use super::{
     blocks::{Block, blocks},
@@ -13,7 +16,8 @@ use super::{
 pub(crate) async fn read(subscription: &mut Subscription, events: usize) -> Seen {
     let mut seen = Seen::default();
     while seen.blocks.iter().filter(|block| !is_notice(block)).count() < events {
-        match subscription.next().await {
+        let next = timeout(PATIENCE, subscription.next()).await;
+        match next.expect("nothing comes, nor the end") {
             Some(bytes) => seen.blocks.extend(blocks(&bytes)),
             None => {
                 seen.ended = true;
@@ -42,3 +46,6 @@ pub(crate) async fn read_to_end(subscription: &mut Subscription) -> Seen {
 pub(crate) fn is_pending(subscription: &mut Subscription) -> bool {
     subscription.next().now_or_never().is_none()
 }
+
+/// A test fails rather than to hang for ever.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -224,7 +224,7 @@ impl Log for RedisLog {
         let mut entries = reply::entries(entries)?;
         let at_end = entries.len() < count;
         let held = match after {
-            // Every log of a relay's begins with this mark, until it is trimmed.
+            // A tail that finds an empty log begins it with this mark, which goes first when the log is trimmed.
             None => entries.first().is_some_and(|first| matches!(first.record, Ok(Record::Begin))),
             Some(after) => {
                 let held = entries.first().is_some_and(|entry| entry.id == *after);

@@ -1,0 +1,113 @@
+//! What a node reads from its log for clients: no more than they take.
+#![cfg(feature = "tokio")]
+
+#[path = "support/blocks.rs"]
+mod blocks;
+#[path = "support/hub_client.rs"]
+mod hub_client;
+#[path = "support/memory_log.rs"]
+mod memory_log;
+#[path = "support/relay_client.rs"]
+mod relay_client;
+
+use futures_util::StreamExt;
+use hub_client::last_event_id;
+use memory_log::MemoryLog;
+use relay_client::{first, read};
+use ssekit::{Bounds, Event, EventId, Hub, hub::Start, relay::Relay};
+
+fn start(log: &MemoryLog, events: usize) -> Relay<MemoryLog> {
+    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
+    tokio::spawn(tail.run());
+    relay
+}
+
+async fn publish(relay: &Relay<MemoryLog>, topic: &str, numbers: std::ops::Range<usize>) -> Vec<EventId> {
+    let mut ids = Vec::new();
+    for number in numbers {
+        ids.push(relay.publish(topic, Event::new(number.to_string())).await.unwrap());
+    }
+    ids
+}
+
+fn texts(numbers: std::ops::Range<usize>) -> Vec<String> {
+    numbers.map(|number| number.to_string()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_one_entry_or_half_a_megabyte() {
+    const HALF: usize = 512 * 1024;
+    let log = MemoryLog::default();
+    let relay = start(&log, 1);
+    let sizes = [vec![100; 300], vec![1_000_000; 5], vec![100; 300], vec![200_000; 10]].concat();
+    let mut ids = Vec::new();
+    for size in &sizes {
+        ids.push(relay.publish("a", Event::new("x".repeat(*size))).await.unwrap());
+    }
+    while relay.stats().hub.published < sizes.len() as u64 {
+        tokio::task::yield_now().await;
+    }
+    // What this node has read, and what it has not: it remembers the size of one entry.
+    let (other, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(1)));
+    tokio::spawn(tail.with_remembered_ids(1).run());
+    for relay in [&relay, &other] {
+        let mut client = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+        first(&mut client).await;
+        log.take_read_entries();
+        let mut seen = 1;
+        while seen < sizes.len() - 1 {
+            let block = client.next().await.unwrap();
+            let events = blocks::blocks(&block).len();
+            seen += events;
+            assert!(events == 1 || block.len() <= HALF, "{events} events of {} bytes", block.len());
+            // Nothing is read ahead.
+            assert_eq!(log.take_read_entries(), events);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_let_in_costs_two_entries_at_most_until_it_reads() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 1);
+    let ids = publish(&relay, "a", 0..50).await;
+    first(&mut relay.subscribe(["a"]).await.unwrap()).await;
+    log.trim(30);
+    log.take_read_entries();
+    let mut clients = Vec::new();
+    for last in [None, Some("nonsense"), Some("n999"), Some(ids[0].as_str()), Some(ids[30].as_str())] {
+        for start in [Start::Now, Start::Oldest] {
+            let options = relay.subscription(["a"]).with_start(start);
+            let mut client = options.resume(last.and_then(last_event_id)).await.unwrap();
+            first(&mut client).await;
+            let cost = log.take_read_entries();
+            assert!(cost <= 2, "{cost} for {last:?}");
+            clients.push(client);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_that_take_long_to_look_up_hold_up_nobody_else() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 5);
+    let ids = publish(&relay, "a", 0..50).await;
+    let mut live = relay.subscribe(["a"]).await.unwrap();
+    first(&mut live).await;
+    let mut paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    first(&mut paging).await;
+    log.set_lookups_stalled(true);
+    for number in 0..100 {
+        let relay = relay.clone();
+        let bogus = last_event_id(&format!("n{}", 1000 + number));
+        tokio::spawn(async move { relay.resume(["a"], bogus).await.map(drop) });
+    }
+    while log.take_reads() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut resumed = relay.resume(["a"], last_event_id(ids[47].as_str())).await.unwrap();
+    assert_eq!(read(&mut resumed, 2).await.data(), texts(48..50));
+    assert_eq!(read(&mut paging, 49).await.data(), texts(1..50));
+    // Four are asked for at a time.
+    assert!(log.take_reads() <= 49 + 4);
+}
