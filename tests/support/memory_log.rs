@@ -198,22 +198,10 @@ impl MemoryLog {
                 None => (false, usize::MAX),
             },
         };
-        let mut bytes = 0;
-        let within = |entry: &&Entry| {
-            bytes += len(entry);
-            bytes <= limit.bytes
-        };
         let entries = state.entries.get(from..).unwrap_or_default();
-        let fitting = entries.iter().take(limit.entries).take_while(within).count();
-        let page = entries[..fitting.max(1).min(entries.len())].to_vec();
+        // Like Redis, it does not count bytes.
+        let page = entries[..limit.entries.min(entries.len())].to_vec();
         Ok(Page { held, at_end: page.len() == entries.len(), entries: page })
-    }
-}
-
-fn len(entry: &Entry) -> usize {
-    match &entry.record {
-        Ok(Record::Event { event, .. }) => event.encoded_len(),
-        _ => 0,
     }
 }
 
