@@ -147,7 +147,7 @@ fn the_greatest_position_is_one_like_any_other() {
 #[test]
 fn ids_without_an_order_are_found_while_they_are_held() {
     let hub = hub(Ids::unordered());
-    let id = |id: &str| Event::new(id.to_owned()).with_id(id.try_into().unwrap());
+    let id = |id: &str| Event::new(id.to_owned()).with_id(ssekit::EventId::try_from(id).unwrap());
     for name in ["d", "b", "c", "a"] {
         hub.publish("a", id(name)).unwrap();
     }

@@ -298,7 +298,7 @@ impl World {
         self.expire();
         for ((number, event), new) in events.into_iter().zip(new) {
             let event = if event.id().is_none() {
-                event.with_id(self.id(number).as_str().try_into().unwrap())
+                event.with_id(ssekit::EventId::try_from(self.id(number)).unwrap())
             } else {
                 event
             };
