@@ -4,7 +4,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Where the age of events is told from: the system's monotonic clock, or the caller's.
+/// The clock for the age of events, lifetimes and deadlines: the system's monotonic clock, or the caller's.
+///
+/// With the feature `tokio` the system's clock is tokio's, which differs from it only while a test has paused it.
 #[derive(Clone)]
 pub(crate) struct Clock {
     now: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
@@ -13,7 +15,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn system() -> Self {
-        Self { now: None, start: Instant::now() }
+        Self { now: None, start: system_now() }
     }
 
     pub(crate) fn custom(now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
@@ -22,13 +24,21 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.now.as_ref().map_or_else(Instant::now, |now| now())
+        self.now.as_ref().map_or_else(system_now, |now| now())
     }
 
     /// Returns the nanoseconds since this clock was made.
     pub(crate) fn nanos(&self) -> u64 {
         nanos(self.now().saturating_duration_since(self.start))
     }
+}
+
+/// Reads the system's clock. Needs no runtime: outside of one, tokio's clock is the system's.
+fn system_now() -> Instant {
+    #[cfg(feature = "tokio")]
+    return tokio::time::Instant::now().into_std();
+    #[cfg(not(feature = "tokio"))]
+    Instant::now()
 }
 
 /// Returns the whole nanoseconds of a time span, of which 584 years fit.
