@@ -9,10 +9,13 @@
 //! ```
 //!
 //! Each answer is a topic, and each token an event. The last event says why there are no more; then the topic is
-//! finished, so that an event source that has everything is stopped with 204.
+//! finished, so that an event source that has everything is stopped with 204. The topic is also finished if the task
+//! panics, so nobody waits for tokens that never come. If the hub no longer holds all tokens that a client is to get, the
+//! stream begins with an event `cut`.
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     error::Error,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -20,6 +23,7 @@ use std::{
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{Path, RawQuery, State},
     http::{HeaderMap, Response, StatusCode, header},
     response::IntoResponse,
@@ -29,7 +33,7 @@ use axum::{
 use futures_util::{Stream, StreamExt, stream};
 use ssekit::{
     Bounds, Event, EventType, Hub,
-    hub::{Close, PublishError, Start},
+    hub::{Close, Gap, PublishError, Start, Topic},
 };
 use tokio::sync::oneshot;
 
@@ -69,35 +73,33 @@ async fn ask(State(service): State<Service>, prompt: String) -> impl IntoRespons
         answers.running.insert(answers.begun, cancel);
         answers.begun
     });
+    // Whatever becomes of the task, the answer ends for those who listen.
+    let topic = service.hub.topic(&number.to_string()).finish_on_drop();
     // The task belongs to no connection: who asked may go.
     tokio::spawn(async move {
-        if let Err(error) = answer(&service, number, prompt, cancelled).await {
+        if let Err(error) = answer(&topic, (service.model)(prompt), cancelled).await {
             eprintln!("answer {number}: {error}");
         }
-        service.hub.finish(&number.to_string());
         service.answers(|answers| answers.running.remove(&number));
     });
     (StatusCode::CREATED, [(header::LOCATION, format!("/answers/{number}"))])
 }
 
 async fn answer(
-    service: &Service,
-    number: u64,
-    prompt: String,
+    topic: &Topic,
+    mut tokens: impl Stream<Item = String> + Unpin,
     mut cancelled: oneshot::Receiver<()>,
 ) -> Result<(), PublishError> {
-    let topic = number.to_string();
-    let mut tokens = (service.model)(prompt);
     let why = loop {
         tokio::select! {
             token = tokens.next() => match token {
-                Some(token) => service.hub.publish(&topic, Event::new(token))?,
+                Some(token) => topic.publish(Event::new(token))?,
                 None => break "complete",
             },
             _ = &mut cancelled => break "cancelled",
         };
     };
-    service.hub.publish(&topic, Event::new(why).with_type(END)).map(drop)
+    topic.publish(Event::new(why).with_type(END)).map(drop)
 }
 
 async fn listen(
@@ -111,9 +113,18 @@ async fn listen(
     // A new client gets the answer from its first token on.
     let answer = service.hub.subscription([number.to_string()]).with_start(Start::Oldest);
     Ok(match answer.resume(last_event_id) {
-        Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
+        Ok(events) => {
+            let cut = stream::iter(events.gap().map(cut).map(Ok::<_, Infallible>));
+            ssekit::response(cut.chain(events.keep_alive(Duration::from_secs(15))))
+        }
         Err(refusal) => refusal.response(),
     })
+}
+
+/// Says that the answer is not whole. It has no ID, so a client that is cut here comes back and reads it again.
+fn cut(gap: &Gap) -> Bytes {
+    let why = format!("tokens of this answer are missing: {}", gap.reason().as_str());
+    Event::new(why).with_type(CUT).encode()
 }
 
 async fn cancel(State(service): State<Service>, Path(number): Path<u64>) -> Result<StatusCode, StatusCode> {
@@ -164,3 +175,4 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 const END: EventType = EventType::from_static("end");
+const CUT: EventType = EventType::from_static("cut");

@@ -23,8 +23,8 @@ use crate::frame::{COMMENT, IntoFrame};
 /// it is. It is `Sync` even if the stream is not, and fails with an [`io::Error`], because some stacks ask for
 /// these and none refuses them.
 ///
-/// - Each chunk and frame holds whole events.
-/// - If a stream has nothing to send at first, the body begins with an empty comment, so that the stack sends
+/// - Each chunk and frame holds whole events, or one comment line.
+/// - If a stream has nothing to send at first, the body begins with an empty comment line, so that the stack sends
 ///   the headers at once and a browser fires `open`.
 /// - If the stream fails, the body first gives the stack a last comment, and holds the error back until the stack has
 ///   sent that. So the client receives everything that came before the error, the response's head included, and then

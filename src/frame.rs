@@ -9,7 +9,7 @@ use crate::event::Event;
 /// [`KeepAlive`](crate::KeepAlive), [`Body`](crate::Body) and [`response`](crate::response) take a stream of
 /// any of these. `Bytes` are sent as they are: they must be whole events, each ended by its blank line, as
 /// [`Event::encode`] makes them. A frame may hold several events, and no other bytes are ever sent in the
-/// middle of it.
+/// middle of it. Between two frames a comment line may be sent, so a frame must not end within an event.
 ///
 /// The trait is sealed.
 ///
@@ -75,4 +75,10 @@ mod sealed {
 }
 
 /// An empty comment: bytes on the wire that no application sees.
-pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+///
+/// It is one line. A blank line behind it would end an event without data, of which several widely used clients make
+/// an empty message.
+pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n");
+
+/// An empty comment and a blank line, for clients that hold what they have read until a blank line comes.
+pub(crate) const COMMENT_AND_BLANK_LINE: Bytes = Bytes::from_static(b":\n\n");

@@ -1,5 +1,9 @@
 use std::{
     hash::{BuildHasher, RandomState},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -21,13 +25,30 @@ impl SplitMix64 {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        word ^ (word >> 31)
+        self.0 = self.0.wrapping_add(STRIDE);
+        mix(self.0)
     }
 }
+
+fn mix(mut word: u64) -> u64 {
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
+}
+
+/// Returns a number from zero up to, and including, `most`, from one sequence for the whole process.
+///
+/// For those that are too many to have a sequence each. Takes no lock.
+pub(crate) fn up_to(most: u32) -> u32 {
+    static STATE: OnceLock<AtomicU64> = OnceLock::new();
+    let state = STATE.get_or_init(|| AtomicU64::new(seed()));
+    let high = mix(state.fetch_add(STRIDE, Ordering::Relaxed)) >> 32;
+    // The high half of the product is at most `most`, and so fits.
+    ((high * (u64::from(most) + 1)) >> 32) as u32
+}
+
+/// SplitMix64's step from one state to the next: the golden ratio, which visits all.
+const STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Returns a number that differs from process to process and from call to call.
 pub(crate) fn seed() -> u64 {

@@ -3,7 +3,12 @@ use std::{error::Error, time::Duration};
 use futures_core::Stream;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::{body::Body, event::Event, frame::IntoFrame};
+use crate::{
+    body::Body,
+    event::{Event, EventType},
+    frame::IntoFrame,
+    hub::POSITION,
+};
 
 /// The headers of a response that is an event stream, by name and value.
 ///
@@ -61,6 +66,9 @@ where
 /// random, or all of them come back at once. The client keeps the reconnection time until another is sent. It
 /// goes out in whole milliseconds, rounded up.
 ///
+/// It is sent in an event of the type `position` with empty data and without an ID, as a hub does, because several
+/// clients make an empty message of a block that has only a `retry` field.
+///
 /// # Examples
 ///
 /// ```
@@ -69,11 +77,12 @@ where
 /// use futures_util::{FutureExt, StreamExt};
 ///
 /// let mut body = ssekit::reconnect_after(Duration::from_secs(3)).into_body();
-/// assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap(), "retry: 3000\n\n");
+/// assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap(), "event: position\nretry: 3000\ndata: \n\n");
 /// assert!(body.next().now_or_never().unwrap().is_none());
 /// ```
 pub fn reconnect_after(reconnection_time: Duration) -> Response<Body> {
-    event_stream(Event::default().with_retry(reconnection_time).encode().into())
+    let event = Event::new("").with_type(EventType::from_static(POSITION)).with_retry(reconnection_time);
+    event_stream(event.encode().into())
 }
 
 /// Creates the response that tells a client to stop reconnecting: status 204, without a body.
@@ -92,7 +101,8 @@ pub fn stop_reconnecting() -> Response<Body> {
     response
 }
 
-fn event_stream(body: Body) -> Response<Body> {
+/// Creates a response with status 200 and [`RESPONSE_HEADERS`].
+pub(crate) fn event_stream(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     for &(name, value) in RESPONSE_HEADERS {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));

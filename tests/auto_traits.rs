@@ -10,7 +10,7 @@ use ssekit::{
     decode::{EventRef, Item, Items, LimitExceeded, LimitKind, Limits},
     hub::{
         Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Moved, Notice, PositionForm,
-        PublishError, Refusal, RefusalReason, Start, Stats, SubscribeOptions,
+        PublishError, Refusal, RefusalReason, Start, Stats, SubscribeOptions, Topic,
     },
     replay::{Events, IdError, Ids, PushError, Replay},
 };
@@ -71,6 +71,7 @@ const _: () = {
     all::<RefusalReason>();
     all::<Start>();
     all::<Stats>();
+    all::<Topic>();
     borrowing::<EventInfo<'_>>();
     error::<PublishError>();
     error::<Refusal>();

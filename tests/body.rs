@@ -20,7 +20,7 @@ use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use ssekit::{Body, Event};
 
-const COMMENT: &str = ":\n\n";
+const COMMENT: &str = ":\n";
 
 /// What a poll of a body gave, in a form that compares.
 #[derive(Debug, PartialEq)]

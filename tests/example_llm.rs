@@ -31,13 +31,20 @@ struct Service {
 impl Service {
     /// Starts a service and asks it for an answer, which is then said token by token.
     async fn asked() -> Self {
-        let hub = Hub::new(Bounds::events(100));
+        Self::asked_of(Hub::new(Bounds::events(100))).await
+    }
+
+    async fn asked_of(hub: Hub) -> Self {
         let (tokens, said) = mpsc::channel(1);
         let said = Arc::new(Mutex::new(Some(said)));
         let model = move |prompt| {
             assert_eq!(prompt, "why?");
             let said = said.lock().unwrap().take().unwrap();
-            stream::unfold(said, async |mut said| Some((said.recv().await?, said)))
+            stream::unfold(said, async |mut said| {
+                let token = said.recv().await?;
+                assert_ne!(token, FATAL);
+                Some((token, said))
+            })
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -160,6 +167,39 @@ async fn only_cancelling_stops_the_model() {
 }
 
 #[tokio::test]
+async fn a_latecomer_learns_that_an_answer_is_cut() {
+    let service = Service::asked_of(Hub::new(Bounds::events(3))).await;
+    for token in 0..10 {
+        service.say(&token.to_string()).await;
+    }
+    let address = service.address;
+    drop(service.tokens);
+    // It has ended when a stream of it has.
+    let mut last = Subscriber::new(address, "/answers/1").await;
+    while last.event().await.is_some() {}
+
+    let mut late = Subscriber::new(address, "/answers/1").await;
+    let cut = late.event().await.unwrap();
+    assert_eq!((cut.event_type(), cut.last_event_id()), ("cut", ""));
+    late.reset("evicted").await;
+    assert_eq!(late.rest().await, ["8", "9", "complete"]);
+    let stopped = Subscriber::resume(address, "/answers/1", late.last_event_id()).await;
+    assert_eq!(stopped.head().status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn an_answer_ends_though_the_model_panics() {
+    let service = Service::asked().await;
+    let mut listener = service.listen("").await;
+    service.say("Well, ").await;
+    assert_eq!(token(&mut listener).await, "Well, ");
+    service.say(FATAL).await;
+    assert_eq!(listener.rest().await, [""; 0]);
+    let stopped = Subscriber::resume(service.address, "/answers/1", listener.last_event_id()).await;
+    assert_eq!(stopped.head().status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
 async fn an_answer_that_was_never_asked_for_is_not_found() {
     let service = Service::asked().await;
     for path in ["/answers/0", "/answers/2"] {
@@ -167,3 +207,6 @@ async fn an_answer_that_was_never_asked_for_is_not_found() {
         assert_eq!(service.request(Method::DELETE, path, "").await.status(), StatusCode::NOT_FOUND);
     }
 }
+
+/// A token at which the model panics.
+const FATAL: &str = "panic";

@@ -8,6 +8,9 @@ mod clock;
 mod counting_waker;
 #[path = "support/hub_client.rs"]
 mod hub_client;
+#[allow(dead_code, reason = "its counts are not needed here")]
+#[path = "support/manual_timer.rs"]
+mod manual_timer;
 
 use std::{
     future::Future,
@@ -22,9 +25,11 @@ use clock::Clock;
 use counting_waker::CountingWaker;
 use futures_core::Stream;
 use hub_client::{last_event_id, poll, read};
+use manual_timer::ManualTimer;
 use ssekit::{
     Bounds, Event, EventId, Hub, LastEventId,
-    hub::{Close, PublishError, Refusal, RefusalReason, Start},
+    hub::{Close, PositionForm, PublishError, Refusal, RefusalReason, Start},
+    timer::Timer,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,6 +96,23 @@ fn a_client_with_a_gap_is_told_before_a_finished_topic_ends() {
     let seen = read(&mut hub.resume(["a"], last_event_id("foreign")).unwrap());
     assert_eq!((seen.gaps(), seen.data(), seen.ended), (vec!["unknown"], vec![], true));
     assert_eq!(refusal(&hub, &["a"], seen.last_event_id()).reason(), RefusalReason::Finished);
+}
+
+#[test]
+fn a_finished_topic_that_has_aged_out_is_a_gap_and_then_the_end_for_a_client_that_never_saw_it() {
+    let clock = Clock::new();
+    let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).with_clock(clock.now()).build();
+    publish(&hub, "a", 1);
+    hub.finish("a");
+    hub.finish("never published to");
+    clock.advance(SECOND);
+    let oldest = |topic: &str, last| hub.subscription([topic]).with_start(Start::Oldest).resume(last);
+    let seen = read(&mut oldest("a", None).unwrap());
+    assert_eq!((seen.gaps(), seen.data(), seen.ended), (vec!["evicted"], vec![], true));
+    let refused = oldest("a", seen.last_event_id()).unwrap_err();
+    assert_eq!(refused.response().status(), 204);
+    // Nothing of this one is missing.
+    assert_eq!(oldest("never published to", None).unwrap_err().response().status(), 204);
 }
 
 #[test]
@@ -184,6 +206,26 @@ fn a_closing_hub_tells_each_client_its_own_reconnection_time() {
 }
 
 #[test]
+fn a_reconnection_time_goes_out_in_an_event_that_no_client_takes_for_a_message() {
+    let hub = Hub::builder(Bounds::events(10)).with_position_type("at".try_into().unwrap()).build();
+    let mut client = hub.subscribe(["a"]).unwrap();
+    read(&mut client);
+    hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
+    let expected = Block {
+        event: Some("at".to_owned()),
+        data: Some(String::new()),
+        retry: Some(1_000),
+        ..Block::default()
+    };
+    assert_eq!(read(&mut client).blocks, std::slice::from_ref(&expected));
+    assert_eq!(blocks::blocks(&refusal(&hub, &["a"], None).body()), [expected]);
+
+    let hub = Hub::builder(Bounds::events(10)).with_position_form(PositionForm::Off).build();
+    hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
+    assert_eq!(refusal(&hub, &["a"], None).body(), "retry: 1000\n\n");
+}
+
+#[test]
 fn the_last_event_of_a_closing_hub_comes_last_and_its_id_counts() {
     let hub = Hub::new(Bounds::events(10));
     let mut client = hub.subscribe(["a"]).unwrap();
@@ -246,6 +288,63 @@ fn a_stream_ends_within_its_greatest_lifetime() {
     assert!(read(&mut at_once.unwrap()).ended);
     let never = hub.subscription(["a"]).with_lifetime(Duration::MAX, Duration::MAX).subscribe();
     assert!(!read(&mut never.unwrap()).ended);
+}
+
+#[test]
+fn a_keep_alive_is_never_later_than_the_greatest_lifetime() {
+    let timer = ManualTimer::new();
+    let clock = timer.clone();
+    let hub = Hub::builder(Bounds::events(10)).with_clock(move || clock.now()).build();
+    let client = hub.subscription(["a"]).with_lifetime(28 * SECOND, Duration::ZERO).subscribe().unwrap();
+    let mut client = client.keep_alive_with_timer(15 * SECOND, timer.clone());
+    let (wakes, waker) = CountingWaker::new();
+    let mut next = || Pin::new(&mut client).poll_next(&mut Context::from_waker(&waker));
+    assert!(matches!(next(), Poll::Ready(Some(Ok(_)))), "the position");
+    for _ in 0..27 {
+        // An event now and then restarts the silence, but not the lifetime.
+        publish(&hub, "a", 1);
+        while next().is_ready() {}
+        wakes.take();
+        timer.advance(SECOND);
+    }
+    while next().is_ready() {}
+    wakes.take();
+    timer.advance(SECOND - Duration::from_millis(1));
+    assert_eq!(wakes.take(), 0);
+    timer.advance(Duration::from_millis(1));
+    assert_eq!(wakes.take(), 1, "it is woken when its lifetime is over");
+    assert!(matches!(next(), Poll::Ready(None)));
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn a_quiet_stream_without_a_keep_alive_ends_on_time() {
+    use futures_util::StreamExt;
+    use tokio::time::{Instant, timeout};
+
+    let hub = Hub::new(Bounds::events(10));
+    let start = Instant::now();
+    let lifetime = Duration::from_millis(300);
+    let client = hub.subscription(["a"]).with_lifetime(lifetime, Duration::ZERO).subscribe().unwrap();
+    let seen = timeout(10 * SECOND, client.collect::<Vec<_>>()).await.expect("it does not end");
+    assert_eq!(seen.len(), 1, "the position");
+    // Tokio's timer rounds up to whole milliseconds.
+    assert!((lifetime..=lifetime + Duration::from_millis(1)).contains(&start.elapsed()));
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn events_age_on_a_paused_clock() {
+    let hub = Hub::new(Bounds::events(10).with_age(3_600 * SECOND));
+    let mut buffer = ssekit::ReplayBuffer::new(Bounds::events(10).with_age(3_600 * SECOND));
+    publish(&hub, "a", 1);
+    buffer.push(&event(1)).unwrap();
+    for held in [1, 0] {
+        tokio::time::advance(1_800 * SECOND).await;
+        hub.expire();
+        buffer.expire();
+        assert_eq!((hub.stats().events, buffer.len()), (held, held));
+    }
 }
 
 #[test]

@@ -203,7 +203,7 @@ async fn the_position_is_kept_fresh_while_the_log_is_read() {
     let position = client.next().await.unwrap().unwrap();
     assert_eq!(position, format!("id: {}\nevent: position\ndata: \n\n", ids[0]));
     log.set_unreachable(true);
-    assert_eq!(client.next().await.unwrap().unwrap(), ":\n\n");
+    assert_eq!(client.next().await.unwrap().unwrap(), ":\n");
     log.set_unreachable(false);
     let rest = client.next().await.unwrap().unwrap();
     assert!(rest.ends_with(b"data: 4\n\n") || rest.ends_with(b"data: \n\n"), "{rest:?}");

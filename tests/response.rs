@@ -36,8 +36,11 @@ fn a_client_is_sent_away_for_a_while_by_a_stream_that_sets_the_reconnection_time
     let response = reconnect_after(Duration::from_micros(2_500_001));
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(headers(&response), RESPONSE_HEADERS);
-    assert_eq!(text(response), "retry: 2501\n\n");
-    assert_eq!(text(reconnect_after(Duration::MAX)), format!("retry: {}\n\n", u64::MAX));
+    assert_eq!(text(response), "event: position\nretry: 2501\ndata: \n\n");
+    assert_eq!(
+        text(reconnect_after(Duration::MAX)),
+        format!("event: position\nretry: {}\ndata: \n\n", u64::MAX)
+    );
 }
 
 #[test]

@@ -86,7 +86,8 @@ impl Event {
 
     /// Creates an event that is only a comment, which keeps a connection alive and is not dispatched.
     ///
-    /// Each line of the text becomes a comment line.
+    /// Each line of the text becomes a comment line. As every event it ends in a blank line, of which some clients make
+    /// an empty message; [`KeepAlive`](crate::KeepAlive) sends comments without one.
     pub fn comment(text: impl Into<Text>) -> Self {
         Self::default().with_comment(text)
     }
@@ -119,6 +120,9 @@ impl Event {
     /// Sets the reconnection time that the client is to use from now on.
     ///
     /// It is sent in whole milliseconds, rounded up, and at most `u64::MAX` of them: more is ignored by browsers.
+    ///
+    /// Several clients dispatch an empty message for an event with nothing but a reconnection time. Send it with data
+    /// and a type that they do not listen for, as [`reconnect_after`](crate::reconnect_after) does.
     #[must_use]
     pub fn with_retry(mut self, reconnection_time: Duration) -> Self {
         self.retry = Some(reconnection_time);
@@ -145,6 +149,11 @@ impl Event {
     /// Returns the reconnection time, if one was set.
     pub fn retry(&self) -> Option<Duration> {
         self.retry
+    }
+
+    pub(crate) fn without_id(mut self) -> Self {
+        self.id = None;
+        self
     }
 
     pub(crate) fn comment_text(&self) -> Option<&Text> {

@@ -1,8 +1,11 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::AtomicUsize,
+    time::{Duration, Instant},
+};
 
 use super::{
     Hub, Shared,
-    notice::{Notices, POSITION, PositionForm, RESET},
+    notice::{Notices, PositionForm},
     state::State,
 };
 use crate::{
@@ -46,11 +49,7 @@ impl HubBuilder {
             max_topics: 10_000,
             ids: Ids::own(),
             retry: None,
-            notices: Notices {
-                form: PositionForm::Event,
-                position_type: EventType::from_static(POSITION),
-                reset_type: EventType::from_static(RESET),
-            },
+            notices: Notices::default(),
             clock: Clock::system(),
         }
     }
@@ -93,6 +92,8 @@ impl HubBuilder {
     }
 
     /// Sets the event type of positions, `position` by default. Nothing else may be published with it.
+    ///
+    /// A reconnection time goes out with the position, or in an event of this type without an ID.
     pub fn with_position_type(mut self, event_type: EventType) -> Self {
         self.notices.position_type = event_type;
         self
@@ -104,7 +105,10 @@ impl HubBuilder {
         self
     }
 
-    /// Sets the clock that tells the age of events and when a closing hub's deadline has come.
+    /// Sets the clock for the age of events, greatest lifetimes and a closing hub's deadline.
+    ///
+    /// By default it is the system's monotonic clock. With the feature `tokio` it follows tokio's clock while that is
+    /// paused, as in tests.
     pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Clock::custom(now);
         self
@@ -117,6 +121,7 @@ impl HubBuilder {
         let shared = Shared {
             changes: AtomicU64::new(1),
             filtered: AtomicU64::new(0),
+            handles: AtomicUsize::new(1),
             aged: self.bounds.age.is_some(),
             max_event,
             ids: ids.scheme().clone(),

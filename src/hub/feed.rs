@@ -141,6 +141,11 @@ impl HubBuilder {
         self.notices.position(id, self.retry.filter(|_| is_first))
     }
 
+    /// Writes the block with a position that has moved in a silence, which an event that is due may carry.
+    pub(crate) fn moved_block(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
+        self.notices.moved(id, due)
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -152,10 +157,10 @@ impl Subscription {
         self
     }
 
-    /// Sets when the stream ends.
+    /// Sets when the stream ends. The caller is to poll it then.
     pub(crate) fn ending_at(mut self, ends_at: Option<Instant>) -> Self {
         self.reader.ends_at = ends_at;
-        self
+        self.woken_elsewhere()
     }
 
     /// Returns what was seen and what was told, and hands the filter back, if the stream has ended because it had

@@ -6,13 +6,16 @@ use bytes::Bytes;
 use crate::timer::TokioTimer;
 use crate::{Event, KeepAlive, Subscription, keep_alive::Fill, timer::Timer};
 
-/// What a subscription's keep-alives send: its position if that has moved, else what `F` sends.
+/// What a subscription's keep-alives send: its position if that has moved, with the event `F` if there is one.
 #[derive(Clone, Debug)]
 pub struct Moved<F = ()>(F);
 
 impl Subscription {
-    /// Keeps the connection alive: whenever nothing was sent for `interval`, the client is told its position if it
-    /// has moved, or else a comment is sent.
+    /// Keeps the connection alive: whenever nothing was sent for `interval`, a comment is sent, or the client's
+    /// position if that has moved.
+    ///
+    /// The stream also ends on time when its [greatest lifetime](crate::hub::SubscribeOptions::with_lifetime) has
+    /// passed, however long the interval.
     ///
     /// # Panics
     ///
@@ -25,7 +28,7 @@ impl Subscription {
 
     /// As [`keep_alive`](Self::keep_alive), on any timer.
     pub fn keep_alive_with_timer<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T, Moved> {
-        KeepAlive::with_fill(self, interval, timer, Moved::COMMENT)
+        KeepAlive::with_fill(self.woken_elsewhere(), interval, timer, Moved::COMMENT)
     }
 }
 
@@ -34,27 +37,65 @@ impl Moved {
 }
 
 impl<S: Positioned, T: Timer> KeepAlive<S, T, Moved> {
-    /// Sets an event to send in a silence, in place of a comment, when the position has not moved.
+    /// Sets an event to send in each silence, in place of a comment.
+    ///
+    /// If the position has moved, the event carries it as its ID. An ID of its own is not sent: a client would come
+    /// back with it, and the hub would not know it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// use futures_util::StreamExt;
+    /// use ssekit::{Bounds, Event, EventType, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let alive = Event::new("").with_type(EventType::from_static("alive"));
+    /// let mut orders = hub.subscribe(["orders"])?.keep_alive(Duration::from_secs(15)).with_event(alive);
+    /// let _position = orders.next().await;
+    /// let id = hub.publish("another topic", Event::new(""))?;
+    /// assert_eq!(orders.next().await.unwrap()?, format!("id: {id}\nevent: alive\ndata: \n\n"));
+    /// assert_eq!(orders.next().await.unwrap()?, "event: alive\ndata: \n\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
     pub fn with_event(self, event: Event) -> KeepAlive<S, T, Moved<Bytes>> {
-        self.map_fill(|_| Moved(event.encode()))
+        self.map_fill(|_| Moved(event.without_id().encode()))
     }
 }
 
 /// A stream whose client has a position.
 pub trait Positioned {
-    /// Returns a block that tells the client its position, if that has moved since it was last told.
-    fn moved(self: Pin<&mut Self>) -> Option<Bytes>;
+    /// Returns a block with the client's position, if that has moved since it was last sent. An event that is due and
+    /// can carry it is that block.
+    fn moved(self: Pin<&mut Self>, due: Option<&Bytes>) -> Option<Bytes>;
+
+    /// Returns how much is left of the greatest lifetime, if there is one.
+    fn time_left(&self) -> Option<Duration>;
 }
 
-impl Positioned for Subscription {
-    fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
-        self.moved()
+impl<S: Positioned> Fill<S> for Moved {
+    fn fill(&mut self, subscription: Pin<&mut S>) -> Option<Bytes> {
+        subscription.moved(None)
+    }
+
+    fn time_left(&self, subscription: &S) -> Option<Duration> {
+        subscription.time_left()
     }
 }
 
-impl<S: Positioned, F: Fill<S>> Fill<S> for Moved<F> {
-    fn fill(&mut self, mut subscription: Pin<&mut S>) -> Bytes {
-        let moved = subscription.as_mut().moved();
-        moved.unwrap_or_else(|| self.0.fill(subscription))
+impl<S: Positioned> Fill<S> for Moved<Bytes> {
+    fn fill(&mut self, subscription: Pin<&mut S>) -> Option<Bytes> {
+        Some(subscription.moved(Some(&self.0)).unwrap_or_else(|| self.0.clone()))
+    }
+
+    fn time_left(&self, subscription: &S) -> Option<Duration> {
+        subscription.time_left()
     }
 }

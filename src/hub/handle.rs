@@ -1,7 +1,12 @@
-use std::{borrow::Borrow, fmt, sync::atomic::Ordering, time::Duration};
+use std::{
+    borrow::Borrow,
+    fmt,
+    sync::atomic::{self, Ordering},
+    time::Duration,
+};
 
 use super::{
-    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription,
+    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription, Topic,
     notice::Notices,
     state::{State, Wake},
 };
@@ -16,6 +21,12 @@ use crate::{
 /// A set of topics to publish to and subscribe to.
 ///
 /// Cloning it is cheap, and all clones are the same hub. See the [module](crate::hub) for what it promises.
+///
+/// # Dropping
+///
+/// A clone is a handle on the hub, and so is a [`Topic`]; a [`Subscription`] is not. Dropping the last handle closes the
+/// hub as [`close`](Self::close) does with [`Close::new`]: nobody is left to publish, so each subscription ends after
+/// what is pending. A handle that is held by a filter or a callback of a subscription counts, too.
 ///
 /// # Examples
 ///
@@ -43,7 +54,6 @@ use crate::{
 /// #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f)
 /// # }
 /// ```
-#[derive(Clone)]
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
 }
@@ -55,6 +65,10 @@ pub(super) struct Shared {
     pub(super) changes: AtomicU64,
     /// Events that passed a filter, counted apart because filters run without the lock.
     pub(super) filtered: AtomicU64,
+    /// How many handles there are. The last one that is dropped closes the hub.
+    ///
+    /// As with an `Arc`'s counter, only that matters, so it is not among what is explored for interleavings.
+    pub(super) handles: atomic::AtomicUsize,
     pub(super) clock: Clock,
     /// Whether the age of events matters, so that the clock must be read.
     pub(super) aged: bool,
@@ -71,7 +85,7 @@ pub(super) struct Shared {
 pub struct Stats {
     /// Subscriptions that are alive.
     pub subscribers: usize,
-    /// Topics with subscribers or history.
+    /// Topics with subscribers, handles or history.
     pub topics: usize,
     /// Events published.
     pub published: u64,
@@ -135,6 +149,13 @@ impl Hub {
         Ok(ids.collect())
     }
 
+    /// Returns a handle on a topic, which begins now if it has not begun yet.
+    ///
+    /// It publishes to the topic, and can [finish it when it is dropped](Topic::finish_on_drop).
+    pub fn topic(&self, name: &str) -> Topic {
+        Topic::new(self.clone(), name)
+    }
+
     /// Subscribes a new client to topics, from now on.
     ///
     /// # Errors
@@ -173,7 +194,8 @@ impl Hub {
     /// Finishes a topic: no more events will come.
     ///
     /// Its subscribers end after the last event. A client that comes back still gets what it missed while that is
-    /// held, and is then refused with 204, which stops a browser. Publishing to the topic is an error from now on.
+    /// held, and is then refused with 204, which stops a browser. Publishing to the topic is an error from now on. To
+    /// finish a topic also when its publisher panics, see [`Topic::finish_on_drop`].
     pub fn finish(&self, topic: &str) {
         self.shared.change(|state, wake| state.finish(topic, wake));
     }
@@ -236,6 +258,22 @@ impl Shared {
     /// Returns the time by which events age, which is not read if none do.
     pub(super) fn now(&self) -> u64 {
         if self.aged { self.clock.nanos() } else { 0 }
+    }
+}
+
+impl Clone for Hub {
+    fn clone(&self) -> Self {
+        self.shared.handles.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // All that was done with other handles must be seen here, as when the last owner of an `Arc` is dropped.
+        if self.shared.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.close(Close::new());
+        }
     }
 }
 

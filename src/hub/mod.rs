@@ -8,14 +8,17 @@
 //!
 //! - A subscription yields a contiguous run of the sequence of its topics, in order, whatever is published
 //!   meanwhile.
-//! - What it cannot have is told before any later event ([`Gap`]); nothing is skipped in silence.
+//! - If some events are no longer available, it says so before any later event ([`Gap`]); nothing is skipped in
+//!   silence.
 //! - A slow or dead subscriber delays nobody. Memory is bounded by the hub's bounds, one chunk for each topic with
 //!   history (from 256 bytes to 64 KiB, in proportion to what it holds), and one chunk for each subscription whose
 //!   last piece is still to be sent. Beside that a topic takes about 700 bytes, and an idle subscription 300.
 //! - Each event is encoded once, and a subscriber that is behind gets many in one piece without a copy.
 //! - All topics share one order and one last event ID, which resumes across all of them. An ID claims everything up
 //!   to it for the topics and the filter in use: a client that changes them needs a new stream.
-//! - A client's position is kept fresh: it is told at the start, and by the keep-alives when it has moved.
+//! - A client's position is kept fresh: it is sent at the start, and with the keep-alives when it has moved.
+//! - A stream whose publishers are gone ends: dropping the last handle ([`Hub`], [`Topic`]) closes the hub, and a topic
+//!   can [finish when its publisher is dropped](Topic::finish_on_drop).
 //!
 //! # Locking
 //!
@@ -50,6 +53,7 @@ mod refusal;
 mod state;
 mod subscribe;
 pub(crate) mod subscription;
+mod topic;
 mod topics;
 
 use self::handle::Shared;
@@ -63,7 +67,8 @@ pub use self::{
     publish::PublishError,
     refusal::{Refusal, RefusalReason},
     subscribe::{Lag, Start, SubscribeOptions},
+    topic::Topic,
 };
 #[cfg(feature = "tokio")]
 pub(crate) use self::{fill::Positioned, reader::Filter};
-pub(crate) use self::{handle::Hub, subscription::Subscription};
+pub(crate) use self::{handle::Hub, notice::POSITION, subscription::Subscription};

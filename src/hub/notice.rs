@@ -2,9 +2,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Event, EventId, EventType, ReceivedEvent};
+use crate::{
+    Event, EventId, EventType, ReceivedEvent,
+    encode::{DATA, ID},
+};
 
-/// Events that a subscriber cannot have, and that it is told of before any later event.
+/// Events that a subscriber cannot have. Its stream says so before any later event.
 ///
 /// On the wire it is an event of the type that [`HubBuilder::with_reset_type`](super::HubBuilder::with_reset_type)
 /// sets, with the reason as JSON and the position as its ID. A client that is cut right after it loses nothing.
@@ -18,7 +21,8 @@ pub struct Gap {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapReason {
-    /// Events after its last event ID are no longer held. It gets all that are held after that.
+    /// Events after its last event ID are no longer held, or a new client asked for the
+    /// [oldest](super::Start::Oldest) event of a topic whose history has lost its beginning. It gets all that are held.
     Evicted,
     /// Its last event ID was not given out here, or not since the last restart. It begins as a new client does.
     Unknown,
@@ -37,9 +41,11 @@ pub enum PositionForm {
     #[default]
     Event,
     /// A block with an ID alone: enough for the standard and for Chromium, and invisible to scripts. Firefox and
-    /// Safari store an ID only with an event that is dispatched.
+    /// Safari store an ID only with an event that is dispatched, and several other clients make an empty message of
+    /// each block without data.
     IdOnly,
-    /// Not at all.
+    /// Not at all. A client that is cut before its first event comes back as a new one. A reconnection time is then a
+    /// block of its own, of which several clients make an empty message.
     Off,
 }
 
@@ -144,6 +150,16 @@ pub(super) struct Notices {
     pub(super) reset_type: EventType,
 }
 
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            form: PositionForm::Event,
+            position_type: EventType::from_static(POSITION),
+            reset_type: EventType::from_static(RESET),
+        }
+    }
+}
+
 impl Notices {
     pub(super) fn is_reserved(&self, event: &Event) -> bool {
         event.event_type().is_some_and(|ty| *ty == self.position_type || *ty == self.reset_type)
@@ -155,18 +171,34 @@ impl Notices {
         finish(event, gap.position.clone(), retry).encode()
     }
 
-    /// Writes a position, or what is left of the block without one: nothing, or the reconnection time.
+    /// Writes a position and a reconnection time in one block, if there is any of them.
     pub(super) fn position(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
-        let event = match (self.form, &id) {
-            (PositionForm::Event, Some(_)) => Event::new("").with_type(self.position_type.clone()),
-            _ => Event::default(),
-        };
         let id = id.filter(|_| self.form != PositionForm::Off);
         if id.is_none() && retry.is_none() {
             return None;
         }
+        // Without an ID, too: an event of a type of its own is ignored by clients that would dispatch a block without
+        // data.
+        let event = match self.form {
+            PositionForm::Event => Event::new("").with_type(self.position_type.clone()),
+            PositionForm::IdOnly | PositionForm::Off => Event::default(),
+        };
         Some(finish(event, id, retry).encode())
     }
+
+    /// Writes a position that has moved in a silence. It goes with the event that is due, which has no ID, if there is
+    /// one that a client stores an ID with.
+    pub(super) fn moved(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
+        match due.filter(|due| self.form != PositionForm::Off && has_data(due)) {
+            Some(due) => Some([ID, id.as_bytes(), b"\n", due].concat().into()),
+            None => self.position(Some(id), None),
+        }
+    }
+}
+
+/// Returns whether an event in its encoded form, the data last, has any data.
+fn has_data(event: &[u8]) -> bool {
+    event.split(|byte| *byte == b'\n').any(|line| line.starts_with(DATA))
 }
 
 fn finish(mut event: Event, id: Option<EventId>, retry: Option<Duration>) -> Event {
@@ -179,5 +211,5 @@ fn finish(mut event: Event, id: Option<EventId>, retry: Option<Duration>) -> Eve
     }
 }
 
-pub(super) const POSITION: &str = "position";
+pub(crate) const POSITION: &str = "position";
 pub(super) const RESET: &str = "reset";

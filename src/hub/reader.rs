@@ -250,8 +250,9 @@ impl Reader {
         parked && self.ends_at.is_none_or(|end| shared.clock.now() < end)
     }
 
-    /// Returns a block that tells the position, if it has moved since the client was last told.
-    pub(super) fn moved(&mut self, shared: &Shared) -> Option<Bytes> {
+    /// Returns a block with the position, if that has moved since it was last sent. An event that is due and can carry
+    /// it is that block.
+    pub(super) fn moved(&mut self, shared: &Shared, due: Option<&Bytes>) -> Option<Bytes> {
         let mark = {
             let state = lock(&shared.state);
             if !self.place.has_more(&state) {
@@ -259,7 +260,7 @@ impl Reader {
             }
             self.unsaid(&state)?
         };
-        shared.notices.position(shared.ids.id(mark), None)
+        shared.notices.moved(shared.ids.id(mark)?, due)
     }
 
     /// Returns the position to be told, if it has moved since the client was last told.

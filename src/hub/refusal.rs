@@ -3,15 +3,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use crate::{Body, Event, reconnect_after, stop_reconnecting};
+use super::notice::Notices;
+use crate::{
+    Body,
+    response::{event_stream, stop_reconnecting},
+};
 
-/// A client is not to be given a stream. It knows how to answer.
+/// Why a client cannot be given a stream. [`response`](Self::response) builds the HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refusal {
     reason: RefusalReason,
     /// `None` stops the client.
     retry: Option<Duration>,
+    body: Bytes,
 }
 
 /// Why a client is refused.
@@ -33,16 +38,21 @@ pub enum RefusalReason {
 
 impl Refusal {
     pub(crate) fn finished() -> Self {
-        Self { reason: RefusalReason::Finished, retry: None }
+        Self::new(RefusalReason::Finished, None, &Notices::default())
     }
 
-    pub(super) fn closed(retry: Option<Duration>) -> Self {
-        Self { reason: RefusalReason::Closed, retry }
+    pub(super) fn closed(retry: Option<Duration>, notices: &Notices) -> Self {
+        Self::new(RefusalReason::Closed, retry, notices)
     }
 
     #[cfg(feature = "tokio")]
     pub(crate) fn unavailable(retry: Duration) -> Self {
-        Self { reason: RefusalReason::Unavailable, retry: Some(retry) }
+        Self::new(RefusalReason::Unavailable, Some(retry), &Notices::default())
+    }
+
+    fn new(reason: RefusalReason, retry: Option<Duration>, notices: &Notices) -> Self {
+        let body = retry.and_then(|retry| notices.position(None, Some(retry))).unwrap_or_default();
+        Self { reason, retry, body }
     }
 
     /// Returns why.
@@ -55,16 +65,17 @@ impl Refusal {
         self.retry
     }
 
-    /// Returns the body of the answer: `retry` for a client that is to come back, else nothing.
+    /// Returns the body of the answer: an event of the hub's position type with `retry` for a client that is to come
+    /// back, else nothing.
     ///
     /// For stacks that are not on `http` 1; others take the whole [`response`](Self::response).
     pub fn body(&self) -> Bytes {
-        self.retry.map_or_else(Bytes::new, |retry| Event::default().with_retry(retry).encode())
+        self.body.clone()
     }
 
     /// Returns the answer: 204, which stops a client, or 200 with `retry` and the end, which sends it away for a
     /// while. A browser would give up for good on a 503.
     pub fn response(&self) -> Response<Body> {
-        self.retry.map_or_else(stop_reconnecting, reconnect_after)
+        self.retry.map_or_else(stop_reconnecting, |_| event_stream(self.body.clone().into()))
     }
 }

@@ -98,7 +98,7 @@ impl State {
         if self.closing.is_some() {
             return Err(PublishError::Closed);
         }
-        let mut key = self.topics.open(topic);
+        let mut key = self.topics.begin(topic);
         let checked = match self.topics.get(key).is_finished() {
             true => Err(PublishError::Finished),
             false => self.ids.check(batch).map_err(PublishError::Id),
@@ -109,7 +109,7 @@ impl State {
         }
         if self.expire(now) {
             // If the topic held nothing else, it went as well.
-            key = self.topics.open(topic);
+            key = self.topics.begin(topic);
         }
         for event in batch {
             let position = self.ids.take(event);
@@ -175,14 +175,14 @@ impl State {
     #[cfg(feature = "tokio")]
     pub(super) fn reopen(&mut self, topic: &str) {
         if self.topics.is_finished(topic) {
-            let key = self.topics.open(topic);
+            let key = self.topics.begin(topic);
             self.topics.get_mut(key).reopen();
             self.topics.retire(key);
         }
     }
 
     pub(super) fn finish(&mut self, topic: &str, wake: &mut Wake) {
-        let key = self.topics.open(topic);
+        let key = self.topics.begin(topic);
         self.topics.get_mut(key).finish(self.ids.head());
         self.wake_waiting(key, wake);
         self.topics.retire(key);

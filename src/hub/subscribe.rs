@@ -22,7 +22,10 @@ pub enum Start {
     /// With what is published from now on.
     #[default]
     Now,
-    /// With the oldest event held.
+    /// With the oldest event held. If older ones were held once, the stream begins with a [`Gap`].
+    ///
+    /// Of a topic that the hub has [forgotten](crate::hub::HubBuilder::with_max_topics), a gap may be reported that does
+    /// not exist, unless a publisher has begun it anew.
     Oldest,
 }
 
@@ -96,8 +99,15 @@ impl<'a, H> SubscribeOptions<'a, H> {
 
     /// Ends the stream after a time between `max - jitter` and `max`, at random; the client then reconnects.
     ///
-    /// Long streams spread over the nodes of a service this way. It takes effect when the subscription is polled,
-    /// so within a keep-alive interval.
+    /// Long streams spread over the nodes of a service this way.
+    ///
+    /// A stream with a keep-alive ends on time, by the keep-alive's timer. So does one without, with the feature
+    /// `tokio` and in a runtime. Otherwise it ends when it is next polled after that time.
+    ///
+    /// # Panics
+    ///
+    /// With the feature `tokio`, polling a subscription that has a lifetime and no keep-alive panics in a runtime of
+    /// tokio's whose time is not enabled.
     pub fn with_lifetime(mut self, max: Duration, jitter: Duration) -> Self {
         self.lifetime = Some((max, jitter.min(max)));
         self
@@ -146,7 +156,7 @@ impl SubscribeOptions<'_> {
     /// Enters a client into the hub.
     fn place(&self, claim: &Claim<'_>, now: u64, state: &mut State) -> Result<Placed, Refusal> {
         if let Some(closing) = state.closing.clone() {
-            return Err(Refusal::closed(closing.come_back(state)));
+            return Err(Refusal::closed(closing.come_back(state), &self.hub.shared.notices));
         }
         state.expire(now);
 
@@ -242,7 +252,10 @@ pub(super) fn find(
                 topic.log.index_after(position)
             }
             (None, Start::Now) => topic.log.next(),
-            (None, Start::Oldest) => topic.log.first(),
+            (None, Start::Oldest) => {
+                gap |= topic.has_lost();
+                topic.log.first()
+            }
         };
         cursors.push(Cursor { topic: key, name: topic.name.clone(), next });
     }

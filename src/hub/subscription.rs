@@ -2,6 +2,7 @@ use std::{
     fmt, mem,
     pin::Pin,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -9,9 +10,13 @@ use futures_core::Stream;
 
 use super::{
     Gap, GapReason, Shared,
+    fill::Positioned,
     reader::{Ending, Reader, Step, join},
 };
-use crate::sync::{Arc, lock};
+use crate::{
+    sync::{Arc, lock},
+    timer::Alarm,
+};
 
 /// A stream of encoded events from a [`Hub`](crate::Hub), for one client.
 ///
@@ -28,8 +33,10 @@ use crate::sync::{Arc, lock};
 /// # Ending
 ///
 /// The stream ends when all its topics are [finished](crate::Hub::finish) and nothing remains, when the hub is
-/// [closed](crate::Hub::close), when its greatest lifetime has passed, and after a lag under
-/// [`Lag::Disconnect`](super::Lag::Disconnect). Dropping it frees at once what it held.
+/// [closed](crate::Hub::close) or its last [handle](crate::Hub) is dropped, when its greatest lifetime has passed, and
+/// after a lag under [`Lag::Disconnect`](super::Lag::Disconnect). Dropping it frees at once what it held.
+///
+/// A subscription is no handle: it keeps no hub open.
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
     shared: Arc<Shared>,
@@ -38,6 +45,7 @@ pub struct Subscription {
     pub(super) left: bool,
     phase: Phase,
     gap: Option<Box<Gap>>,
+    alarm: Alarm,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -53,12 +61,21 @@ enum Phase {
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
         let phase = first.map_or(Phase::Reading, Phase::First);
-        Self { shared, reader, left: false, phase, gap: gap.map(Box::new), on_drop: None }
+        Self {
+            shared,
+            reader,
+            left: false,
+            phase,
+            gap: gap.map(Box::new),
+            alarm: Alarm::new(),
+            on_drop: None,
+        }
     }
 
-    /// Returns what the client has missed and cannot have, known since it was resumed.
+    /// Returns the gap between what the client asked for and what it gets, or `None` if nothing is missing.
     ///
-    /// The stream's first block tells the client. An application may look here to send a snapshot of its own first.
+    /// It is known from the start, and does not change. The stream's first block says the same to the client. Ask here
+    /// to send a snapshot first, or to say in your own words that something is missing.
     pub fn gap(&self) -> Option<&Gap> {
         self.gap.as_deref()
     }
@@ -71,13 +88,10 @@ impl Subscription {
         self
     }
 
-    /// Returns a block that tells the client its position, if that has moved since it was last told.
-    pub(crate) fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
-        let this = self.get_mut();
-        match this.phase {
-            Phase::Reading => this.reader.moved(&this.shared),
-            _ => None,
-        }
+    /// Leaves it to others to poll it when its lifetime is over.
+    pub(crate) fn woken_elsewhere(mut self) -> Self {
+        self.alarm.switch_off();
+        self
     }
 
     fn end(&mut self) {
@@ -93,6 +107,51 @@ impl Subscription {
             callback();
         }
     }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match &mut self.phase {
+            Phase::Reading if self.reader.is_parked(&self.shared, cx.waker()) => return Poll::Pending,
+            Phase::Reading => {}
+            Phase::First(first) => {
+                let first = mem::take(first);
+                self.phase = Phase::Reading;
+                return Poll::Ready(Some(first));
+            }
+            Phase::Filtering => {
+                // The filter has panicked. What it was to look at is gone, and going on would hide that.
+                self.end();
+                return Poll::Ready(None);
+            }
+            Phase::Ended => return Poll::Ready(None),
+        }
+        match self.reader.step(&self.shared, cx) {
+            Step::Parked => Poll::Pending,
+            Step::Lagged(mark) => {
+                let gap = Gap::new(GapReason::Lagged, self.shared.ids.id(mark));
+                Poll::Ready(Some(self.shared.notices.gap(&gap, None)))
+            }
+            Step::End(ending) => {
+                self.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
+                self.end();
+                Poll::Ready(ending.and_then(|ending| ending.block(&self.shared)))
+            }
+            Step::Piece(bytes) => Poll::Ready(Some(bytes)),
+            Step::Pieces(pieces) => Poll::Ready(join(pieces)),
+            Step::Unfiltered(events) => {
+                self.phase = Phase::Filtering;
+                let kept = self.reader.filter(&self.shared, events);
+                self.phase = Phase::Reading;
+                if kept.is_some() {
+                    return Poll::Ready(kept);
+                }
+                // Nothing passed the filter. There may be more, but one poll looks only so far.
+                if !self.reader.is_parked(&self.shared, cx.waker()) {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
+        }
+    }
 }
 
 impl Stream for Subscription {
@@ -100,48 +159,28 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
-        match &mut this.phase {
-            Phase::Reading if this.reader.is_parked(&this.shared, cx.waker()) => return Poll::Pending,
-            Phase::Reading => {}
-            Phase::First(first) => {
-                let first = mem::take(first);
-                this.phase = Phase::Reading;
-                return Poll::Ready(Some(first));
-            }
-            Phase::Filtering => {
-                // The filter has panicked. What it was to look at is gone, and going on would hide that.
-                this.end();
-                return Poll::Ready(None);
-            }
-            Phase::Ended => return Poll::Ready(None),
-        }
-        match this.reader.step(&this.shared, cx) {
-            Step::Parked => Poll::Pending,
-            Step::Lagged(mark) => {
-                let gap = Gap::new(GapReason::Lagged, this.shared.ids.id(mark));
-                Poll::Ready(Some(this.shared.notices.gap(&gap, None)))
-            }
-            Step::End(ending) => {
-                this.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
-                this.end();
-                Poll::Ready(ending.and_then(|ending| ending.block(&this.shared)))
-            }
-            Step::Piece(bytes) => Poll::Ready(Some(bytes)),
-            Step::Pieces(pieces) => Poll::Ready(join(pieces)),
-            Step::Unfiltered(events) => {
-                this.phase = Phase::Filtering;
-                let kept = this.reader.filter(&this.shared, events);
-                this.phase = Phase::Reading;
-                if kept.is_some() {
-                    return Poll::Ready(kept);
-                }
-                // Nothing passed the filter. There may be more, but one poll looks only so far.
-                if !this.reader.is_parked(&this.shared, cx.waker()) {
-                    cx.waker().wake_by_ref();
-                }
-                Poll::Pending
+        let polled = this.poll_piece(cx);
+        if polled.is_pending() {
+            if let Some(left) = this.time_left() {
+                this.alarm.wake_after(left, cx);
             }
         }
+        polled
+    }
+}
+
+impl Positioned for Subscription {
+    fn moved(self: Pin<&mut Self>, due: Option<&Bytes>) -> Option<Bytes> {
+        let this = self.get_mut();
+        match this.phase {
+            Phase::Reading => this.reader.moved(&this.shared, due),
+            _ => None,
+        }
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let ends_at = self.reader.ends_at?;
+        Some(ends_at.saturating_duration_since(self.shared.clock.now()))
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Topics {
     max_records: usize,
     /// Of a topic without a record, nothing up to here is known to be held.
     floor: Position,
+    /// Whether a topic without a record may have been forgotten.
+    has_forgotten: bool,
     cost: usize,
     events: usize,
 }
@@ -45,6 +47,9 @@ pub(super) struct Topic {
     pub(super) log: Log,
     /// The newest position of the hub when the topic was finished.
     finished: Option<Position>,
+    /// Whether events of it had gone before it was last opened, or may have.
+    lost: bool,
+    /// Subscriptions, and handles of publishers.
     subscribers: usize,
     /// Subscriptions to this topic alone that have got everything, unless they have a lane.
     pub(super) parking: Parking,
@@ -70,6 +75,7 @@ pub(super) struct Waiting {
 struct Record {
     evicted: Position,
     finished: Option<Position>,
+    lost: bool,
 }
 
 impl Topics {
@@ -84,21 +90,35 @@ impl Topics {
             by_age: BTreeSet::new(),
             max_records,
             floor,
+            has_forgotten: false,
             cost: 0,
             events: 0,
         }
     }
 
-    /// Returns the topic of a name, which is made if need be. It must be [retired](Self::retire) after use.
-    #[inline]
+    /// Returns the topic of a name for a subscriber. It is made if need be, and must be [retired](Self::retire) after
+    /// use.
+    ///
+    /// If nothing is known of it, it may have been forgotten.
     pub(super) fn open(&mut self, name: &str) -> Key {
+        self.find(name, self.has_forgotten)
+    }
+
+    /// As [`open`](Self::open), for a publisher: if nothing is known of the topic, it begins now.
+    #[inline]
+    pub(super) fn begin(&mut self, name: &str) -> Key {
+        self.find(name, false)
+    }
+
+    #[inline]
+    fn find(&mut self, name: &str, lost: bool) -> Key {
         match self.recent {
             Some(key) if self.topics.get(key).is_some_and(|topic| *topic.name == *name) => key,
-            _ => self.open_other(name),
+            _ => self.open_other(name, lost),
         }
     }
 
-    fn open_other(&mut self, name: &str) -> Key {
+    fn open_other(&mut self, name: &str, lost: bool) -> Key {
         if let Some(key) = self.names.get(name).copied() {
             self.recent = Some(key);
             return key;
@@ -108,12 +128,13 @@ impl Topics {
                 self.by_age.remove(&(record.age(), name.clone()));
                 (name, record)
             }
-            None => (Name::from(name), Record { evicted: self.floor, finished: None }),
+            None => (Name::from(name), Record { evicted: self.floor, finished: None, lost }),
         };
         let key = self.topics.insert(Topic {
             name: name.clone(),
             log: Log::new(record.evicted),
             finished: record.finished,
+            lost: record.lost,
             subscribers: 0,
             parking: Parking::new(),
             lanes: None,
@@ -259,14 +280,18 @@ impl Topics {
         if let Some(capacity) = excess(self.names.capacity(), self.names.len()) {
             self.names.shrink_to(capacity);
         }
-        let record = Record { evicted: topic.log.evicted(), finished: topic.finished };
+        let record =
+            Record { evicted: topic.log.evicted(), finished: topic.finished, lost: topic.has_lost() };
         if record.finished.is_some() || record.evicted > self.floor {
             self.by_age.insert((record.age(), topic.name.clone()));
             self.records.insert(topic.name, record);
             if self.records.len() > self.max_records {
                 let oldest = self.by_age.pop_first().and_then(|(_, name)| self.records.remove(&name));
                 self.floor = oldest.map_or(self.floor, |record| self.floor.max(record.evicted));
+                self.has_forgotten = true;
             }
+        } else {
+            self.has_forgotten |= record.lost;
         }
     }
 
@@ -294,6 +319,11 @@ impl Record {
 impl Topic {
     pub(super) fn is_finished(&self) -> bool {
         self.finished.is_some()
+    }
+
+    /// Returns whether events are no longer held, or may have been lost with all that was known of the topic.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost || self.log.first() > 0
     }
 
     pub(super) fn finish(&mut self, head: Position) {

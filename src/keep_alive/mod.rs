@@ -16,11 +16,7 @@ use pin_project_lite::pin_project;
 use self::silence::Silence;
 #[cfg(feature = "tokio")]
 use crate::timer::TokioTimer;
-use crate::{
-    event::Event,
-    frame::{COMMENT, IntoFrame},
-    timer::Timer,
-};
+use crate::{event::Event, frame::IntoFrame, timer::Timer};
 
 pin_project! {
     /// A stream of events that is never silent for longer than a given interval.
@@ -32,14 +28,18 @@ pin_project! {
     ///
     /// - A silence begins when the inner stream is found pending. It gets one keep-alive for each interval that
     ///   it lasts; if nobody polls for a long time, one keep-alive makes up for all that were missed.
+    /// - Each interval is shortened by up to a tenth, at random, so that the keep-alives of many streams that fell
+    ///   silent with the same event do not go out in the same instant. None is longer than `interval`.
     /// - A keep-alive is a frame of its own, never in the middle of another.
+    /// - A comment is the line `:` alone. A blank line behind it would make some clients dispatch an empty message.
+    ///   Others hold up to 64 KiB until a blank line comes, so every 16,384th comment in a row has one.
     /// - Once the inner stream has ended, neither it nor the timer is polled again.
     ///
     /// The interval counts in whole milliseconds, rounded up: at least one, so that an interval of zero is no
     /// busy loop, and at most `u32::MAX` of them (49 days).
     ///
     /// Traffic costs no work on the timer: it is armed once for an interval, and when it elapses early, for
-    /// what remains. Beside the stream and the timer a value takes 8 bytes, and with an event of its own 40.
+    /// what remains. Beside the stream and the timer a value takes 16 bytes, and with an event of its own 48.
     ///
     /// `F` is what is sent: `()` for a comment, [`Bytes`] for an event.
     ///
@@ -57,7 +57,7 @@ pin_project! {
     /// let events = stream::iter([Event::new("a")]).chain(stream::pending());
     /// let mut events = KeepAlive::new(events, Duration::from_secs(15));
     /// assert_eq!(events.next().await.unwrap().unwrap(), "data: a\n\n");
-    /// assert_eq!(events.next().await.unwrap().unwrap(), ":\n\n"); // 15 seconds later
+    /// assert_eq!(events.next().await.unwrap().unwrap(), ":\n"); // at most 15 seconds later
     /// # }
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
@@ -95,7 +95,8 @@ impl<S, T> KeepAlive<S, T> {
     /// Sets an event to send in a silence, in place of a comment.
     ///
     /// A browser hides comments from scripts, so a page that wants to notice a dead connection needs an event.
-    /// Its ID, if it has one, becomes the client's last event ID each time.
+    /// Its ID, if it has one, becomes the client's last event ID each time. An event that is only a comment ends in a
+    /// blank line all the same, of which some clients make an empty message.
     ///
     /// # Examples
     ///
@@ -172,8 +173,9 @@ where
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                ready!(this.silence.poll_whole(cx));
-                Poll::Ready(Some(Ok(this.fill.fill(this.stream))))
+                ready!(this.silence.poll_whole(cx, || this.fill.time_left(&this.stream)));
+                let filled = this.fill.fill(this.stream);
+                Poll::Ready(Some(Ok(filled.unwrap_or_else(|| this.silence.comment()))))
             }
         }
     }
@@ -197,19 +199,24 @@ impl<S: fmt::Debug, T: fmt::Debug, F: fmt::Debug> fmt::Debug for KeepAlive<S, T,
 ///
 /// A type rather than a field, so that a stream which sends comments pays nothing for those that do not.
 pub trait Fill<S> {
-    /// Returns the frame to send now, in the middle of nothing.
-    fn fill(&mut self, stream: Pin<&mut S>) -> Bytes;
+    /// Returns the frame to send now, between two others, or `None` for a comment.
+    fn fill(&mut self, stream: Pin<&mut S>) -> Option<Bytes>;
+
+    /// Returns after what time the stream is to be polled, even in silence. By default there is no such time.
+    fn time_left(&self, _: &S) -> Option<Duration> {
+        None
+    }
 }
 
 impl<S> Fill<S> for () {
-    fn fill(&mut self, _: Pin<&mut S>) -> Bytes {
-        COMMENT
+    fn fill(&mut self, _: Pin<&mut S>) -> Option<Bytes> {
+        None
     }
 }
 
 impl<S> Fill<S> for Bytes {
-    fn fill(&mut self, _: Pin<&mut S>) -> Bytes {
-        self.clone()
+    fn fill(&mut self, _: Pin<&mut S>) -> Option<Bytes> {
+        Some(self.clone())
     }
 }
 
@@ -233,9 +240,9 @@ mod tests {
     struct Numbered;
 
     impl Fill<Silent> for Numbered {
-        fn fill(&mut self, mut stream: Pin<&mut Silent>) -> Bytes {
+        fn fill(&mut self, mut stream: Pin<&mut Silent>) -> Option<Bytes> {
             stream.0 += 1;
-            format!(": {}\n\n", stream.0).into()
+            Some(format!(": {}\n\n", stream.0).into())
         }
     }
 

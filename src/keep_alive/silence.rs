@@ -5,22 +5,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::timer::Timer;
+use bytes::Bytes;
+
+use crate::{
+    frame::{COMMENT, COMMENT_AND_BLANK_LINE},
+    random,
+    timer::Timer,
+};
 
 /// Tells when there has been no traffic for a given time.
 ///
-/// There is one for each open connection, so it is small: with a timer of one pointer it takes 16 bytes.
+/// There is one for each open connection, so it is small: with a timer of one pointer it takes 24 bytes.
 pub(super) struct Silence<T> {
     timer: T,
     /// In milliseconds, at least one.
     interval: u32,
     state: State,
+    /// Comments that were sent since the last blank line.
+    comments: u16,
 }
 
 impl<T: Timer> Silence<T> {
     pub(super) fn new(interval: Duration, timer: T) -> Self {
         let millis = interval.as_nanos().div_ceil(1_000_000).max(1);
-        Self { timer, interval: u32::try_from(millis).unwrap_or(u32::MAX), state: State::UNARMED }
+        let interval = u32::try_from(millis).unwrap_or(u32::MAX);
+        Self { timer, interval, state: State::UNARMED, comments: 0 }
     }
 
     /// Ends the present silence. Reads no clock and leaves the timer as it is.
@@ -28,33 +37,68 @@ impl<T: Timer> Silence<T> {
         if self.state != State::UNARMED {
             self.state = State::INTERRUPTED;
         }
+        self.comments = 0;
     }
 
-    /// Polls for the end of a whole interval of silence, which begins with the first call and with the first
-    /// call after each [`interrupt`](Self::interrupt) and each `Ready`.
-    pub(super) fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Polls for the end of a whole silence, which begins with the first call and with the first call after each
+    /// [`interrupt`](Self::interrupt) and each `Ready`.
+    ///
+    /// It lasts an interval, or up to a tenth less. The task is woken earlier if less `time_left` is returned when the
+    /// timer is armed, and is then to look whether the stream has anything to do.
+    pub(super) fn poll_whole(
+        &mut self,
+        cx: &mut Context<'_>,
+        time_left: impl Fn() -> Option<Duration>,
+    ) -> Poll<()> {
         if self.state == State::UNARMED {
-            self.timer.arm(self.interval());
+            self.arm(0, &time_left);
         }
         if let State::UNARMED | State::INTERRUPTED = self.state {
             self.state = State::since(self.timer.now());
         }
-        // The timer runs from an earlier silence if that was interrupted; then there is some of this one to come.
+        // The timer may run from an earlier silence that was interrupted, or for the time left. Either way there is
+        // some of this silence to come.
         loop {
             ready!(self.timer.poll_elapsed(cx));
             let silent_for = self.state.millis_until(self.timer.now());
-            if silent_for >= self.interval {
+            if silent_for >= self.interval - self.max_jitter() {
                 self.state = State::UNARMED;
                 return Poll::Ready(());
             }
-            self.timer.arm(Duration::from_millis((self.interval - silent_for).into()));
+            self.arm(silent_for, &time_left);
         }
+    }
+
+    /// Arms the timer for the rest of a silence.
+    ///
+    /// An event silences all streams that get it at the same instant, so each silence has a length of its own.
+    fn arm(&mut self, silent_for: u32, time_left: &impl Fn() -> Option<Duration>) {
+        let length = self.interval - random::up_to(self.max_jitter());
+        let rest = Duration::from_millis((length - silent_for).into());
+        // At least a millisecond, or two clocks that disagree would make a busy loop.
+        let time_left = time_left().map(|left| left.max(Duration::from_millis(1)));
+        self.timer.arm(time_left.map_or(rest, |left| left.min(rest)));
     }
 }
 
 impl<T> Silence<T> {
     pub(super) fn interval(&self) -> Duration {
         Duration::from_millis(self.interval.into())
+    }
+
+    /// Returns by how many milliseconds a silence may be shorter than the interval.
+    fn max_jitter(&self) -> u32 {
+        self.interval / 10
+    }
+
+    /// Returns the comment to send now.
+    pub(super) fn comment(&mut self) -> Bytes {
+        self.comments += 1;
+        if self.comments < COMMENTS_BEFORE_BLANK_LINE {
+            return COMMENT;
+        }
+        self.comments = 0;
+        COMMENT_AND_BLANK_LINE
     }
 
     /// Notes that no traffic will come any more, after which it must not be polled.
@@ -109,6 +153,9 @@ fn wrapping_millis(instant: Instant) -> u32 {
     let before = origin.saturating_duration_since(instant).as_nanos().div_ceil(1_000_000) as u32;
     AT_ORIGIN.wrapping_add(after).wrapping_sub(before)
 }
+
+/// Some clients hold no more than 64 KiB until a blank line comes. By then these comments take half of that.
+const COMMENTS_BEFORE_BLANK_LINE: u16 = 16_384;
 
 #[cfg(test)]
 mod tests {

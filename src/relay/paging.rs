@@ -103,14 +103,15 @@ impl Paging {
         }
     }
 
-    /// Returns a block that tells the client its position, if that has moved since it was last told.
-    pub(super) fn moved(&mut self) -> Option<Bytes> {
+    /// Returns a block with the client's position, if that has moved since it was last sent. An event that is due and
+    /// can carry it is that block.
+    pub(super) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
         if self.seen <= self.told || self.filtering {
             return None;
         }
         self.told = self.seen;
         let node = self.pages.node();
-        let block = node.builder.position_block(Some(node.id(self.seen)), false);
+        let block = node.builder.moved_block(node.id(self.seen), due);
         self.advanced |= block.is_some();
         block
     }
@@ -156,12 +157,12 @@ impl Paging {
         let current = current.filter(|current| closed || current.has_tailed(self.seen));
         match current.map(|current| current.hub.join(&self.topics, self.seen, Some(self.told))) {
             Some(Joined::Here(live, _)) => return Some(Step::Live(live.with_filter(self.filter.take()))),
-            Some(Joined::Finished) => return Some(Step::End(self.moved())),
+            Some(Joined::Finished) => return Some(Step::End(self.moved(None))),
             Some(Joined::Closed(last)) if closed => {
-                let blocks = [self.moved(), last].into_iter().flatten().collect::<Vec<_>>();
+                let blocks = [self.moved(None), last].into_iter().flatten().collect::<Vec<_>>();
                 return Some(Step::End((!blocks.is_empty()).then(|| blocks.concat().into())));
             }
-            _ if closed => return Some(Step::End(self.moved())),
+            _ if closed => return Some(Step::End(self.moved(None))),
             _ => {}
         }
         let since = if self.at_end { self.progress.take() } else { None };
@@ -205,7 +206,7 @@ impl Paging {
                 current.hub.count_lagged();
             }
             if self.lag == Lag::Disconnect {
-                let last = self.moved();
+                let last = self.moved(None);
                 if self.advanced {
                     return Some(Step::End(last));
                 }
@@ -230,7 +231,7 @@ impl Paging {
         let evicted = first.is_some_and(|first| first > self.seen);
         let skips = evicted && self.lag == Lag::Skip;
         if !skips {
-            let last = self.moved();
+            let last = self.moved(None);
             if self.advanced {
                 return Step::End(last);
             }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     KeepAlive,
     hub::{self, Gap, Lag, Moved, Positioned},
-    timer::{Timer, TokioTimer},
+    timer::{Alarm, Timer, TokioTimer},
 };
 
 /// A stream of encoded events from a [`Relay`](super::Relay), for one client.
@@ -44,6 +44,7 @@ pub struct Subscription {
     reading: Reading,
     /// Whether the client was given anything from the hub that lets it come back to another place, or a gap.
     advanced: bool,
+    alarm: Alarm,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -68,7 +69,7 @@ impl Subscription {
             Source::Live(live) => live.gap().cloned().or(gap),
             _ => gap,
         };
-        Self { first, advanced: gap.is_some(), gap, source, reading, on_drop: None }
+        Self { first, advanced: gap.is_some(), gap, source, reading, alarm: Alarm::new(), on_drop: None }
     }
 
     /// Returns what the client has missed and cannot have, known since it was resumed.
@@ -86,8 +87,11 @@ impl Subscription {
         self
     }
 
-    /// Keeps the connection alive: whenever nothing was sent for `interval`, the client is told its position if it
-    /// has moved, or else a comment is sent.
+    /// Keeps the connection alive: whenever nothing was sent for `interval`, a comment is sent, or the client's
+    /// position if that has moved.
+    ///
+    /// The stream also ends on time when its [greatest lifetime](crate::hub::SubscribeOptions::with_lifetime) has
+    /// passed, however long the interval.
     ///
     /// # Panics
     ///
@@ -97,7 +101,12 @@ impl Subscription {
     }
 
     /// As [`keep_alive`](Self::keep_alive), on any timer.
-    pub fn keep_alive_with_timer<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T, Moved> {
+    pub fn keep_alive_with_timer<T: Timer>(
+        mut self,
+        interval: Duration,
+        timer: T,
+    ) -> KeepAlive<Self, T, Moved> {
+        self.alarm.switch_off();
         KeepAlive::with_fill(self, interval, timer, Moved::COMMENT)
     }
 
@@ -109,8 +118,50 @@ impl Subscription {
     }
 
     fn is_over(&self) -> bool {
-        let clock = self.reading.pages.node().builder.clock();
-        self.reading.ends_at.is_some_and(|end| clock.now() >= end)
+        self.time_left().is_some_and(|left| left.is_zero())
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        loop {
+            let over = matches!(self.source, Source::Paging(_)) && self.is_over();
+            let reading = &self.reading;
+            match &mut self.source {
+                Source::Ended => return Poll::Ready(None),
+                Source::Live(live) => {
+                    if let Some(bytes) = ready!(Pin::new(&mut *live).poll_next(cx)) {
+                        self.advanced = true;
+                        return Poll::Ready(Some(bytes));
+                    }
+                    // A hub that was closed and is not the node's last one was filled anew. Whether the client has
+                    // lost anything, the log knows.
+                    let left = if reading.pages.node().is_sealed() { None } else { live.left_at() };
+                    let Some((seen, told, filter)) = left else {
+                        self.end();
+                        continue;
+                    };
+                    let mut paging = reading.after(seen, told, filter);
+                    paging.advanced = self.advanced;
+                    self.source = Source::Paging(Box::new(paging));
+                }
+                Source::Paging(paging) => {
+                    let step = if over { Step::End(paging.moved(None)) } else { ready!(paging.poll(cx)) };
+                    match step {
+                        Step::Block(block) => return Poll::Ready(Some(block)),
+                        Step::Live(live) => {
+                            self.advanced |= paging.advanced;
+                            self.source = Source::Live(live.ending_at(reading.ends_at));
+                        }
+                        Step::End(last) => {
+                            self.end();
+                            return Poll::Ready(last);
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -119,46 +170,13 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
-        if let Some(first) = this.first.take() {
-            return Poll::Ready(Some(first));
-        }
-        loop {
-            let over = matches!(this.source, Source::Paging(_)) && this.is_over();
-            let reading = &this.reading;
-            match &mut this.source {
-                Source::Ended => return Poll::Ready(None),
-                Source::Live(live) => {
-                    if let Some(bytes) = ready!(Pin::new(&mut *live).poll_next(cx)) {
-                        this.advanced = true;
-                        return Poll::Ready(Some(bytes));
-                    }
-                    // A hub that was closed and is not the node's last one was filled anew. Whether the client has
-                    // lost anything, the log knows.
-                    let left = if reading.pages.node().is_sealed() { None } else { live.left_at() };
-                    let Some((seen, told, filter)) = left else {
-                        this.end();
-                        continue;
-                    };
-                    let mut paging = reading.after(seen, told, filter);
-                    paging.advanced = this.advanced;
-                    this.source = Source::Paging(Box::new(paging));
-                }
-                Source::Paging(paging) => {
-                    let step = if over { Step::End(paging.moved()) } else { ready!(paging.poll(cx)) };
-                    match step {
-                        Step::Block(block) => return Poll::Ready(Some(block)),
-                        Step::Live(live) => {
-                            this.advanced |= paging.advanced;
-                            this.source = Source::Live(live.ending_at(reading.ends_at));
-                        }
-                        Step::End(last) => {
-                            this.end();
-                            return Poll::Ready(last);
-                        }
-                    }
-                }
+        let polled = this.poll_piece(cx);
+        if polled.is_pending() {
+            if let Some(left) = this.time_left() {
+                this.alarm.wake_after(left, cx);
             }
         }
+        polled
     }
 }
 
@@ -173,18 +191,23 @@ impl Reading {
 }
 
 impl Positioned for Subscription {
-    fn moved(self: Pin<&mut Self>) -> Option<Bytes> {
+    fn moved(self: Pin<&mut Self>, due: Option<&Bytes>) -> Option<Bytes> {
         let this = self.get_mut();
         match &mut this.source {
             _ if this.first.is_some() => None,
             Source::Live(live) => {
-                let moved = Positioned::moved(Pin::new(live));
+                let moved = Pin::new(live).moved(due);
                 this.advanced |= moved.is_some();
                 moved
             }
-            Source::Paging(paging) => paging.moved(),
+            Source::Paging(paging) => paging.moved(due),
             Source::Ended => None,
         }
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let clock = self.reading.pages.node().builder.clock();
+        self.reading.ends_at.map(|end| end.saturating_duration_since(clock.now()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! The crate needs time in two places: a keep-alive that waits for silence, and a client that waits before it
 //! reestablishes a connection. Both take a [`Timer`], so that they run on any runtime and, in tests, on none.
 
+mod alarm;
 #[cfg(feature = "tokio")]
 mod tokio;
 
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use self::alarm::Alarm;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub use self::tokio::TokioTimer;

@@ -47,6 +47,10 @@ impl TokioTimer {
     pub const fn new() -> Self {
         Self { sleep: None }
     }
+
+    pub(super) fn is_armed(&self) -> bool {
+        self.sleep.is_some()
+    }
 }
 
 impl Timer for TokioTimer {

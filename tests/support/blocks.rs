@@ -10,9 +10,12 @@ pub(crate) struct Block {
     pub(crate) retry: Option<u64>,
 }
 
-/// Reads whole blocks. Panics at anything that the crate would not write.
+/// Reads whole blocks, or comment lines, which are none. Panics at anything that the crate would not write.
 pub(crate) fn blocks(bytes: &[u8]) -> Vec<Block> {
     let text = std::str::from_utf8(bytes).unwrap();
+    if text.ends_with('\n') && text.lines().all(|line| line == ":") {
+        return vec![];
+    }
     assert!(text.is_empty() || text.ends_with("\n\n"), "not whole blocks: {text:?}");
     text.split_terminator("\n\n").map(block).collect()
 }

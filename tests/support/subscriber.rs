@@ -132,11 +132,13 @@ impl Subscriber {
         timeout(PATIENCE, event).await.expect("no event comes, nor the end")
     }
 
-    /// Reads up to the end, and returns the data of all events.
+    /// Reads up to the end, and returns the data of all events that were published.
     pub(crate) async fn rest(&mut self) -> Vec<String> {
         let mut data = Vec::new();
         while let Some(event) = self.event().await {
-            data.push(event.data().to_owned());
+            if event.event_type() != "position" {
+                data.push(event.data().to_owned());
+            }
         }
         data
     }

@@ -204,7 +204,7 @@ async fn sigterm_ends_the_streams_and_the_program(program: &str) {
     }
     program.terminate();
     for mut stream in streams {
-        assert!(stream.frame().await.unwrap().starts_with(b"retry: "));
+        assert!(stream.frame().await.unwrap().starts_with(b"event: position\nretry: "));
         assert_eq!(stream.frame().await, None);
     }
     program.ended().await;
@@ -279,4 +279,4 @@ const VERSIONS: [Version; 2] = [Version::Http1, Version::Http2];
 const INTERVAL: Duration = Duration::from_secs(1);
 /// A keep-alive interval that no test lives to see the end of.
 const NEVER: Duration = Duration::from_secs(3600);
-const KEEP_ALIVE: &str = ":\n\n";
+const KEEP_ALIVE: &str = ":\n";

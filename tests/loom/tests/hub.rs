@@ -274,7 +274,7 @@ fn publish_against_keep_alive() {
         });
         let mut seen = Vec::new();
         let mut poll = || match Pin::new(&mut client).poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Ok(bytes))) if bytes == ":\n\n" => {}
+            Poll::Ready(Some(Ok(bytes))) if bytes == ":\n" => {}
             Poll::Ready(Some(Ok(bytes))) => seen.extend(blocks(&bytes)),
             other => panic!("{other:?}"),
         };

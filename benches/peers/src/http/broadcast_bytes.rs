@@ -31,7 +31,7 @@ impl Stack for Broadcast {
 
     fn subscribe(&self, _: &HeaderMap) -> Response<Self::Body> {
         let events = BroadcastStream::new(self.sender.subscribe()).map(|event| event.expect("none is lost"));
-        let first = stream::once(async { Bytes::from_static(b":\n\n") });
+        let first = stream::once(async { Bytes::from_static(b":\n") });
         let frames = first.chain(events).map(|bytes| Ok(Frame::data(bytes)));
         let response = Response::builder().header("content-type", "text/event-stream");
         response.body(StreamBody::new(frames.boxed())).unwrap()

@@ -1,0 +1,117 @@
+use std::{borrow::Borrow, fmt};
+
+use super::{
+    PublishError,
+    handle::{Hub, Shared},
+    topics::Name,
+};
+use crate::{
+    Event, EventId,
+    slab::Key,
+    sync::{Arc, lock},
+};
+
+/// A handle on one topic of a [`Hub`], made by [`Hub::topic`].
+///
+/// It keeps the hub open, as a [`Hub`] does. As long as there is a handle, the hub knows the topic, even if that has
+/// neither history nor subscribers.
+///
+/// Cloning it is cheap, and all clones are the same handle.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::{Bounds, Event, Hub, hub::RefusalReason};
+///
+/// let hub = Hub::new(Bounds::events(100));
+/// let job = hub.topic("job-7").finish_on_drop();
+/// let worker = std::thread::spawn(move || {
+///     job.publish(Event::new("half done")).unwrap();
+///     panic!("the other half fails");
+/// });
+/// assert!(worker.join().is_err());
+/// // Nothing more will come, so no client waits for it.
+/// assert_eq!(hub.subscribe(["job-7"]).unwrap_err().reason(), RefusalReason::Finished);
+/// ```
+#[derive(Clone)]
+#[must_use = "a handle that finishes its topic when it is dropped does so at once"]
+pub struct Topic {
+    // Dropped in this order: the topic is finished before its handle on the hub may close that.
+    finisher: Option<Arc<Finisher>>,
+    hub: Hub,
+    held: Arc<Held>,
+}
+
+/// Keeps a topic known to the hub. Like a subscription, it counts among those that use the topic.
+struct Held {
+    shared: Arc<Shared>,
+    key: Key,
+    name: Name,
+}
+
+/// Finishes a topic when it is dropped.
+struct Finisher(Arc<Held>);
+
+impl Topic {
+    pub(super) fn new(hub: Hub, name: &str) -> Self {
+        let (key, name) = {
+            let mut state = lock(&hub.shared.state);
+            let key = state.topics.begin(name);
+            state.topics.subscribe(key);
+            (key, state.topics.get(key).name.clone())
+        };
+        let held = Held { shared: Arc::clone(&hub.shared), key, name };
+        Self { finisher: None, hub, held: Arc::new(held) }
+    }
+
+    /// Finishes the topic when this handle and all clones made from it are dropped, also when a panic drops them.
+    ///
+    /// Give it to the task that publishes, and its clients never wait for events that nobody is left to publish. A clone
+    /// that was made before does not count. It has no effect on a topic that is finished already.
+    pub fn finish_on_drop(mut self) -> Self {
+        self.finisher = Some(Arc::new(Finisher(Arc::clone(&self.held))));
+        self
+    }
+
+    /// Publishes an event to the topic and returns its ID, as [`Hub::publish`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
+    /// not allowed. Nothing is published then.
+    pub fn publish(&self, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
+        self.hub.publish(&self.held.name, event)
+    }
+
+    /// Finishes the topic: no more events will come. See [`Hub::finish`].
+    pub fn finish(&self) {
+        self.hub.finish(&self.held.name);
+    }
+
+    /// Returns the topic's name.
+    pub fn name(&self) -> &str {
+        &self.held.name
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        lock(&self.shared.state).topics.unsubscribe(self.key);
+    }
+}
+
+impl Drop for Finisher {
+    fn drop(&mut self) {
+        let Held { shared, name, .. } = &*self.0;
+        shared.change(|state, wake| state.finish(name, wake));
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topic")
+            .field("name", &self.name())
+            .field("finishes_on_drop", &self.finisher.is_some())
+            .finish_non_exhaustive()
+    }
+}

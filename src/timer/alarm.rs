@@ -1,0 +1,60 @@
+use std::{task::Context, time::Duration};
+
+#[cfg(feature = "tokio")]
+use tokio::runtime::Handle;
+
+#[cfg(feature = "tokio")]
+use super::{Timer, TokioTimer};
+
+/// Wakes the task of a stream at the end of its lifetime, where there is a runtime that can.
+///
+/// It is one pointer and a flag, and nothing without the feature `tokio`.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    #[cfg(feature = "tokio")]
+    timer: TokioTimer,
+    /// Whether somebody else wakes the task.
+    #[cfg(feature = "tokio")]
+    is_off: bool,
+}
+
+#[cfg(feature = "tokio")]
+impl Alarm {
+    pub(crate) const fn new() -> Self {
+        Self { timer: TokioTimer::new(), is_off: false }
+    }
+
+    pub(crate) fn switch_off(&mut self) {
+        *self = Self { timer: TokioTimer::new(), is_off: true };
+    }
+
+    /// Wakes the task after this time, or later if the timer was armed for a later time.
+    ///
+    /// Outside of a runtime it does nothing, so that a stream which is polled there works as it does without the
+    /// feature.
+    pub(crate) fn wake_after(&mut self, time: Duration, cx: &mut Context<'_>) {
+        if self.is_off {
+            return;
+        }
+        if !self.timer.is_armed() {
+            if Handle::try_current().is_err() {
+                return;
+            }
+            self.timer.arm(time);
+        }
+        if self.timer.poll_elapsed(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+impl Alarm {
+    pub(crate) const fn new() -> Self {
+        Self {}
+    }
+
+    pub(crate) fn switch_off(&mut self) {}
+
+    pub(crate) fn wake_after(&mut self, _: Duration, _: &mut Context<'_>) {}
+}

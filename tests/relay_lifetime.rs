@@ -1,0 +1,44 @@
+//! A relay's streams end on time without a keep-alive, wherever they read.
+#![cfg(feature = "tokio")]
+
+#[path = "support/memory_log.rs"]
+mod memory_log;
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, future::join};
+use memory_log::MemoryLog;
+use ssekit::{
+    Bounds, Event, Hub,
+    relay::{Relay, Subscription},
+};
+use tokio::time::{Instant, timeout};
+
+const LIFETIME: Duration = Duration::from_secs(20);
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_stream_ends_on_time_wherever_it_reads() {
+    let log = MemoryLog::default();
+    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(2)));
+    tokio::spawn(tail.run());
+    let first = relay.publish("a", Event::new("1")).await.unwrap();
+    for _ in 0..5 {
+        relay.publish("a", Event::new("another")).await.unwrap();
+    }
+    let options = || relay.subscription(["a"]).with_lifetime(LIFETIME, Duration::ZERO);
+    let start = Instant::now();
+    let live = options().subscribe().await.unwrap();
+    // What this one missed is only in the log, which cannot be read.
+    let paging = options().resume(Some(first.into())).await.unwrap();
+    log.set_unreachable(true);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    join(assert_ends_on_time(live), assert_ends_on_time(paging)).await;
+}
+
+async fn assert_ends_on_time(stream: Subscription) {
+    let start = Instant::now();
+    let seen = timeout(2 * LIFETIME, stream.collect::<Vec<_>>()).await.expect("it does not end");
+    assert_eq!(seen.len(), 1, "the position");
+    // Tokio's timer rounds up to whole milliseconds.
+    assert!((LIFETIME..=LIFETIME + Duration::from_millis(1)).contains(&start.elapsed()));
+}
