@@ -12,7 +12,12 @@ mod redis_server;
 #[path = "support/relay_client.rs"]
 mod relay_client;
 
-use std::{net::SocketAddr, ops::Range, time::Duration};
+use std::{
+    net::SocketAddr,
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, future::join_all};
 use proxy::{Fault, Proxy};
@@ -263,6 +268,67 @@ async fn the_number_of_connections_does_not_depend_on_the_number_of_subscribers(
     assert!(last.iter().all(|data| data.as_deref() == Some("200")));
     let connections: String = server.command(&["CLIENT", "LIST"]);
     assert!(connections.lines().count() <= 4, "{connections}");
+}
+
+#[tokio::test]
+async fn a_failover_that_leaves_old_connections_up_is_told_of_and_overcome() {
+    let (old, new) = (RedisServer::start(), RedisServer::start());
+    new.replicate(&old);
+    let proxy = Proxy::start(old.address()).await;
+    let log = RedisLog::open(&url(proxy.address()), "log").unwrap();
+    let (relay, tail) = Relay::new(log, Hub::builder(Bounds::events(100)));
+    let faults = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&faults);
+    tokio::spawn(tail.on_fault(move |fault| heard.lock().unwrap().push(fault.to_string())).run());
+    let mut client = subscribe(&relay).await;
+    publish(&relay, 0..3).await;
+    assert_eq!(read(&mut client, 3).await.data(), texts(0..3));
+    while new.command::<usize>(&["XLEN", "log"]) < old.command(&["XLEN", "log"]) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    new.command::<()>(&["REPLICAOF", "NO", "ONE"]);
+    old.replicate(&new);
+    // New connections still lead to the old one.
+    let error = relay.publish("a", Event::new("refused")).await.unwrap_err();
+    assert!(
+        matches!(&error, PublishError::NotPublished(error) if error.to_string().contains("READONLY")),
+        "{error:?}"
+    );
+    until(&relay, |stats| stats.failed_publishes == 1 && stats.reconnects > 0).await;
+    assert!(faults.lock().unwrap().iter().any(|fault| fault.contains("READONLY")), "{faults:?}");
+
+    proxy.redirect(new.address());
+    let published = async {
+        while let Err(error) = relay.publish("a", Event::new("3")).await {
+            assert!(matches!(error, PublishError::NotPublished(_)), "{error:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), published).await.expect("within ten seconds");
+    publish(&relay, 4..6).await;
+    assert_eq!(read(&mut client, 3).await.data(), texts(3..6));
+    until(&relay, |stats| stats.connected).await;
+}
+
+#[tokio::test]
+async fn connections_that_were_closed_while_idle_fail_no_publish_and_no_resume() {
+    let server = RedisServer::start_with_timeout("1");
+    let (node, other) = (start(server.address()), start(server.address()));
+    let mut client = subscribe(&node).await;
+    for round in 0..3 {
+        publish(&node, round..round + 1).await;
+        let seen = read(&mut client, 1).await;
+        assert_eq!(seen.data(), [round.to_string()]);
+        // One that the other node must ask the log for.
+        let unknown = hub_client::last_event_id(&format!("1700000000000-{round}"));
+        drop(other.resume(["a"], unknown).await.unwrap());
+        // Until those are left that follow.
+        while server.clients() > 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert_eq!((node.stats().failed_publishes, node.stats().reconnects, other.stats().reconnects), (0, 0, 0));
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ pub(super) struct Node {
     pub(super) paging: AtomicUsize,
     pub(super) paged: AtomicU64,
     pub(super) invalid: AtomicU64,
+    pub(super) failed_publishes: AtomicU64,
     pub(super) resets: AtomicU64,
 }
 
@@ -109,6 +110,7 @@ impl<L: Log> Core<L> {
                 paging: AtomicUsize::new(0),
                 paged: AtomicU64::new(0),
                 invalid: AtomicU64::new(0),
+                failed_publishes: AtomicU64::new(0),
                 resets: AtomicU64::new(0),
             },
         }

@@ -50,6 +50,9 @@ pub struct Stats {
     pub paged: u64,
     /// Entries of the log that were passed over, since they are no [`Record`] or an event of a reserved type.
     pub invalid: u64,
+    /// How often an event was not published, or a topic not finished, or that is unknown, because of the log: the
+    /// errors [`PublishError::NotPublished`] and [`PublishError::Unacknowledged`] that publishers of this node got.
+    pub failed_publishes: u64,
 }
 
 impl<L: Log> Relay<L> {
@@ -102,9 +105,9 @@ impl<L: Log> Relay<L> {
     /// Returns a [`PublishError`], which says whether the topic may have been finished. It is safe to try again.
     pub async fn finish(&self, topic: &str) -> Result<(), PublishError<L::Error>> {
         self.check_open()?;
-        match self.core.log.append(Record::Finish { topic: topic.to_owned() }, None).await {
-            Ok(_) | Err(AppendError::Finished) => Ok(()),
-            Err(error) => Err(error.into()),
+        match self.record(Record::Finish { topic: topic.to_owned() }, None).await {
+            Ok(_) | Err(PublishError::Refused(hub::PublishError::Finished)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -181,6 +184,7 @@ impl<L: Log> Relay<L> {
             paging: node.paging.load(Ordering::Relaxed),
             paged: node.paged.load(Ordering::Relaxed),
             invalid: node.invalid.load(Ordering::Relaxed),
+            failed_publishes: node.failed_publishes.load(Ordering::Relaxed),
         }
     }
 
@@ -197,7 +201,16 @@ impl<L: Log> Relay<L> {
     ) -> Result<EventId, PublishError<L::Error>> {
         self.check_open()?;
         self.core.node.builder.check(&event)?;
-        Ok(self.core.log.append(Record::Event { topic: topic.to_owned(), event }, key).await?)
+        self.record(Record::Event { topic: topic.to_owned(), event }, key).await
+    }
+
+    async fn record(&self, record: Record, key: Option<&str>) -> Result<EventId, PublishError<L::Error>> {
+        self.core.log.append(record, key).await.map_err(|error| {
+            if !matches!(error, AppendError::Finished) {
+                self.core.node.failed_publishes.fetch_add(1, Ordering::Relaxed);
+            }
+            error.into()
+        })
     }
 
     fn check_open(&self) -> Result<(), hub::PublishError> {

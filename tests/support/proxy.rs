@@ -22,6 +22,7 @@ use tokio::{
 /// Dropping it cuts all that is left.
 pub(crate) struct Proxy {
     address: SocketAddr,
+    upstream: Arc<Mutex<SocketAddr>>,
     links: Links,
     effects: Arc<Effects>,
     accept: JoinHandle<()>,
@@ -42,6 +43,9 @@ pub(crate) enum Fault {
     Split,
     /// What the server sends is passed on late.
     Delay,
+    /// Nothing is passed on any more, and what the client sends next is answered with a reset, as by a balancer that
+    /// has forgotten an idle connection.
+    Forget,
 }
 
 /// How often each fault did something.
@@ -56,6 +60,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (links, effects) = (Links::default(), Arc::<Effects>::default());
+        let upstream = Arc::new(Mutex::new(upstream));
+        let leads_to = Arc::clone(&upstream);
         let (accepted, counted) = (Arc::clone(&links), Arc::clone(&effects));
         let accept = tokio::spawn(async move {
             loop {
@@ -65,10 +71,16 @@ impl Proxy {
                 links.retain(|link| !link.is_closed());
                 links.push(strike);
                 drop(links);
+                let upstream = *leads_to.lock().unwrap();
                 tokio::spawn(link(client, upstream, fault, Arc::clone(&counted)));
             }
         });
-        Self { address, links, effects, accept }
+        Self { address, upstream, links, effects, accept }
+    }
+
+    /// Passes new connections on to another address. Those that are there stay as they are.
+    pub(crate) fn redirect(&self, upstream: SocketAddr) {
+        *self.upstream.lock().unwrap() = upstream;
     }
 
     /// Returns where clients connect to.
@@ -94,6 +106,7 @@ impl Proxy {
 }
 
 impl Fault {
+    /// Those that may happen to any protocol.
     pub(crate) const ALL: [Self; 6] =
         [Self::Cut, Self::Reset, Self::CutInside, Self::Stall, Self::Split, Self::Delay];
 }
@@ -137,10 +150,11 @@ async fn link(
             }
             read = client.read(&mut up) => match read {
                 Ok(1..) if struck == Some(Fault::Stall) => {}
+                Ok(1..) if struck == Some(Fault::Forget) => return client.set_zero_linger().unwrap_or_default(),
                 Ok(length @ 1..) if server.write_all(&up[..length]).await.is_ok() => {}
                 _ => return,
             },
-            read = server.read(&mut down), if struck != Some(Fault::Stall) => {
+            read = server.read(&mut down), if !matches!(struck, Some(Fault::Stall | Fault::Forget)) => {
                 let Ok(length @ 1..) = read else { return };
                 if let Some(fault @ (Fault::CutInside | Fault::Split | Fault::Delay)) = struck {
                     effects.count(fault);

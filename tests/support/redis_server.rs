@@ -37,6 +37,11 @@ impl RedisServer {
         Self::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
     }
 
+    /// Starts a server that keeps nothing and closes connections that are idle for a number of seconds.
+    pub(crate) fn start_with_timeout(seconds: &'static str) -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no", "--timeout", seconds])
+    }
+
     fn start_with(options: &[&'static str]) -> Self {
         let mut server = Self { port: 0, folder: Folder::new(), options: options.to_vec(), process: None };
         loop {
@@ -146,6 +151,21 @@ impl RedisServer {
             transaction.cmd(words[0]).arg(&words[1..]).ignore();
         }
         transaction.query::<()>(&mut self.connection().unwrap()).unwrap();
+    }
+
+    /// Makes it a replica of another one, and waits until it has all that is there.
+    pub(crate) fn replicate(&self, master: &Self) {
+        self.command::<()>(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.command::<String>(&["INFO", "replication"]).contains("master_link_status:up") {
+            assert!(Instant::now() < deadline, "the replica does not reach its master");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Counts the connections to it, without the one that asks.
+    pub(crate) fn clients(&self) -> usize {
+        self.command::<String>(&["CLIENT", "LIST", "TYPE", "normal"]).lines().count() - 1
     }
 
     fn connection(&self) -> RedisResult<Connection> {

@@ -4,6 +4,11 @@
 -- ARGV  the bound (MAXLEN or MINID); its threshold (entries, or the age in ms); for how long a key is remembered, in ms;
 --       the mark of the record, or nothing; its topic, whose name may be empty, unless the mark is `begin`; then the
 --       fields
+--
+-- Returns the ID, or nothing if the topic is finished. An error means that nothing was appended, since Redis does not
+-- undo what a script wrote before it failed: so each command that may fail comes before XADD, and those behind it are
+-- repetitions of commands that have just succeeded. Should one of these fail all the same, the reply is the ID and the
+-- error.
 
 local log, finished, once = KEYS[1], KEYS[2], KEYS[3]
 local bound, threshold, remembered, mark, topic = unpack(ARGV, 1, 5)
@@ -19,20 +24,21 @@ end
 
 if once then
   local id = redis.call('GET', once)
-  if id then
+  -- It is empty if XADD failed after the key had been set.
+  if id and id ~= '' then
     return id
   end
 end
 
 if mark ~= 'begin' then
   local at = redis.call('ZSCORE', finished, topic)
-  if at then
+  if at or mark == 'finish' then
     local first = oldest()
-    if first and tonumber(at) >= first then
+    if at and first and tonumber(at) >= first then
       return false
     end
-    -- The mark has left the log, so new nodes know nothing of it.
-    redis.call('ZREM', finished, topic)
+    -- New nodes know nothing of the marks that have left the log.
+    redis.call('ZREMRANGEBYSCORE', finished, '-inf', first and string.format('(%.0f', first) or '+inf')
   end
 end
 
@@ -40,13 +46,31 @@ if bound == 'MINID' then
   local now = redis.call('TIME')
   threshold = string.format('%.0f', math.max(0, tonumber(now[1]) * 1000 - tonumber(threshold)))
 end
-local id = redis.call('XADD', log, bound, '~', threshold, '*', unpack(ARGV, 6))
 
+-- The ID is not known yet, so these say what counts as nothing: no key, and a mark that has left the log.
 if mark == 'finish' then
-  redis.call('ZADD', finished, string.format('%.0f', millis(id)), topic)
-  redis.call('ZREMRANGEBYSCORE', finished, '-inf', '(' .. string.format('%.0f', oldest()))
+  redis.call('ZADD', finished, '-1', topic)
 end
 if once then
-  redis.call('SET', once, id, 'PX', remembered)
+  redis.call('SET', once, '', 'PX', remembered)
+end
+
+local id = redis.call('XADD', log, bound, '~', threshold, '*', unpack(ARGV, 6))
+
+local failed
+local function repeated(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then
+    failed = reply.err
+  end
+end
+if mark == 'finish' then
+  repeated('ZADD', finished, string.format('%.0f', millis(id)), topic)
+end
+if once then
+  repeated('SET', once, id, 'PX', remembered)
+end
+if failed then
+  return {id, failed}
 end
 return id

@@ -1,117 +1,207 @@
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    io,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, Pipeline, aio::MultiplexedConnection};
+use redis::{Client, FromRedisValue, Pipeline};
+use tokio::time::timeout;
 
-use super::RedisLogError;
+use super::{RedisLogError, attempts::Attempts, link::Link, trouble::Trouble};
 
-/// A connection that is made when it is needed, shared by all that use it at once, and made anew after a fault.
+/// A connection that is made when it is needed, shared by all that use it at once, and made anew when it is no good.
+///
+/// | what happens | what is known | the connection |
+/// | --- | --- | --- |
+/// | it was closed while idle | nothing was sent | is made anew before anything is sent |
+/// | it is dropped in silence while idle | nothing was sent | as above: after half a second of silence it is asked first |
+/// | it ends while a command is handed over | *not sent*, if no byte was written since | is made anew |
+/// | it ends after that, or no reply comes in time | *unknown* | is made anew |
+/// | the server answers that it is not the one to ask | *refused*, without effect | is made anew |
+/// | any other error is answered | *refused*, without effect | stays |
+/// | it cannot be made | *not sent* | is tried again after a pause |
 pub(super) struct Connection {
     client: Client,
-    config: AsyncConnectionConfig,
-    current: Mutex<Option<Numbered>>,
-    /// Held while a connection is being made, so that many callers make one.
-    connecting: tokio::sync::Mutex<()>,
-    /// How many attempts to connect have come to an end.
-    attempts: AtomicU64,
-}
-
-#[derive(Clone)]
-struct Numbered {
-    number: u64,
-    connection: MultiplexedConnection,
-}
-
-impl Connection {
-    /// Sets out a connection on which a reply may take so long.
-    pub(super) fn new(client: &Client, connect_within: Duration, reply_within: Duration) -> Self {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(connect_within))
-            .set_response_timeout(Some(reply_within))
-            .set_pipeline_buffer_size(PIPELINE);
-        Self {
-            client: client.clone(),
-            config,
-            current: Mutex::default(),
-            connecting: tokio::sync::Mutex::default(),
-            attempts: AtomicU64::new(0),
-        }
-    }
-
-    /// Sends commands in one go and reads all the replies.
-    ///
-    /// Calls at the same time share the connection, and what is sent at once goes out at once.
-    pub(super) async fn query<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Failed> {
-        let Numbered { number, mut connection } = self.connect().await.map_err(Failed::BeforeSending)?;
-        commands.query_async(&mut connection).await.map_err(|error| {
-            let error = RedisLogError::command(error);
-            if error.is_answer() {
-                return Failed::Answered(error);
-            }
-            self.forget(|current| current.number == number);
-            Failed::Unanswered(error)
-        })
-    }
-
-    /// Lets the present connection go, so that the next call makes another.
-    pub(super) fn renew(&self) {
-        self.forget(|_| true);
-    }
-
-    fn forget(&self, which: impl FnOnce(&mut Numbered) -> bool) {
-        let old = self.lock().take_if(which);
-        drop(old);
-    }
-
-    async fn connect(&self) -> Result<Numbered, RedisLogError> {
-        let attempts = self.attempts.load(Ordering::Acquire);
-        if let Some(current) = self.lock().clone() {
-            return Ok(current);
-        }
-        let _connecting = self.connecting.lock().await;
-        if let Some(current) = self.lock().clone() {
-            return Ok(current);
-        }
-        if self.attempts.load(Ordering::Acquire) > attempts {
-            // Another caller has tried meanwhile, in vain. To try again would make the waiting of many add up.
-            return Err(RedisLogError::connect((redis::ErrorKind::Io, "the last attempt failed").into()));
-        }
-        let made = self.client.get_multiplexed_async_connection_with_config(&self.config).await;
-        let number = self.attempts.fetch_add(1, Ordering::AcqRel);
-        let connection = made.map_err(RedisLogError::connect)?;
-        let numbered = Numbered { number, connection };
-        *self.lock() = Some(numbered.clone());
-        Ok(numbered)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Numbered>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    connect_within: Duration,
+    reply_within: Duration,
+    current: Mutex<Option<Arc<Link>>>,
+    /// Held while a connection is being made or asked, so that many callers do it once.
+    turn: tokio::sync::Mutex<()>,
+    attempts: Attempts,
+    trouble: Option<Arc<Trouble>>,
 }
 
 /// Commands did not get their replies.
 #[derive(Debug)]
 pub(super) enum Failed {
-    /// Nothing was sent.
-    BeforeSending(RedisLogError),
+    /// The server has got nothing of them.
+    NotSent(RedisLogError),
     /// The server refused one of them.
-    Answered(RedisLogError),
+    Refused(RedisLogError),
     /// They may have been carried out.
-    Unanswered(RedisLogError),
+    Unknown(RedisLogError),
+}
+
+/// When commands that failed are sent once more, on a new connection.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Repeat {
+    Never,
+    /// If they had no effect.
+    WithoutEffect,
+    /// Also if they may have had one, since it is the same one then.
+    WhenBroken,
+}
+
+impl Connection {
+    /// Creates a connection on which a reply may take so long.
+    pub(super) fn new(client: &Client, connect_within: Duration, reply_within: Duration) -> Self {
+        Self {
+            client: client.clone(),
+            connect_within,
+            reply_within,
+            current: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            attempts: Attempts::default(),
+            trouble: None,
+        }
+    }
+
+    /// Reports answers that mean that the server is not the one to ask.
+    pub(super) fn reporting(mut self, trouble: &Arc<Trouble>) -> Self {
+        self.trouble = Some(Arc::clone(trouble));
+        self
+    }
+
+    /// Sends commands in one go and reads all the replies.
+    ///
+    /// Calls at the same time share the connection, and what is sent at once goes out at once.
+    pub(super) async fn query<T: FromRedisValue>(
+        &self,
+        commands: &Pipeline,
+        repeat: Repeat,
+    ) -> Result<T, Failed> {
+        let mut repeated = false;
+        loop {
+            let link = self.acquire().await.map_err(Failed::NotSent)?;
+            let failed = match link.query(commands).await {
+                Ok(replies) => {
+                    self.prove(&link);
+                    return Ok(replies);
+                }
+                Err(failed) => failed,
+            };
+            self.judge(&link, &failed);
+            if repeated || !failed.may_repeat(repeat) {
+                return Err(failed);
+            }
+            repeated = true;
+        }
+    }
+
+    /// Lets the present connection go, so that the next call makes another, unless it has only just been made.
+    pub(super) fn renew(&self) {
+        let old = self.lock().take_if(|link| link.is_proven());
+        drop(old);
+    }
+
+    /// Returns a connection that works, as far as one can know before it is used.
+    async fn acquire(&self) -> Result<Arc<Link>, RedisLogError> {
+        // Fast path: it is in use.
+        if let Some(link) = self.current().filter(|link| link.is_fresh()) {
+            return Ok(link);
+        }
+        // Slow path: one caller asks or connects, the others wait for what comes of it.
+        let _turn = self.turn.lock().await;
+        if let Some(link) = self.current() {
+            if link.is_fresh() || link.is_alive().await {
+                return Ok(link);
+            }
+            self.forget(&link);
+        }
+        self.attempts.begin()?;
+        let made =
+            timeout(self.connect_within, Link::open(self.client.get_connection_info(), self.reply_within));
+        let too_late = |_| Err(RedisLogError::connect(io::Error::from(io::ErrorKind::TimedOut)));
+        match made.await.unwrap_or_else(too_late) {
+            Ok(link) => {
+                let link = Arc::new(link);
+                *self.lock() = Some(Arc::clone(&link));
+                Ok(link)
+            }
+            Err(error) => {
+                self.attempts.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Decides whether a connection on which commands failed is any good.
+    fn judge(&self, link: &Arc<Link>, failed: &Failed) {
+        let error = match failed {
+            Failed::Refused(error) if !error.is_wrong_server() => return self.prove(link),
+            Failed::NotSent(error) | Failed::Refused(error) | Failed::Unknown(error) => error,
+        };
+        // Only once, although many commands may have failed on it.
+        if !self.forget(link) {
+            return;
+        }
+        let in_row = if link.is_proven() { 0 } else { self.attempts.failed(error) };
+        // Not each time while it goes on: those who listen would renew connections without an end.
+        if let Some(trouble) = self.trouble.as_deref().filter(|_| error.is_wrong_server() && in_row <= 1) {
+            trouble.note(error);
+        }
+    }
+
+    fn prove(&self, link: &Link) {
+        if link.prove() {
+            self.attempts.succeeded();
+        }
+    }
+
+    /// Lets a connection go. Returns whether it was the present one.
+    fn forget(&self, link: &Arc<Link>) -> bool {
+        let old = self.lock().take_if(|current| Arc::ptr_eq(current, link));
+        old.is_some()
+    }
+
+    /// Returns the present connection, if the other side has not closed it.
+    fn current(&self) -> Option<Arc<Link>> {
+        let mut current = self.lock();
+        let ended = current.take_if(|link| link.has_ended());
+        let current = current.clone();
+        drop(ended);
+        current
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Link>>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Failed {
+    /// Returns whether other connections to the same server are likely to be no good, either.
+    pub(super) fn is_lost_server(&self) -> bool {
+        match self {
+            Self::NotSent(_) => false,
+            Self::Refused(error) => error.is_wrong_server(),
+            Self::Unknown(_) => true,
+        }
+    }
+
+    fn may_repeat(&self, repeat: Repeat) -> bool {
+        match self {
+            Self::NotSent(_) => repeat != Repeat::Never,
+            Self::Refused(error) => repeat != Repeat::Never && error.is_wrong_server(),
+            // Whoever has waited in vain does not wait again.
+            Self::Unknown(error) => repeat == Repeat::WhenBroken && !error.is_timeout(),
+        }
+    }
 }
 
 impl From<Failed> for RedisLogError {
     fn from(failed: Failed) -> Self {
         match failed {
-            Failed::BeforeSending(error) | Failed::Answered(error) | Failed::Unanswered(error) => error,
+            Failed::NotSent(error) | Failed::Refused(error) | Failed::Unknown(error) => error,
         }
     }
 }
-
-/// How many commands may wait to be sent before callers wait.
-const PIPELINE: usize = 1024;

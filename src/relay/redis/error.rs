@@ -1,51 +1,155 @@
-use redis::RedisError;
+use std::sync::Arc;
 
-/// Redis could not be reached, or refused what was asked of it.
+use redis::{RedisError, ServerError};
+
+/// Redis could not be reached, or refused a command.
 ///
-/// Its text, and that of its source, come from the server and from the client library, and are for people.
+/// Its text says the reason in the words of the server and of the client library, and is for people.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{context}")]
+#[error("{context}: {reason}")]
 pub struct RedisLogError {
     context: &'static str,
-    #[source]
-    source: RedisError,
+    reason: Arc<str>,
+    /// The first word of a server's error.
+    code: Option<Arc<str>>,
+    timed_out: bool,
 }
 
 impl RedisLogError {
-    pub(super) fn address(source: RedisError) -> Self {
-        Self { context: "not the address of a Redis server", source }
+    pub(super) fn address(error: RedisError) -> Self {
+        Self::new("not the address of a Redis server", error)
     }
 
-    pub(super) fn connect(source: RedisError) -> Self {
-        Self { context: "cannot connect to Redis", source }
+    pub(super) fn connect(error: impl Into<RedisError>) -> Self {
+        Self::new(CANNOT_CONNECT, error.into())
     }
 
-    pub(super) fn command(source: RedisError) -> Self {
-        let context = if is_answer(&source) {
-            "Redis refused a command"
-        } else {
-            "the connection to Redis broke, or took too long"
+    /// The same fault, at a time when it means that there is no connection.
+    pub(super) fn while_connecting(self) -> Self {
+        Self { context: CANNOT_CONNECT, ..self }
+    }
+
+    pub(super) fn command(error: RedisError) -> Self {
+        let context = match &error {
+            error if server_error(error).is_some() => "Redis refused a command",
+            error if error.is_timeout() => "Redis did not answer in time",
+            error if error.is_io_error() => "the connection to Redis broke",
+            _ => MISUNDERSTOOD,
         };
-        Self { context, source }
+        Self::new(context, error)
     }
 
     pub(super) fn reply() -> Self {
-        let source = (redis::ErrorKind::UnexpectedReturnType, "the reply is not of the kind expected");
-        Self { context: "Redis gave an answer that was not understood", source: source.into() }
+        Self::of(MISUNDERSTOOD, "the reply is not of the kind expected")
     }
 
-    /// Returns whether the connection can still be used: what went wrong is what the server said.
+    /// An attempt to connect was left before it had a result.
+    pub(super) fn abandoned() -> Self {
+        Self::of(CANNOT_CONNECT, "the last attempt was given up before it ended")
+    }
+
+    /// The entry was appended, but a step that belongs to it failed.
+    pub(super) fn half_done(reason: &str) -> Self {
+        Self::of("Redis appended the entry, but did not finish the script", reason)
+    }
+
+    pub(super) fn forbidden(reason: &str) -> Self {
+        Self::of("this Redis user lacks permissions", reason)
+    }
+
+    fn of(context: &'static str, reason: &str) -> Self {
+        Self { context, reason: reason.into(), code: None, timed_out: false }
+    }
+
+    fn new(context: &'static str, error: RedisError) -> Self {
+        let server = server_error(&error);
+        let reason = match &server {
+            Some(error) => format!("{} {}", error.code(), error.details().unwrap_or_default()),
+            // The library puts its own name for the kind of error between what went wrong and the details.
+            None => error.to_string().replacen(&format!(" - {:?}", error.kind()), "", 1),
+        };
+        Self {
+            context,
+            reason: reason.trim().into(),
+            code: server.map(|error| code(error.code(), error.details().unwrap_or_default()).into()),
+            timed_out: error.is_timeout(),
+        }
+    }
+
+    /// Returns whether it is the server's answer, so that the connection itself works.
     pub(super) fn is_answer(&self) -> bool {
-        is_answer(&self.source)
+        self.code.is_some()
+    }
+
+    pub(super) fn is_timeout(&self) -> bool {
+        self.timed_out
     }
 
     pub(super) fn needs_script(&self) -> bool {
-        self.source.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
+        self.code.as_deref() == Some("NOSCRIPT")
+    }
+
+    /// Returns whether the answer means that another connection may do better: this one leads to a server that is not,
+    /// or not yet, the one to ask. Nothing was changed by the command.
+    pub(super) fn is_wrong_server(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| WRONG_SERVER.contains(&code))
     }
 }
 
-fn is_answer(error: &RedisError) -> bool {
-    use redis::ErrorKind::{Extension, Server};
+fn server_error(error: &RedisError) -> Option<ServerError> {
+    let errors = error.clone().into_server_errors()?;
+    errors.first().map(|(_, error)| error.clone())
+}
 
-    matches!(error.kind(), Server(_) | Extension)
+/// Returns the code of an error, also of one in a script, which Redis before version 7 wraps in one of its own.
+fn code<'a>(code: &'a str, details: &'a str) -> &'a str {
+    let inner = details.split_once(": -").and_then(|(_, inner)| inner.split(' ').next());
+    match inner {
+        Some(inner) if code == "ERR" && details.contains("@user_script") => inner,
+        _ => code,
+    }
+}
+
+const CANNOT_CONNECT: &str = "cannot connect to Redis";
+const MISUNDERSTOOD: &str = "Redis gave an answer that was not understood";
+
+const WRONG_SERVER: [&str; 10] = [
+    // It has become a replica, or lost its replicas.
+    "READONLY",
+    "NOREPLICAS",
+    // What waited there was sent away, since it has become a replica.
+    "UNBLOCKED",
+    // A replica that has lost its master, and a server that has just started.
+    "MASTERDOWN",
+    "LOADING",
+    // Another node of the cluster has the log, or none has at present.
+    "MOVED",
+    "ASK",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+    // A password was set since the connection was made.
+    "NOAUTH",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_of_an_error_in_a_script_is_that_of_the_command() {
+        let wrapped = "Error running script (call to f_3d0c): @user_script:1: @user_script: 1: \
+                       -READONLY You can't write against a read only replica.";
+        for (outer, details, expected) in [
+            ("ERR", wrapped, "READONLY"),
+            (
+                "READONLY",
+                "You can't write against a read only replica. script: 3d0c, on @user_script:1.",
+                "READONLY",
+            ),
+            ("ERR", "value is not an integer or out of range", "ERR"),
+            ("ERR", "unknown command: -READONLY", "ERR"),
+        ] {
+            assert_eq!(code(outer, details), expected, "{details}");
+        }
+    }
 }

@@ -1,15 +1,27 @@
 //! A [`Log`] on Redis Streams.
 
+mod append;
+mod attempts;
 mod connection;
 mod error;
 mod ids;
+mod link;
 mod reply;
+mod trouble;
+mod wire;
 
-use std::{fmt, sync::OnceLock, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use redis::{Client, Cmd, Pipeline, Value, cmd};
+use redis::{Client, Pipeline, Value};
 
-use self::connection::{Connection, Failed};
+use self::{
+    connection::{Connection, Repeat},
+    trouble::Trouble,
+};
 pub use self::{error::RedisLogError, ids::StreamIds};
 use super::{AppendError, Limit, Log, Page, Record};
 use crate::EventId;
@@ -80,6 +92,8 @@ struct Links {
     follow: Connection,
     append: Connection,
     read: Connection,
+    /// What the others have found out about the server that is followed.
+    trouble: Arc<Trouble>,
 }
 
 impl RedisLog {
@@ -107,7 +121,7 @@ impl RedisLog {
     ///
     /// All nodes should set the same bound: the stream is trimmed whenever something is appended.
     pub fn with_max_entries(mut self, entries: u64) -> Self {
-        self.bound = Bound::Entries(entries.max(1));
+        self.bound = Bound::Entries(entries.clamp(1, MAX_ENTRIES));
         self
     }
 
@@ -124,54 +138,35 @@ impl RedisLog {
     /// Within that time, no two entries of the log have the same key, whichever nodes publish: Redis looks and
     /// appends in one step. A key survives what the log survives, since it is stored in the same step.
     pub fn with_key_lifetime(mut self, lifetime: Duration) -> Self {
-        self.remembered = lifetime.max(Duration::from_millis(1));
+        self.remembered = lifetime.clamp(SHORTEST, MAX_KEY_LIFETIME);
         self
     }
 
     /// Sets how long a connection may take to be made, and a reply to come, 5 seconds by default.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.clamp(SHORTEST, MAX_TIMEOUT);
         self
     }
 
     fn links(&self) -> &Links {
-        self.links.get_or_init(|| Links {
-            follow: Connection::new(&self.client, self.timeout, BLOCK + self.timeout),
-            append: Connection::new(&self.client, self.timeout, self.timeout),
-            read: Connection::new(&self.client, self.timeout, self.timeout),
+        self.links.get_or_init(|| {
+            let trouble = Arc::new(Trouble::default());
+            let connection = |reply_within| Connection::new(&self.client, self.timeout, reply_within);
+            Links {
+                follow: connection(BLOCK + self.timeout),
+                append: connection(self.timeout).reporting(&trouble),
+                read: connection(self.timeout).reporting(&trouble),
+                trouble,
+            }
         })
     }
+}
 
-    /// Returns the command that appends a record.
-    fn append_command(&self, script: &str, record: &Record, key: Option<&str>) -> Cmd {
-        let mut command = cmd("EVALSHA");
-        command.arg(script).arg(2 + usize::from(key.is_some()));
-        command.arg(&self.name).arg(format!("{}:finished", self.prefix));
-        if let Some(key) = key {
-            command.arg(format!("{}:once:{key}", self.prefix));
+impl Links {
+    fn renew(&self) {
+        for connection in [&self.follow, &self.append, &self.read] {
+            connection.renew();
         }
-        match self.bound {
-            Bound::Entries(entries) => command.arg("MAXLEN").arg(entries),
-            Bound::Age(age) => command.arg("MINID").arg(millis(age)),
-        };
-        let mark = match record {
-            Record::Begin => "begin",
-            Record::Finish { .. } => "finish",
-            _ => "",
-        };
-        command.arg(millis(self.remembered)).arg(mark).arg(record.topic().unwrap_or_default());
-        for (name, value) in record.fields() {
-            command.arg(name).arg(&value[..]);
-        }
-        command
-    }
-
-    /// Lets the server know the script that appends, and notes by what name it does.
-    async fn load_script(&self) -> Result<String, Failed> {
-        let mut load = Pipeline::new();
-        load.cmd("SCRIPT").arg("LOAD").arg(APPEND);
-        let (name,): (String,) = self.links().append.query(&load).await?;
-        Ok(self.script.get_or_init(|| name).clone())
     }
 }
 
@@ -184,27 +179,7 @@ impl Log for RedisLog {
     }
 
     async fn append(&self, record: Record, key: Option<&str>) -> Result<EventId, AppendError<RedisLogError>> {
-        let mut script = match self.script.get() {
-            Some(script) => script.clone(),
-            None => self.load_script().await.map_err(not_appended)?,
-        };
-        let mut loaded = false;
-        loop {
-            let mut append = Pipeline::new();
-            append.add_command(self.append_command(&script, &record, key));
-            match self.links().append.query::<(Value,)>(&append).await {
-                Ok((Value::Nil,)) => return Err(AppendError::Finished),
-                Ok((id,)) => return reply::id(&id).map_err(AppendError::Unacknowledged),
-                Err(Failed::Answered(error)) if error.needs_script() && !loaded => {
-                    script = self.load_script().await.map_err(not_appended)?;
-                    loaded = true;
-                }
-                Err(Failed::BeforeSending(error) | Failed::Answered(error)) => {
-                    return Err(AppendError::Refused(error));
-                }
-                Err(Failed::Unanswered(error)) => return Err(AppendError::Unacknowledged(error)),
-            }
-        }
+        self.append_record(&record, key).await
     }
 
     async fn holds(&self, id: &EventId) -> Result<bool, RedisLogError> {
@@ -220,7 +195,7 @@ impl Log for RedisLog {
         let start = after.map_or("-", EventId::as_str);
         let count = limit.entries.saturating_add(usize::from(after.is_some()));
         read.cmd("XRANGE").arg(&self.name).arg(start).arg("+").arg("COUNT").arg(count);
-        let (entries,): (Value,) = self.links().read.query(&read).await?;
+        let (entries,): (Value,) = self.links().read.query(&read, Repeat::WhenBroken).await?;
         let mut entries = reply::entries(entries)?;
         let at_end = entries.len() < count;
         let held = match after {
@@ -245,11 +220,13 @@ impl Log for RedisLog {
         follow.arg("STREAMS").arg(&self.name).arg(after.as_str());
         // Looked at after what follows was read: if it is still there, nothing has been taken away before that.
         follow.cmd("XRANGE").arg(&self.name).arg(after.as_str()).arg(after.as_str());
-        let (read, itself): (Value, Value) = links.follow.query(&follow).await.inspect_err(|failed| {
-            if let Failed::Unanswered(_) = failed {
+        // Faults are told, and so not repeated here.
+        let query = links.follow.query(&follow, Repeat::Never);
+        let replies = links.trouble.unless_noted(query).await.inspect_err(|_| links.renew())?;
+        let (read, itself): (Value, Value) = replies.inspect_err(|failed| {
+            if failed.is_lost_server() {
                 // The others lead to the same server, and would only find out when they are used.
-                links.append.renew();
-                links.read.renew();
+                links.renew();
             }
         })?;
         let entries = reply::streams(read)?;
@@ -268,14 +245,15 @@ impl fmt::Debug for RedisLog {
     }
 }
 
-fn not_appended(failed: Failed) -> AppendError<RedisLogError> {
-    AppendError::Refused(failed.into())
-}
-
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-const APPEND: &str = include_str!("append.lua");
 /// How long Redis waits for a new entry, and so how long it may take until it is noticed that the log has gone.
 const BLOCK: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_millis(1);
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The greatest number that Redis takes.
+const MAX_ENTRIES: u64 = i64::MAX as u64;
+/// Redis adds it to the time, and has to stay below its greatest number.
+const MAX_KEY_LIFETIME: Duration = Duration::from_millis(i64::MAX as u64 / 2);

@@ -27,6 +27,17 @@ pub(super) fn streams(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
     entries(of_stream.ok_or_else(RedisLogError::reply)?)
 }
 
+/// Reads the reply of the script that appends: an entry ID, or that and what failed behind it.
+pub(super) fn appended(reply: &Value) -> Result<EventId, RedisLogError> {
+    match reply {
+        Value::Array(parts) => match &parts[..] {
+            [_, Value::BulkString(failed)] => Err(RedisLogError::half_done(&String::from_utf8_lossy(failed))),
+            _ => Err(RedisLogError::reply()),
+        },
+        reply => id(reply),
+    }
+}
+
 /// Reads an entry ID.
 pub(super) fn id(reply: &Value) -> Result<EventId, RedisLogError> {
     let text = match reply {

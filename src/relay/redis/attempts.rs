@@ -1,0 +1,103 @@
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::RedisLogError;
+use crate::relay::backoff::spread;
+
+/// How often one may try to connect: with a pause after each attempt, until a command has been answered.
+///
+/// An attempt counts as failed from its beginning, so that one that is dropped halfway, and one that leads to a
+/// server that refuses all commands, are followed by a pause as well.
+#[derive(Debug, Default)]
+pub(super) struct Attempts(Mutex<Row>);
+
+#[derive(Debug, Default)]
+struct Row {
+    failed: u32,
+    next: Option<Instant>,
+    last: Option<RedisLogError>,
+}
+
+impl Attempts {
+    /// Begins an attempt.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the last one if that was a moment ago.
+    pub(super) fn begin(&self) -> Result<(), RedisLogError> {
+        let mut row = self.lock();
+        if row.next.is_some_and(|next| Instant::now() < next) {
+            return Err(row.last.clone().unwrap_or_else(RedisLogError::abandoned));
+        }
+        row.failed = row.failed.saturating_add(1);
+        row.last = None;
+        row.pause();
+        Ok(())
+    }
+
+    /// Notes what came of the last attempt, or of a connection that it made. Returns how many have failed in a row.
+    pub(super) fn failed(&self, error: &RedisLogError) -> u32 {
+        let mut row = self.lock();
+        row.last = Some(error.clone());
+        // From now on: the attempt itself may have taken longer than the pause.
+        row.pause();
+        row.failed
+    }
+
+    /// Notes that a command was answered, so that the next connection may be made at once.
+    pub(super) fn succeeded(&self) {
+        *self.lock() = Row::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Row> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    fn pause(&mut self) {
+        let doublings = self.failed.saturating_sub(1).min(8);
+        let whole = (SHORTEST * 2_u32.pow(doublings)).min(LONGEST);
+        self.next = Some(Instant::now() + spread(whole / 2, whole / 2));
+    }
+}
+
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn there_are_a_few_attempts_a_second_until_one_succeeds() {
+        let attempts = Attempts::default();
+        let mut made = 0;
+        for _ in 0..10_000 {
+            if attempts.begin().is_ok() {
+                made += 1;
+            }
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        // One a second, in ten seconds, at the least; in the pauses of half the length, two.
+        assert!((10..=24).contains(&made), "{made}");
+        attempts.succeeded();
+        assert!(attempts.begin().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pause_begins_when_the_attempt_has_failed_and_says_why() {
+        let attempts = Attempts::default();
+        attempts.begin().unwrap();
+        assert_eq!(attempts.begin().unwrap_err().to_string(), RedisLogError::abandoned().to_string());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        attempts.failed(&RedisLogError::reply());
+        assert_eq!(attempts.begin().unwrap_err().to_string(), RedisLogError::reply().to_string());
+        tokio::time::advance(LONGEST).await;
+        attempts.begin().unwrap();
+    }
+}

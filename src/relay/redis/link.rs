@@ -1,0 +1,184 @@
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, Pipeline, RedisError,
+    aio::MultiplexedConnection,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+use super::{
+    RedisLogError,
+    connection::Failed,
+    wire::{Traffic, Wire},
+};
+
+/// One connection, from its being made to its end.
+pub(super) struct Link {
+    connection: MultiplexedConnection,
+    traffic: Arc<Traffic>,
+    /// When the last reply came.
+    heard: Mutex<Instant>,
+    proven: AtomicBool,
+    _driver: Driver,
+}
+
+/// Closes the socket when dropped, also while a command is still waiting for its reply.
+struct Driver(JoinHandle<()>);
+
+impl Link {
+    /// Connects to a server and asks whether it is ready.
+    pub(super) async fn open(info: &ConnectionInfo, reply_within: Duration) -> Result<Self, RedisLogError> {
+        let link = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let (socket, same) = tcp(host, *port).await.map_err(RedisLogError::connect)?;
+                Self::over(info, reply_within, |traffic| Wire::new(socket, traffic).watching(same)).await
+            }
+            #[cfg(unix)]
+            ConnectionAddr::Unix(path) => {
+                let socket = tokio::net::UnixStream::connect(path).await.map_err(RedisLogError::connect)?;
+                Self::over(info, reply_within, |traffic| Wire::new(socket, traffic)).await
+            }
+            _ => {
+                Err(io::Error::new(io::ErrorKind::Unsupported, "an address of this kind is not supported")
+                    .into())
+            }
+        };
+        let link = link.map_err(RedisLogError::connect)?;
+        match link.ping().await {
+            // Without permission to ask, any answer will do.
+            Err(error) if !error.is_answer() || error.is_wrong_server() => Err(error.while_connecting()),
+            _ => Ok(link),
+        }
+    }
+
+    async fn over<S>(
+        info: &ConnectionInfo,
+        reply_within: Duration,
+        wire: impl FnOnce(Arc<Traffic>) -> Wire<S>,
+    ) -> Result<Self, RedisError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let traffic = Arc::new(Traffic::default());
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(Some(reply_within))
+            .set_pipeline_buffer_size(PIPELINE);
+        // The name of the library would need one more permission.
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        let wire = wire(Arc::clone(&traffic));
+        let (connection, driver) = MultiplexedConnection::new_with_config(&settings, wire, config).await?;
+        let driven = Arc::clone(&traffic);
+        let driver = tokio::spawn(async move {
+            driver.await;
+            driven.end();
+        });
+        Ok(Self {
+            connection,
+            traffic,
+            heard: Mutex::new(Instant::now()),
+            proven: AtomicBool::new(false),
+            _driver: Driver(driver),
+        })
+    }
+
+    /// Sends commands in one go and reads all the replies.
+    pub(super) async fn query<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Failed> {
+        let written = self.traffic.written();
+        let replies = commands.query_async(&mut self.connection.clone()).await;
+        let failed = match replies {
+            Ok(replies) => {
+                self.hear();
+                return Ok(replies);
+            }
+            Err(error) => RedisLogError::command(error),
+        };
+        if failed.is_answer() {
+            self.hear();
+            return Err(Failed::Refused(failed));
+        }
+        // After a time-out, the command may still be waiting to be sent. Otherwise the connection has ended: nothing
+        // is written any more. If nothing was since the command was handed over, then nothing of it was.
+        if !failed.is_timeout() && self.traffic.written() == written {
+            return Err(Failed::NotSent(failed));
+        }
+        Err(Failed::Unknown(failed))
+    }
+
+    /// Returns whether the other side has closed the connection.
+    pub(super) fn has_ended(&self) -> bool {
+        self.traffic.has_ended()
+    }
+
+    /// Returns whether a reply came so recently that no server or balancer can have dropped the connection as idle.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.heard().elapsed() < IDLE
+    }
+
+    /// Asks whether it still leads to a server.
+    pub(super) async fn is_alive(&self) -> bool {
+        match timeout(PROBE, self.ping()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => error.is_answer() && !error.is_wrong_server(),
+            Err(_) => false,
+        }
+    }
+
+    /// Notes that a command was answered as it should. Returns whether it is the first one.
+    pub(super) fn prove(&self) -> bool {
+        !self.proven.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Acquire)
+    }
+
+    async fn ping(&self) -> Result<(), RedisLogError> {
+        let mut ping = Pipeline::new();
+        ping.cmd("PING").ignore();
+        Ok(self.query(&ping).await?)
+    }
+
+    fn hear(&self) {
+        *self.heard() = Instant::now();
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Instant> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connects, and returns two handles of the socket.
+async fn tcp(host: &str, port: u16) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let socket = TcpStream::connect((host, port)).await?;
+    // Without it a short command might wait for the acknowledgement of the one before.
+    socket.set_nodelay(true)?;
+    let socket = socket.into_std()?;
+    let same = socket.try_clone()?;
+    Ok((TcpStream::from_std(socket)?, same))
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// After how long without a reply a connection is asked whether it still works. The shortest time after which Redis
+/// itself closes an idle connection is a second.
+const IDLE: Duration = Duration::from_millis(500);
+/// How long that may take.
+const PROBE: Duration = Duration::from_secs(1);
+/// How many commands may wait to be sent before callers wait.
+const PIPELINE: usize = 1024;

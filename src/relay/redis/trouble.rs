@@ -1,0 +1,41 @@
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    task::Poll,
+};
+
+use tokio::sync::Notify;
+
+use super::RedisLogError;
+
+/// Where the connection that appends says that its server is not the one to ask, so that the one that waits for
+/// entries leaves that server, too: it could wait there for ever and notice nothing.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    noted: Mutex<Option<RedisLogError>>,
+    changed: Notify,
+}
+
+impl Trouble {
+    pub(super) fn note(&self, error: &RedisLogError) {
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        self.changed.notify_one();
+    }
+
+    /// Waits for a future until trouble is noted, if it is not noted already.
+    pub(super) async fn unless_noted<T>(&self, future: impl Future<Output = T>) -> Result<T, RedisLogError> {
+        let (mut future, mut changed) = (pin!(future), pin!(self.changed.notified()));
+        poll_fn(|cx| {
+            // A permit may be left of trouble that was taken at once.
+            while changed.as_mut().poll(cx).is_ready() {
+                changed.set(self.changed.notified());
+            }
+            if let Some(error) = self.noted.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Poll::Ready(Err(error));
+            }
+            future.as_mut().poll(cx).map(Ok)
+        })
+        .await
+    }
+}
