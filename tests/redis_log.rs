@@ -242,7 +242,7 @@ async fn what_redis_refuses_was_not_appended() {
     server.command::<()>(&["SET", "log", "no stream"]);
     let Err(AppendError::Refused(error)) = log.append(event("x"), None).await else { panic!("not refused") };
     assert!(error.to_string().starts_with("Redis refused a command: WRONGTYPE Operation against"), "{error}");
-    assert!(log.read(None, 1).await.is_err());
+    assert!(log.read(None, Limit::entries(1)).await.is_err());
     server.command::<()>(&["DEL", "log"]);
     log.append(event("x"), None).await.unwrap();
     assert_eq!(server.clients(), 2);
@@ -289,7 +289,7 @@ async fn the_greatest_and_the_least_settings_work() {
         server.command::<()>(&["DEL", "log", "{log}:once:key"]);
         let id = log.append(event("x"), Some("key")).await.unwrap();
         assert_eq!(log.append(event("x"), Some("key")).await.unwrap(), id, "{log:?}");
-        assert!(log.follow(&EventId::from_static("0-1"), 10).await.is_ok(), "{log:?}");
+        assert!(log.follow(&EventId::from_static("0-1"), Limit::entries(10)).await.is_ok(), "{log:?}");
         assert_eq!(server.command::<usize>(&["XLEN", "log"]), 1, "{log:?}");
     }
 }
@@ -311,7 +311,7 @@ async fn an_error_says_the_reason() {
         (format!("redis://events:secret@{address}/nonsense"), "Invalid database number"),
     ] {
         let failed = match RedisLog::open(&url, "log") {
-            Ok(log) => log.read(None, 1).await.unwrap_err(),
+            Ok(log) => log.read(None, Limit::entries(1)).await.unwrap_err(),
             Err(error) => error,
         };
         assert!(failed.to_string().ends_with(reason), "{failed}");

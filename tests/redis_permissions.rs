@@ -7,7 +7,7 @@ mod redis_server;
 use redis_server::RedisServer;
 use ssekit::{
     Event,
-    relay::{AppendError, Log, Record, RedisLog},
+    relay::{AppendError, Limit, Log, Record, RedisLog},
 };
 
 /// The permissions that the documentation of `RedisLog` lists.
@@ -62,8 +62,8 @@ async fn the_documented_permissions_suffice() {
     assert_eq!(log.append(event(), Some("key")).await.unwrap(), first);
     log.append(finish(), None).await.unwrap();
     assert!(matches!(log.append(event(), None).await, Err(AppendError::Finished)));
-    assert_eq!(log.read(None, 10).await.unwrap().entries.len(), 2);
-    assert_eq!(log.follow(&first, 10).await.unwrap().entries.len(), 1);
+    assert_eq!(log.read(None, Limit::entries(10)).await.unwrap().entries.len(), 2);
+    assert_eq!(log.follow(&first, Limit::entries(10)).await.unwrap().entries.len(), 1);
     // Every command was one that is allowed.
     assert!(server.command::<Vec<redis::Value>>(&["ACL", "LOG"]).iter().all(is_ping));
 }

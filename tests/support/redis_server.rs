@@ -42,6 +42,15 @@ impl RedisServer {
         Self::start_with(&["--save", "", "--appendonly", "no", "--timeout", seconds])
     }
 
+    /// Starts a server that keeps nothing and listens on a socket of the local system, too.
+    pub(crate) fn start_with_local_socket() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no", "--unixsocket", "redis.sock"])
+    }
+
+    pub(crate) fn local_url(&self) -> String {
+        format!("redis+unix://{}/redis.sock", self.folder.path().display())
+    }
+
     fn start_with(options: &[&'static str]) -> Self {
         let mut server = Self { port: 0, folder: Folder::new(), options: options.to_vec(), process: None };
         loop {

@@ -48,8 +48,8 @@ impl Attempts {
         row.failed
     }
 
-    /// Notes that a command was answered, so that the next connection may be made at once.
-    pub(super) fn succeeded(&self) {
+    /// Lets the next connection be made at once: a command was answered on this one.
+    pub(super) fn reset(&self) {
         *self.lock() = Row::default();
     }
 
@@ -85,7 +85,7 @@ mod tests {
         }
         // One a second, in ten seconds, at the least; in the pauses of half the length, two.
         assert!((10..=24).contains(&made), "{made}");
-        attempts.succeeded();
+        attempts.reset();
         assert!(attempts.begin().is_ok());
     }
 

@@ -98,10 +98,13 @@ impl Connection {
         }
     }
 
-    /// Lets the present connection go, so that the next call makes another, unless it has only just been made.
+    /// Lets the present connection go, so that the next call makes another.
     pub(super) fn renew(&self) {
-        let old = self.lock().take_if(|link| link.is_proven());
-        drop(old);
+        let old = self.lock().take();
+        if old.is_some_and(|link| !link.is_proven()) {
+            // It was not given the time to answer a command, so that is not its fault.
+            self.attempts.reset();
+        }
     }
 
     /// Returns a connection that works, as far as one can know before it is used.
@@ -154,7 +157,7 @@ impl Connection {
 
     fn prove(&self, link: &Link) {
         if link.prove() {
-            self.attempts.succeeded();
+            self.attempts.reset();
         }
     }
 

@@ -26,9 +26,13 @@ pub use self::{error::RedisLogError, ids::StreamIds};
 use super::{AppendError, Limit, Log, Page, Record};
 use crate::EventId;
 
-/// A [`Log`] in a Redis stream. Redis 5 or later will do, and servers that speak the same language.
+/// A [`Log`] in a Redis stream.
 ///
-/// Nothing is connected until something is asked of it. It uses up to three connections, whatever the number of
+/// It needs Redis 5.0 or later, or a server that speaks the same protocol, such as Valkey. [`with_max_age`] needs Redis
+/// 6.2: before that, Redis refuses every append. It connects without TLS, and to one address: `rediss://` addresses and
+/// those of Sentinels are refused.
+///
+/// Nothing is connected until the first command. It uses up to three connections, whatever the number of
 /// subscribers: one waits for new entries, one appends, and one reads history.
 ///
 /// # What it keeps in Redis
@@ -42,6 +46,45 @@ use crate::EventId;
 /// If the name has braces of its own, these begin with the name as it is, so that all of them are on one node of a
 /// cluster. Other programs may append to the stream with `XADD NAME * topic orders data hello`, which does not look
 /// whether the topic is finished.
+///
+/// # Permissions
+///
+/// A node needs a user with these permissions; here for the user `events` and a log named `orders`:
+///
+/// ```text
+/// ACL SETUSER events on >secret ~orders ~{orders}:* +evalsha +script|load +xadd +xrange +xread +get +set
+///     +zadd +zscore +zremrangebyscore +time +ping
+/// ```
+///
+/// A node that only publishes does not need `+xread`. Without `+ping` all works, but Redis notes each `PING` in its
+/// `ACL LOG`. Before it appends for the first time, a log checks the other permissions, and fails with an error that
+/// names the commands and keys that are missing. [`check`](Self::check) does so when your program starts. If a
+/// permission is taken away later, nothing is appended, either: Redis does not undo what a script wrote before it
+/// failed, so the script appends only after each other command that it needs has succeeded.
+///
+/// # Connections
+///
+/// A command that fails is in one of three states, and an error of [`publish`](super::Relay::publish) says which:
+///
+/// | what happens | what is known | what follows |
+/// | --- | --- | --- |
+/// | the connection was closed while idle | nothing was sent | it is sent on a new connection; no error |
+/// | a balancer or a NAT forgot the connection while idle | nothing was sent: after half a second without a reply, a `PING` comes first, and may take up to a second | as above |
+/// | the connection ends before a byte of the command was written | nothing was sent | as above, once |
+/// | Redis answers `READONLY`, `NOREPLICAS`, `LOADING`, `MASTERDOWN`, `UNBLOCKED`, `MOVED`, `ASK`, `TRYAGAIN`, `CLUSTERDOWN` or `NOAUTH` | it had no effect | it is sent on a new connection, once; the same answer again is [`NotPublished`](super::PublishError::NotPublished) |
+/// | Redis answers with another error | it had no effect | `NotPublished` |
+/// | no connection can be made | nothing was sent | `NotPublished` |
+/// | the connection ends, or time runs out, after that | unknown | [`Unacknowledged`](super::PublishError::Unacknowledged) |
+///
+/// Commands that only read are sent once more in the last case, too, unless time ran out.
+///
+/// If the connection that appends or reads meets one of the answers in the fourth row, the [`Tail`](super::Tail) leaves
+/// that server as well and reports the answer to [`on_fault`](super::Tail::on_fault): after a failover, the old server
+/// may be up, and old connections with it.
+///
+/// After an attempt to connect that failed, or whose connection never answered a command as it should, the next one
+/// comes after a pause of 0.25 s that doubles up to 1 s, for each of the three connections. Until then commands fail
+/// at once, with the last error.
 ///
 /// # What Redis must not do
 ///
@@ -69,6 +112,8 @@ use crate::EventId;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// [`with_max_age`]: Self::with_max_age
 pub struct RedisLog {
     client: Client,
     name: String,
@@ -97,12 +142,13 @@ struct Links {
 }
 
 impl RedisLog {
-    /// Sets out a log in the stream of the given name, on the server with the given address, such as
-    /// `redis://user:password@host:6379/0`.
+    /// Creates a log on the stream with the given name, on the server with the given address, such as
+    /// `redis://user:password@host:6379/0`. Does not connect; the first command does, and so does
+    /// [`check`](Self::check).
     ///
     /// # Errors
     ///
-    /// Fails if this is not an address. Whether there is a server is not looked at.
+    /// Fails if the address cannot be understood, or is of a kind that is not supported.
     pub fn open(url: &str, name: impl Into<String>) -> Result<Self, RedisLogError> {
         let name = name.into();
         Ok(Self {
@@ -119,6 +165,8 @@ impl RedisLog {
 
     /// Bounds the stream to a number of entries, 100,000 by default. It may hold some hundred more.
     ///
+    /// The number is at least 1, and at most 2⁶³ - 1, which bounds nothing.
+    ///
     /// All nodes should set the same bound: the stream is trimmed whenever something is appended.
     pub fn with_max_entries(mut self, entries: u64) -> Self {
         self.bound = Bound::Entries(entries.clamp(1, MAX_ENTRIES));
@@ -127,7 +175,7 @@ impl RedisLog {
 
     /// Bounds the stream to what was appended within a time, by the clock of Redis, in place of a number of entries.
     ///
-    /// Some older entries may remain, and so does what is there while nothing is appended.
+    /// Some older entries may remain, and so does what is there while nothing is appended. It needs Redis 6.2.
     pub fn with_max_age(mut self, age: Duration) -> Self {
         self.bound = Bound::Age(age);
         self
@@ -137,12 +185,17 @@ impl RedisLog {
     ///
     /// Within that time, no two entries of the log have the same key, whichever nodes publish: Redis looks and
     /// appends in one step. A key survives what the log survives, since it is stored in the same step.
+    ///
+    /// The time is at least a millisecond, and at most 146 million years.
     pub fn with_key_lifetime(mut self, lifetime: Duration) -> Self {
         self.remembered = lifetime.clamp(SHORTEST, MAX_KEY_LIFETIME);
         self
     }
 
     /// Sets how long a connection may take to be made, and a reply to come, 5 seconds by default.
+    ///
+    /// It is at least a millisecond and at most a day. A command that needs a new connection may take twice as long, and
+    /// the `PING` before it a second.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.clamp(SHORTEST, MAX_TIMEOUT);
         self
@@ -185,7 +238,7 @@ impl Log for RedisLog {
     async fn holds(&self, id: &EventId) -> Result<bool, RedisLogError> {
         let mut read = Pipeline::new();
         read.cmd("XRANGE").arg(&self.name).arg(id.as_str()).arg(id.as_str());
-        let (entries,): (Value,) = self.links().read.query(&read).await?;
+        let (entries,): (Value,) = self.links().read.query(&read, Repeat::WhenBroken).await?;
         Ok(!reply::entries(entries)?.is_empty())
     }
 
