@@ -81,6 +81,7 @@ impl Source {
                 value["lag_ms"] = u64::try_from(stats.lag.as_millis()).unwrap_or(u64::MAX).into();
                 value["reconnects"] = stats.reconnects.into();
                 value["resets"] = stats.resets.into();
+                value["failed_publishes"] = stats.failed_publishes.into();
                 value["paging"] = stats.paging.into();
                 value
             }

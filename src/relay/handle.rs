@@ -50,8 +50,8 @@ pub struct Stats {
     pub paged: u64,
     /// Entries of the log that were passed over, since they are no [`Record`] or an event of a reserved type.
     pub invalid: u64,
-    /// How often an event was not published, or a topic not finished, or that is unknown, because of the log: the
-    /// errors [`PublishError::NotPublished`] and [`PublishError::Unacknowledged`] that publishers of this node got.
+    /// Calls that publish or finish on this node and failed because of the log, with [`PublishError::NotPublished`] or
+    /// [`PublishError::Unacknowledged`].
     pub failed_publishes: u64,
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::RedisLogError;
 use crate::relay::backoff::spread;
 
-/// How often one may try to connect: with a pause after each attempt, until a command has been answered.
+/// Limits attempts to connect: each is followed by a pause, until a command has been answered.
 ///
 /// An attempt counts as failed from its beginning, so that one that is dropped halfway, and one that leads to a
 /// server that refuses all commands, are followed by a pause as well.

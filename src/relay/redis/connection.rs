@@ -42,7 +42,7 @@ pub(super) enum Failed {
     Unknown(RedisLogError),
 }
 
-/// When commands that failed are sent once more, on a new connection.
+/// Says which failed commands are sent once more, on a new connection.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Repeat {
     Never,

@@ -41,7 +41,7 @@ use crate::EventId;
 /// | --- | --- |
 /// | `NAME` | the stream. Each entry is a [`Record`], with its fields |
 /// | `{NAME}:finished` | a sorted set of the finished topics whose marks are still in the stream |
-/// | `{NAME}:once:KEY` | the entry ID of what was published with that key, for as long as it is remembered |
+/// | `{NAME}:once:KEY` | the entry ID of what was published with that key, for as long as it is remembered. Empty if Redis then refused the entry |
 ///
 /// If the name has braces of its own, these begin with the name as it is, so that all of them are on one node of a
 /// cluster. Other programs may append to the stream with `XADD NAME * topic orders data hello`, which does not look
@@ -83,8 +83,8 @@ use crate::EventId;
 /// may be up, and old connections with it.
 ///
 /// After an attempt to connect that failed, or whose connection never answered a command as it should, the next one
-/// comes after a pause of 0.25 s that doubles up to 1 s, for each of the three connections. Until then commands fail
-/// at once, with the last error.
+/// comes after a pause of at most 0.25 s, which grows to at most 1 s, for each of the three connections. Until then
+/// commands fail at once, with the last error.
 ///
 /// # What Redis must not do
 ///

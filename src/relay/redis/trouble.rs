@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 
 use super::RedisLogError;
 
-/// Where the connection that appends says that its server is not the one to ask, so that the one that waits for
-/// entries leaves that server, too: it could wait there for ever and notice nothing.
+/// Tells the connection that waits for entries that another one has found its server to be the wrong one.
+///
+/// Without it, that connection could wait on a replica, or on a server that was cut off, and notice nothing.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     noted: Mutex<Option<RedisLogError>>,

@@ -12,7 +12,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is known about a socket by those that do not have it.
+/// The state of a socket, for readers that do not own it: the driver of the connection does.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     written: AtomicU64,
