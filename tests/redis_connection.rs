@@ -196,18 +196,48 @@ async fn what_waits_on_a_server_that_becomes_a_replica_is_told() {
 
 #[tokio::test]
 async fn a_server_that_is_not_ready_is_no_connection() {
-    let server = FakeRedis::start(|connection, words| {
-        let loading = connection == 1 && words[0] == "PING";
-        Some(if loading { "-LOADING Redis is loading\r\n".into() } else { well(words) })
-    })
-    .await;
-    let log = open(&server.url());
-    let AppendError::Refused(error) = append(&log).await.unwrap_err() else { panic!() };
-    assert_eq!(error.to_string(), "cannot connect to Redis: LOADING Redis is loading");
-    while append(&log).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    for answer in ["LOADING Redis is loading", "ERR max number of clients reached"] {
+        let server = FakeRedis::start(move |connection, words| {
+            let refused = connection == 1 && words[0] == "PING";
+            Some(if refused { format!("-{answer}\r\n") } else { well(words) })
+        })
+        .await;
+        let log = open(&server.url());
+        let AppendError::Refused(error) = append(&log).await.unwrap_err() else { panic!("{answer}") };
+        assert_eq!(error.to_string(), format!("cannot connect to Redis: {answer}"));
+        while append(&log).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!((server.accepted(), server.appends()), (2, 1), "{answer}");
     }
-    assert_eq!((server.accepted(), server.appends()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_only_to_be_asked_is_used() {
+    for answer in
+        ["MISCONF errors writing to the AOF file", "NOPERM no permissions to run the 'ping' command"]
+    {
+        let server = FakeRedis::start(move |_, words| {
+            Some(if words[0] == "PING" { format!("-{answer}\r\n") } else { well(words) })
+        })
+        .await;
+        let log = open(&server.url());
+        append(&log).await.unwrap();
+        pass(Duration::from_secs(1)).await;
+        append(&log).await.unwrap();
+        assert_eq!(server.accepted(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_closes_the_connection_is_said_to_do_so() {
+    let server = FakeRedis::start(|_, words| (!is_append(words)).then(|| well(words))).await;
+    let error = append(&open(&server.url())).await.unwrap_err();
+    let AppendError::Unacknowledged(error) = error else { panic!("{error:?}") };
+    assert_eq!(error.to_string(), "the connection to Redis broke: the server closed it");
+    let server = FakeRedis::start(|_, _| None).await;
+    let error = open(&server.url()).read(None, 1).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot connect to Redis: the server closed it");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use redis::{RedisError, ServerError};
 
@@ -65,6 +65,7 @@ impl RedisLogError {
         let server = server_error(&error);
         let reason = match &server {
             Some(error) => format!("{} {}", error.code(), error.details().unwrap_or_default()),
+            None if is_closed(&error) => "the server closed it".into(),
             // The library puts its own name for the kind of error between what went wrong and the details.
             None => error.to_string().replacen(&format!(" - {:?}", error.kind()), "", 1),
         };
@@ -85,6 +86,12 @@ impl RedisLogError {
         self.timed_out
     }
 
+    /// Returns whether a refused `PING` shows all the same that the connection is good: without permission, or while
+    /// Redis refuses to write, other commands may do.
+    pub(super) fn is_sign_of_life(&self) -> bool {
+        matches!(self.code.as_deref(), Some("NOPERM" | "MISCONF" | "BUSY"))
+    }
+
     pub(super) fn needs_script(&self) -> bool {
         self.code.as_deref() == Some("NOSCRIPT")
     }
@@ -99,6 +106,14 @@ impl RedisLogError {
 fn server_error(error: &RedisError) -> Option<ServerError> {
     let errors = error.clone().into_server_errors()?;
     errors.first().map(|(_, error)| error.clone())
+}
+
+/// Returns whether it is how the library, or the socket, says that the other side has closed the connection.
+fn is_closed(error: &RedisError) -> bool {
+    // The error of the system is out of reach behind that of the library, but its text is not.
+    let text = error.to_string();
+    let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
+    error.is_io_error() && closed.into_iter().any(|kind| io::Error::from(kind).to_string() == text)
 }
 
 /// Returns the code of an error, also of one in a script, which Redis before version 7 wraps in one of its own.

@@ -57,8 +57,7 @@ impl Link {
         };
         let link = link.map_err(RedisLogError::connect)?;
         match link.ping().await {
-            // Without permission to ask, any answer will do.
-            Err(error) if !error.is_answer() || error.is_wrong_server() => Err(error.while_connecting()),
+            Err(error) if !error.is_sign_of_life() => Err(error.while_connecting()),
             _ => Ok(link),
         }
     }
@@ -130,7 +129,7 @@ impl Link {
     pub(super) async fn is_alive(&self) -> bool {
         match timeout(PROBE, self.ping()).await {
             Ok(Ok(())) => true,
-            Ok(Err(error)) => error.is_answer() && !error.is_wrong_server(),
+            Ok(Err(error)) => error.is_sign_of_life(),
             Err(_) => false,
         }
     }
