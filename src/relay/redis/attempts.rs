@@ -1,5 +1,8 @@
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,28 +16,45 @@ use crate::relay::backoff::spread;
 /// An attempt counts as failed from its beginning, so that one that is dropped halfway, and one that leads to a
 /// server that refuses all commands, are followed by a pause as well.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(Mutex<Row>);
+pub(super) struct Attempts {
+    row: Mutex<Row>,
+    reached: Reached,
+}
+
+/// Counts the connections, of those to one server, on which a command was answered.
+pub(super) type Reached = Arc<AtomicU64>;
 
 #[derive(Debug, Default)]
 struct Row {
     failed: u32,
     next: Option<Instant>,
     last: Option<RedisLogError>,
+    /// How often the server had been reached when the last attempt began.
+    reached: u64,
 }
 
 impl Attempts {
+    pub(super) fn new(reached: &Reached) -> Self {
+        Self { row: Mutex::default(), reached: Arc::clone(reached) }
+    }
+
     /// Begins an attempt.
     ///
     /// # Errors
     ///
-    /// Returns the error of the last one if that was a moment ago.
+    /// Returns the error of the last one if that was a moment ago, and no other connection has reached the server since.
     pub(super) fn begin(&self) -> Result<(), RedisLogError> {
         let mut row = self.lock();
-        if row.next.is_some_and(|next| Instant::now() < next) {
+        let reached = self.reached.load(Ordering::Acquire);
+        // That another connection works says nothing against a refusal.
+        let is_back =
+            reached != row.reached && !row.last.as_ref().is_some_and(RedisLogError::is_wrong_server);
+        if !is_back && row.next.is_some_and(|next| Instant::now() < next) {
             return Err(row.last.clone().unwrap_or_else(RedisLogError::abandoned));
         }
         row.failed = row.failed.saturating_add(1);
         row.last = None;
+        row.reached = reached;
         row.pause();
         Ok(())
     }
@@ -48,13 +68,19 @@ impl Attempts {
         row.failed
     }
 
-    /// Lets the next connection be made at once: a command was answered on this one.
+    /// Notes that a command was answered, so that the next connection may be made at once, and one of each other kind.
+    pub(super) fn succeeded(&self) {
+        self.reached.fetch_add(1, Ordering::AcqRel);
+        self.reset();
+    }
+
+    /// Lets the next connection be made at once.
     pub(super) fn reset(&self) {
         *self.lock() = Row::default();
     }
 
     fn lock(&self) -> MutexGuard<'_, Row> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,6 +113,17 @@ mod tests {
         assert!((10..=24).contains(&made), "{made}");
         attempts.reset();
         assert!(attempts.begin().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_another_connection_reached_is_tried_once_at_once() {
+        let reached = Reached::default();
+        let (attempts, other) = (Attempts::new(&reached), Attempts::new(&reached));
+        attempts.begin().unwrap();
+        assert!(attempts.begin().is_err());
+        other.succeeded();
+        attempts.begin().unwrap();
+        assert!(attempts.begin().is_err());
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,12 @@ use std::{
 use redis::{Client, FromRedisValue, Pipeline};
 use tokio::time::timeout;
 
-use super::{RedisLogError, attempts::Attempts, link::Link, trouble::Trouble};
+use super::{
+    RedisLogError,
+    attempts::{Attempts, Reached},
+    link::Link,
+    trouble::Trouble,
+};
 
 /// A connection that is made when it is needed, shared by all that use it at once, and made anew when it is no good.
 ///
@@ -54,14 +59,19 @@ pub(super) enum Repeat {
 
 impl Connection {
     /// Creates a connection on which a reply may take so long.
-    pub(super) fn new(client: &Client, connect_within: Duration, reply_within: Duration) -> Self {
+    pub(super) fn new(
+        client: &Client,
+        reached: &Reached,
+        connect_within: Duration,
+        reply_within: Duration,
+    ) -> Self {
         Self {
             client: client.clone(),
             connect_within,
             reply_within,
             current: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
-            attempts: Attempts::default(),
+            attempts: Attempts::new(reached),
             trouble: None,
         }
     }
@@ -157,7 +167,7 @@ impl Connection {
 
     fn prove(&self, link: &Link) {
         if link.prove() {
-            self.attempts.reset();
+            self.attempts.succeeded();
         }
     }
 

@@ -19,6 +19,7 @@ use std::{
 use redis::{Client, Pipeline, Value};
 
 use self::{
+    attempts::Reached,
     connection::{Connection, Repeat},
     trouble::Trouble,
 };
@@ -84,7 +85,7 @@ use crate::EventId;
 ///
 /// After an attempt to connect that failed, or whose connection never answered a command as it should, the next one
 /// comes after a pause of at most 0.25 s, which grows to at most 1 s, for each of the three connections. Until then
-/// commands fail at once, with the last error.
+/// commands fail at once, with the last error, unless another of them has reached the server meanwhile.
 ///
 /// # What Redis must not do
 ///
@@ -204,7 +205,9 @@ impl RedisLog {
     fn links(&self) -> &Links {
         self.links.get_or_init(|| {
             let trouble = Arc::new(Trouble::default());
-            let connection = |reply_within| Connection::new(&self.client, self.timeout, reply_within);
+            let reached = Reached::default();
+            let connection =
+                |reply_within| Connection::new(&self.client, &reached, self.timeout, reply_within);
             Links {
                 follow: connection(BLOCK + self.timeout),
                 append: connection(self.timeout).reporting(&trouble),
