@@ -236,7 +236,7 @@ async fn a_server_that_closes_the_connection_is_said_to_do_so() {
     let AppendError::Unacknowledged(error) = error else { panic!("{error:?}") };
     assert_eq!(error.to_string(), "the connection to Redis broke: the server closed it");
     let server = FakeRedis::start(|_, _| None).await;
-    let error = open(&server.url()).read(None, 1).await.unwrap_err();
+    let error = open(&server.url()).read(None, Limit::entries(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot connect to Redis: the server closed it");
 }
 
