@@ -21,6 +21,9 @@ pub mod proxies {}
 #[doc = include_str!("../docs/browsers.md")]
 pub mod browsers {}
 
+#[doc = include_str!("../docs/clients.md")]
+pub mod clients {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

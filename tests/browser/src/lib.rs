@@ -1,11 +1,13 @@
 //! Browsers for tests: Chromium and Firefox, headless, each test with a browser of its own.
 
 mod driver;
+mod recipes;
 mod service;
 mod tab;
 
 pub use driver::{Browser, visit, visit_with};
-pub use service::Service;
+pub use recipes::{Recipe, recipe, recipes};
+pub use service::{Reply, Service};
 pub use tab::Tab;
 
 /// Runs each of these functions as a test in each browser.

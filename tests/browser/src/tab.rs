@@ -39,6 +39,19 @@ impl Tab {
         self.session.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// Runs a script as a page of its own would, with `show` and `finished`, which keep what they get in `log`.
+    pub async fn run(&self, script: &str) {
+        let add = r"
+            window.log = [];
+            window.show = (shown) => log.push(shown?.type ? `${shown.type} ${shown.data}`.trim() : shown);
+            window.finished = () => log.push('finished');
+            const element = document.createElement('script');
+            element.textContent = arguments[0];
+            document.head.append(element);
+        ";
+        self.session.execute(add, vec![script.into()]).await.unwrap();
+    }
+
     /// Waits until an expression of the page is true.
     pub async fn wait_for(&self, expression: &str) {
         let begun = Instant::now();

@@ -108,7 +108,8 @@ async fn misses_nothing_when_it_is_cut(tab: Tab) {
     wait_for_count(&tab, "received", 5).await;
     for cut in 1..=2 {
         tab.click("cut").await;
-        tab.wait_for("document.getElementById('state').textContent === 'reconnecting'").await;
+        // It may be back before anybody looks.
+        tab.wait_for(&format!("document.querySelectorAll('#story li[data-kind]').length === {cut}")).await;
         tab.click("burst").await;
         tab.wait_for(OPEN).await;
         wait_for_count(&tab, "late", cut).await;
@@ -146,13 +147,26 @@ async fn shows_that_the_hub_was_restarted(tab: Tab) {
     open(&tab, &first, "").await;
     first.publish("/events", "before").await;
     wait_for_count(&tab, "received", 1).await;
+    // Its place is found first, and not after the restart.
+    tab.click("cut").await;
+    wait_for_story(&tab, "found its place in the history").await;
+    tab.wait_for(OPEN).await;
 
-    first.stop().await;
+    first.kill().await;
     tab.wait_for("document.getElementById('state').textContent === 'reconnecting'").await;
     let second = HubProcess::start_at(address, &[]).await;
 
     wait_for_count(&tab, "gaps", 1).await;
     wait_for_story(&tab, "it does not know this ID").await;
+    // The summary comes a moment later.
+    let newest = "document.querySelector('#story li').textContent";
+    tab.wait_for(&format!("{newest}.includes('published meanwhile')")).await;
+    for told in [newest, "document.getElementById('now').textContent"] {
+        let told = tab.eval(&format!("return {told}")).await;
+        let told = told.as_str().unwrap();
+        assert!(told.contains("it does not know this ID"), "{told}");
+        assert!(!told.contains("from there"), "{told}");
+    }
     assert_eq!(tab.text("gaps-note").await, "the last one: unknown");
     let id = second.publish("/events", "after").await;
     wait_for_row(&tab, [&id, "message", "default", "after"]).await;
