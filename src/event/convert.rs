@@ -67,9 +67,11 @@ impl From<&Event> for Event {
 ///
 /// let mut decoder = Decoder::new();
 /// let mut chunk = &b"id: 7\nevent: order\ndata: two coffees\n\n"[..];
-/// let Some(Item::Event(received)) = decoder.decode(&mut chunk).next() else { panic!("one event") };
-/// let event = Event::try_from(&received.to_owned())?;
-/// assert_eq!(event.encode(), "id: 7\nevent: order\ndata: two coffees\n\n");
+/// let mut items = decoder.decode(&mut chunk);
+/// while let Some(Item::Event(received)) = items.next() {
+///     let event = Event::try_from(received.to_owned())?;
+///     assert_eq!(event.encode(), "id: 7\nevent: order\ndata: two coffees\n\n");
+/// }
 /// # Ok::<(), ssekit::InvalidEventId>(())
 /// ```
 impl TryFrom<&ReceivedEvent> for Event {

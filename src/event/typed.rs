@@ -97,14 +97,14 @@ impl ReceivedEvent {
     ///
     /// let mut decoder = Decoder::new();
     /// let mut chunk = &b"event: Removed\ndata: {\"id\": 7}\n\nevent: moved\ndata: 8\n\n"[..];
-    /// let mut events = decoder.decode(&mut chunk).filter_map(|item| match item {
-    ///     Item::Event(event) => Some(event.to_owned()),
-    ///     _ => None,
-    /// });
-    /// assert_eq!(events.next().unwrap().typed::<Update>()?, Update::Removed { id: 7 });
-    /// let moved = events.next().unwrap();
-    /// assert!(matches!(moved.typed::<Update>(), Err(TypedError::UnknownType(_))));
-    /// # Ok::<(), TypedError>(())
+    /// let mut items = decoder.decode(&mut chunk);
+    /// while let Some(Item::Event(event)) = items.next() {
+    ///     let event = event.to_owned();
+    ///     match event.typed::<Update>() {
+    ///         Ok(update) => assert_eq!(update, Update::Removed { id: 7 }),
+    ///         Err(error) => assert!(matches!(error, TypedError::UnknownType(name) if name == "moved")),
+    ///     }
+    /// }
     /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     pub fn typed<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, TypedError> {
