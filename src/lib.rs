@@ -100,6 +100,7 @@ mod body;
 pub mod client;
 mod clock;
 pub mod decode;
+mod deque;
 mod encode;
 mod event;
 mod event_stream;

@@ -1,14 +1,15 @@
 //! Values at stable keys, where a key that was removed is never taken for a later one.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::collections::BTreeSet;
 
-use crate::shrink::excess;
+use crate::deque::Deque;
 
+/// Values in slots. No operation moves or visits more than a bounded number of them.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    slots: Vec<Option<Slot<T>>>,
-    /// Slots that were empty once, the first ones first, so that the last ones can go. Some may be in use again.
-    free: BinaryHeap<Reverse<u32>>,
+    slots: Deque<Slot<T>>,
+    /// The slots that are empty. The first ones are used first, so that the last ones can go.
+    free: BTreeSet<u32>,
     len: usize,
     inserted: u64,
 }
@@ -16,7 +17,7 @@ pub(crate) struct Slab<T> {
 #[derive(Debug)]
 struct Slot<T> {
     generation: u64,
-    value: T,
+    value: Option<T>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,59 +26,83 @@ pub(crate) struct Key {
     index: u32,
 }
 
+impl Key {
+    /// Returns the slot's number, which [`Slab::key_at`] turns back into the key while the value is there.
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+}
+
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), free: BinaryHeap::new(), len: 0, inserted: 0 }
+        Self { slots: Deque::new(), free: BTreeSet::new(), len: 0, inserted: 0 }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
         self.len += 1;
         self.inserted += 1;
         let generation = self.inserted;
-        let slot = Some(Slot { generation, value });
-        while let Some(Reverse(index)) = self.free.pop() {
-            if let Some(free) = self.slots.get_mut(index as usize).filter(|slot| slot.is_none()) {
+        let slot = Slot { generation, value: Some(value) };
+        if let Some(index) = self.free.pop_first() {
+            if let Some(free) = self.slots.get_mut(index as usize) {
                 *free = slot;
                 return Key { generation, index };
             }
         }
         let index = u32::try_from(self.slots.len()).expect("fewer than 2^32 values are alive");
-        self.slots.push(slot);
+        self.slots.push_back(slot);
         Key { generation, index }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let slot = self.slots.get_mut(key.index as usize)?;
-        let removed = slot.take_if(|slot| slot.generation == key.generation)?;
+        if slot.generation != key.generation {
+            return None;
+        }
+        let removed = slot.value.take()?;
         self.len -= 1;
-        if key.index as usize + 1 < self.slots.len() {
-            self.free.push(Reverse(key.index));
-            return Some(removed.value);
+        self.free.insert(key.index);
+        self.give_back();
+        Some(removed)
+    }
+
+    /// Removes empty slots at the end: two at most, so that each removal does a bounded amount of work. As each adds
+    /// one, none is left in the end.
+    fn give_back(&mut self) {
+        for _ in 0..2 {
+            if self.slots.back().is_none_or(|last| last.value.is_some()) {
+                break;
+            }
+            self.slots.pop_back();
+            self.free.remove(&(self.slots.len() as u32));
         }
-        while self.slots.last().is_some_and(Option::is_none) {
-            self.slots.pop();
+        if self.len == 0 {
+            self.slots = Deque::new();
+            self.free = BTreeSet::new();
+        } else {
+            self.slots.give_back();
         }
-        if let Some(capacity) = excess(self.slots.capacity(), self.slots.len()) {
-            self.slots.shrink_to(capacity);
-            self.free.retain(|Reverse(index)| (*index as usize) < self.slots.len());
-            self.free.shrink_to_fit();
-        }
-        Some(removed.value)
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let slot = self.slots.get(key.index as usize)?.as_ref();
-        Some(&slot.filter(|slot| slot.generation == key.generation)?.value)
+        let slot = self.slots.get(key.index as usize)?;
+        slot.value.as_ref().filter(|_| slot.generation == key.generation)
     }
 
     #[inline(always)]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let slot = self.slots.get_mut(key.index as usize)?.as_mut();
-        Some(&mut slot.filter(|slot| slot.generation == key.generation)?.value)
+        let slot = self.slots.get_mut(key.index as usize)?;
+        if slot.generation == key.generation { slot.value.as_mut() } else { None }
+    }
+
+    /// Returns the key of the value in a slot.
+    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
+        let slot = self.slots.get(index as usize)?;
+        slot.value.as_ref().map(|_| Key { generation: slot.generation, index })
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slots.iter_mut().flatten().map(|slot| &mut slot.value)
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -139,7 +164,7 @@ mod tests {
             for key in alive.keys() {
                 slab.remove(*key);
             }
-            prop_assert!(slab.slots.is_empty() && slab.slots.capacity() <= 32);
+            prop_assert!(slab.slots.is_empty() && slab.slots.bytes() == 0 && slab.free.is_empty());
         }
     }
 }

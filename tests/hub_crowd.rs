@@ -139,7 +139,7 @@ fn what_one_has_read_is_told_to_be_gone_to_others_once_it_is_evicted() {
     let cost = {
         let hub = Hub::new(Bounds::events(1));
         publish(&hub, "a", 1);
-        hub.stats().bytes
+        hub.stats().memory
     };
     let evictions: [fn(&Hub, &Clock); 3] = [
         |hub, clock| {

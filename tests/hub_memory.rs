@@ -15,7 +15,10 @@ use bytes::Bytes;
 use clock::Clock;
 use counting_allocator::{CountingAllocator, held_bytes};
 use futures_core::Stream;
-use ssekit::{Bounds, Event, Hub, Subscription, hub::Lag};
+use ssekit::{
+    Bounds, Event, Hub, Subscription,
+    hub::{Lag, PublishError},
+};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -42,7 +45,130 @@ fn event(data: impl ToString) -> Event {
 fn held<T>(fill: impl FnOnce() -> T) -> (T, usize) {
     let before = held_bytes();
     let filled = fill();
-    (filled, held_bytes() - before)
+    // The count of a thread begins anywhere, since it frees what others have allocated.
+    (filled, held_bytes().wrapping_sub(before))
+}
+
+/// Memory is counted as it is, give or take a fifth.
+fn assert_counted(held: usize, counted: usize) {
+    assert!(counted.abs_diff(held) <= held / 5, "{held} bytes are held, and counted as {counted}");
+}
+
+#[test]
+fn memory_is_counted_as_it_is_whatever_the_shape() {
+    let shapes: [(&str, usize, usize, usize); 6] = [
+        ("jobs of 20 events", 2_000, 20, 50),
+        ("a busy topic", 1, 300_000, 50),
+        ("ten topics of large events", 10, 100, 20_000),
+        ("single events of 2 KB", 2_000, 1, 2_000),
+        ("pairs", 5_000, 2, 20),
+        ("hundreds", 100, 700, 100),
+    ];
+    for (shape, topics, events, data) in shapes {
+        let (hub, held) = held(|| {
+            let hub = Hub::new(Bounds::events(usize::MAX));
+            for n in 0..topics {
+                let topic = format!("topic {n}");
+                (0..events).for_each(|_| drop(hub.publish(&topic, event("x".repeat(data))).unwrap()));
+            }
+            hub
+        });
+        println!("{shape}: {held} bytes, counted as {}", hub.stats().memory);
+        assert_counted(held, hub.stats().memory);
+    }
+}
+
+#[test]
+fn memory_is_counted_as_it_is_after_events_were_read_and_evicted() {
+    let (hub, held) = held(|| {
+        let hub = Hub::new(Bounds::events(30));
+        for n in 0..1_000 {
+            let topic = format!("topic {n}");
+            let mut subscription = hub.subscribe([&topic]).unwrap();
+            for n in 0..100 {
+                hub.publish(&topic, event("x".repeat(50))).unwrap();
+                if n % 3 == 0 {
+                    while poll(&mut subscription).is_some() {}
+                }
+            }
+        }
+        hub
+    });
+    println!("{held} bytes, counted as {}", hub.stats().memory);
+    assert_counted(held, hub.stats().memory);
+}
+
+#[test]
+fn names_count_and_long_ones_are_not_remembered() {
+    let hub = Hub::builder(Bounds::events(1)).with_max_bytes(20 << 20).build();
+    let name = |n: usize| format!("{n}").repeat(1 << 20);
+    let before = held_bytes();
+    for n in 1..100 {
+        hub.publish(&name(n % 10), event("small")).unwrap();
+        assert!(held_bytes() - before <= 21 << 20);
+        assert_counted(held_bytes() - before, hub.stats().memory);
+    }
+    // 1 is the oldest, and has gone.
+    assert!((hub.stats().topics as u64) < 20);
+    (0..10).for_each(|n| hub.remove(&name(n)));
+    assert!(held_bytes() - before < 10_000, "{}", held_bytes() - before);
+}
+
+#[test]
+fn what_is_remembered_of_topics_is_counted_and_bounded() {
+    let (hub, held) = held(|| {
+        let hub = Hub::builder(Bounds::events(1)).with_max_topics(usize::MAX).build();
+        (0..TOPICS).for_each(|n| hub.finish(&format!("topic {n}")));
+        hub
+    });
+    println!("{TOPICS} records: {held} bytes, counted as {}", hub.stats().memory);
+    assert_counted(held, hub.stats().memory);
+
+    let bounded = Hub::builder(Bounds::events(1)).with_max_bytes(1 << 20).with_max_topics(usize::MAX).build();
+    for n in 0..TOPICS {
+        let topic = format!("topic {n}");
+        bounded.publish(&topic, event(n)).unwrap();
+        bounded.finish(&topic);
+    }
+    assert!(bounded.stats().memory <= 1 << 20);
+    // An eighth is for them, the rest for those that still have their event.
+    assert!(bounded.stats().topics > 1_500);
+}
+
+#[test]
+fn finished_jobs_that_are_too_old_give_their_memory_back() {
+    const JOBS: usize = 60_000;
+    let clock = Clock::new();
+    let hub = Hub::builder(Bounds::events(1000).with_age(SECOND)).with_clock(clock.now()).build();
+    let empty = held_bytes();
+    for n in 0..JOBS {
+        let job = format!("job {n}");
+        hub.publish_all(&job, (0..20).map(event)).unwrap();
+        hub.finish(&job);
+    }
+    let full = held_bytes() - empty;
+    clock.advance(SECOND);
+    hub.expire();
+    let left = held_bytes() - empty;
+    println!("{JOBS} jobs: {full} bytes, and {left} once they were too old");
+    assert_eq!((hub.stats().events, hub.stats().topics, hub.stats().bytes), (0, 0, 0));
+    // It is remembered that each of them is finished.
+    assert!(left <= JOBS * 120, "{left}");
+    assert_eq!(hub.publish("job 0", event("more")), Err(PublishError::Finished));
+}
+
+#[test]
+fn a_topic_that_is_removed_gives_its_memory_back() {
+    let hub = Hub::new(Bounds::events(usize::MAX));
+    let empty = held_bytes();
+    for _ in 0..1_000 {
+        hub.publish("a", event("first")).unwrap();
+        (0..100).for_each(|n| drop(hub.publish("a", event(n)).unwrap()));
+        hub.remove("a");
+        let stats = hub.stats();
+        assert_eq!((stats.events, stats.bytes, stats.topics), (0, 0, 0));
+        assert!(held_bytes() - empty < 2_000);
+    }
 }
 
 #[test]
@@ -52,11 +178,13 @@ fn many_topics_with_one_small_event_each_and_stalled_subscribers() {
         (0..TOPICS).for_each(|n| drop(hub.publish(&format!("topic {n}"), event(n)).unwrap()));
         hub
     });
-    let bounds = hub.stats().bytes;
-    println!("{TOPICS} topics: {topics} bytes, of which the bounds count {bounds}");
-    println!("beside that {} for each topic", (topics - bounds) / TOPICS);
-    // A topic has a name, an entry in each of three tables that grow by doubling, and its own state.
-    assert!(topics <= bounds + TOPICS * (MIN_CHUNK + 1000));
+    let stats = hub.stats();
+    let texts = stats.bytes - TOPICS * Bounds::EVENT_OVERHEAD;
+    let names: usize = (0..TOPICS).map(|n| format!("topic {n}").len()).sum();
+    let each = (topics - texts - names) / TOPICS;
+    println!("{TOPICS} topics: {topics} bytes, counted as {}; {each} each beside the text", stats.memory);
+    assert!(each <= 400);
+    assert_counted(topics, stats.memory);
 
     let (stalled, held) = held(|| {
         let mut stalled = Vec::new();
@@ -144,6 +272,7 @@ fn eviction_gives_the_memory_back() {
     let full = held_bytes() - empty;
     clock.advance(SECOND);
     let left = {
+        hub.expire();
         hub.publish("busy", event("the last")).unwrap();
         held_bytes() - empty
     };

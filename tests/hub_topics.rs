@@ -129,21 +129,44 @@ fn a_client_of_a_quiet_topic_has_no_gap_after_a_thousand_rings_of_other_events()
 
 #[test]
 fn the_oldest_event_of_all_goes_first_whatever_its_topic() {
-    let cost = {
-        let hub = Hub::new(Bounds::events(1));
-        publish(&hub, "a", 1);
-        hub.stats().bytes
-    };
-    let hub = Hub::builder(Bounds::events(100)).with_max_bytes(4 * cost).build();
+    // Beside events of that size, topics cost little.
+    let text = |n: usize| format!("{n:020000}");
+    let hub = Hub::builder(Bounds::events(100)).with_max_bytes(90_000).build();
     for (n, topic) in ["a", "b", "b", "a", "c", "b"].iter().enumerate() {
-        publish(&hub, topic, n);
+        publish(&hub, topic, text(n));
+        assert!(hub.stats().memory <= 90_000);
     }
-    let stats = hub.stats();
-    assert_eq!((stats.events, stats.bytes), (4, 4 * cost));
+    assert_eq!(hub.stats().events, 4);
     let held = hub.subscription(["a", "b", "c"]).with_start(Start::Oldest).subscribe();
-    assert_eq!(read(&mut held.unwrap()).data(), ["2", "3", "4", "5"]);
-    let too_large = hub.publish("a", event("x".repeat(4 * cost)));
+    assert_eq!(read(&mut held.unwrap()).data(), [2, 3, 4, 5].map(text));
+    let too_large = hub.publish("a", event("x".repeat(90_000)));
     assert!(matches!(too_large, Err(PublishError::TooLarge { .. })));
+    let too_large = hub.publish(&"name".repeat(22_500), event(""));
+    assert!(matches!(too_large, Err(PublishError::TooLarge { .. })));
+}
+
+#[test]
+fn finished_topics_without_subscribers_go_before_older_events() {
+    let text = |n: usize| format!("{n:020000}");
+    let hub = Hub::builder(Bounds::events(100)).with_max_bytes(90_000).build();
+    let _watched = hub.subscribe(["watched job"]).unwrap();
+    let first = publish(&hub, "live", text(0));
+    for (n, topic) in ["watched job", "job", "live"].iter().enumerate() {
+        publish(&hub, topic, text(n + 1));
+    }
+    let last = publish(&hub, "other", "small");
+    hub.finish("watched job");
+    hub.finish("job");
+    publish(&hub, "live", text(4));
+    assert_eq!(gap(&hub, &["job"], &first), Some(GapReason::Evicted));
+    assert_eq!(gap(&hub, &["live", "watched job"], &first), None);
+    // It is as finished as before.
+    let refusal = hub.resume(["job"], Some(last.into())).unwrap_err();
+    assert_eq!(refusal.reason(), RefusalReason::Finished);
+    publish(&hub, "live", text(5));
+    assert_eq!(gap(&hub, &["live"], &first), None, "its first event is next to go, but the client has it");
+    assert_eq!(gap(&hub, &["watched job"], &first), None);
+    assert_eq!(hub.stats().events, 5);
 }
 
 #[test]

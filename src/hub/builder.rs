@@ -33,7 +33,7 @@ use crate::{
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct HubBuilder {
     bounds: Bounds,
-    max_bytes: usize,
+    max_bytes: Option<usize>,
     max_topics: usize,
     ids: Ids,
     pub(super) retry: Option<Duration>,
@@ -45,8 +45,8 @@ impl HubBuilder {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            max_bytes: usize::MAX,
-            max_topics: 10_000,
+            max_bytes: None,
+            max_topics: 100_000,
             ids: Ids::own(),
             retry: None,
             notices: Notices::default(),
@@ -54,19 +54,33 @@ impl HubBuilder {
         }
     }
 
-    /// Bounds the history of all topics together, in bytes. The oldest event goes first, whatever its topic.
+    /// Bounds the memory of all topics together, in bytes: 256 MiB by default, or as much as the [`Bounds`] of one topic
+    /// ask for if that is more.
     ///
-    /// Without it, only the number of topics bounds the whole.
+    /// What counts is what is allocated: the events with their index and the room to spare in their chunks, what a topic
+    /// costs by itself (about 350 bytes and its name), and what is remembered of topics without history. Where it does
+    /// not fit, finished topics without subscribers lose their events first, then the oldest event goes, whatever its
+    /// topic. A client that comes back for an event that went this way is told so. [`Stats::memory`](super::Stats)
+    /// shows how much is in use.
+    ///
+    /// Subscriptions, and topics that have only subscribers, do not count: they are bounded by the number of
+    /// connections. Nor do pieces that subscribers have taken and not yet sent. The newest event is held in any case.
     pub fn with_max_bytes(mut self, max_bytes: usize) -> Self {
-        self.max_bytes = max_bytes;
+        self.max_bytes = Some(max_bytes);
         self
     }
 
-    /// Sets how many topics without subscribers and history are remembered, 10,000 by default.
+    /// Sets how many topics without subscribers and history are remembered: 100,000 that are finished by default, and
+    /// as many others.
     ///
-    /// Of such a topic the hub keeps its name, its newest evicted position and whether it is finished, about 200
-    /// bytes beside the name. When one is forgotten, a client of it that comes back with an older ID is told of a
-    /// gap that may not exist; a gap that exists is never hidden. A topic that was finished and is forgotten can be
+    /// Of such a topic the hub keeps its newest evicted position and whether it is finished, about 100 bytes whatever
+    /// its name. All together take at most an eighth of [`with_max_bytes`](Self::with_max_bytes), of which those that
+    /// are finished go last.
+    ///
+    /// When one is forgotten, a client of it that comes back with an older ID is told of a gap that may not exist; a gap
+    /// that exists is never hidden. When it was finished, the stream of such a client ends after the gap, so that it
+    /// does not wait for ever; the same is said to clients of other topics of which the hub knows nothing, which then
+    /// come back with the position that they were told and stay. A topic that was finished and is forgotten can be
     /// published to again.
     pub fn with_max_topics(mut self, max_topics: usize) -> Self {
         self.max_topics = max_topics;
@@ -116,7 +130,7 @@ impl HubBuilder {
 
     /// Creates the hub.
     pub fn build(self) -> Hub {
-        let max_event = self.max_event();
+        let (max_event, max_bytes) = (self.max_event(), self.max_bytes());
         let ids = IdSpace::new(self.ids);
         let shared = Shared {
             changes: AtomicU64::new(1),
@@ -124,8 +138,9 @@ impl HubBuilder {
             handles: AtomicUsize::new(1),
             aged: self.bounds.age.is_some(),
             max_event,
+            max_bytes,
             ids: ids.scheme().clone(),
-            state: Mutex::new(State::new(ids, self.bounds, self.max_bytes, self.max_topics)),
+            state: Mutex::new(State::new(ids, self.bounds, max_bytes, self.max_topics)),
             clock: self.clock,
             notices: self.notices,
             retry: self.retry,
@@ -135,6 +150,15 @@ impl HubBuilder {
 
     /// Returns the greatest event, in bytes.
     pub(super) fn max_event(&self) -> usize {
-        self.bounds.bytes.min(self.max_bytes)
+        self.bounds.bytes.min(self.max_bytes())
+    }
+
+    /// Returns what all topics may take together, in bytes.
+    fn max_bytes(&self) -> usize {
+        let of_one = if self.bounds.bytes == usize::MAX { 0 } else { self.bounds.bytes };
+        self.max_bytes.unwrap_or(of_one.max(DEFAULT_MAX_BYTES))
     }
 }
+
+/// Enough for two million small events, and safe on a small server.
+const DEFAULT_MAX_BYTES: usize = 256 << 20;

@@ -9,6 +9,7 @@ use super::{
     Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription, Topic,
     notice::Notices,
     state::{State, Wake},
+    wake::resume,
 };
 use crate::{
     Bounds, Event, EventId,
@@ -74,6 +75,8 @@ pub(super) struct Shared {
     pub(super) aged: bool,
     /// The greatest event, in bytes.
     pub(super) max_event: usize,
+    /// What all topics may take together, in bytes.
+    pub(super) max_bytes: usize,
     pub(super) ids: Scheme,
     pub(super) notices: Notices,
     pub(super) retry: Option<Duration>,
@@ -101,10 +104,15 @@ pub struct Stats {
     pub events: usize,
     /// Bytes held, as [`Bounds::bytes`] counts them.
     pub bytes: usize,
+    /// Bytes of memory in use for topics with history, and for what is remembered of others: what
+    /// [`HubBuilder::with_max_bytes`] bounds.
+    pub memory: usize,
 }
 
 impl Hub {
-    /// Creates a hub that holds this much history for each topic.
+    /// Creates a hub that holds this much history for each topic, and at most 256 MiB for all of them together.
+    ///
+    /// See [`HubBuilder::with_max_bytes`] for another bound.
     pub fn new(bounds: Bounds) -> Self {
         Self::builder(bounds).build()
     }
@@ -125,7 +133,7 @@ impl Hub {
     /// not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
         let event = event.borrow();
-        self.append(topic, &mut [self.prepare(event)?], |ids| ids.line().event_id(event))
+        self.append(topic, &mut [self.prepare(topic, event)?], |ids| ids.line().event_id(event))
     }
 
     /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
@@ -139,7 +147,8 @@ impl Hub {
         events: impl IntoIterator<Item = E>,
     ) -> Result<Vec<EventId>, PublishError> {
         let events: Vec<E> = events.into_iter().collect();
-        let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(event.borrow())).collect();
+        let batch: Result<Vec<_>, _> =
+            events.iter().map(|event| self.prepare(topic, event.borrow())).collect();
         let mut batch = batch?;
         let head = self.append(topic, &mut batch, IdSpace::head)?;
         let ids = events
@@ -200,10 +209,41 @@ impl Hub {
         self.shared.change(|state, wake| state.finish(topic, wake));
     }
 
-    /// Evicts what has become too old by now, in all topics.
+    /// Removes a topic: all that it holds, at once.
+    ///
+    /// Use it when a job's history is no longer of use to anybody. The streams of its subscribers end. A client that
+    /// comes back with an ID from before the topic's last event gets a [`Gap`](super::Gap) with the reason *evicted*
+    /// first. A topic that was [finished](Self::finish) stays finished, so its clients are still stopped; any other can
+    /// be published to anew. Does nothing if the topic holds nothing.
+    ///
+    /// The lock is held for a bounded time, and what the topic held is freed after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, Hub, hub::GapReason};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let first = hub.publish("job-7", Event::new("started"))?;
+    /// hub.publish("job-7", Event::new("half done"))?;
+    /// hub.remove("job-7");
+    /// assert_eq!(hub.stats().events, 0);
+    ///
+    /// let events = hub.resume(["job-7"], Some(first.into()))?;
+    /// assert_eq!(events.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn remove(&self, topic: &str) {
+        while self.shared.change(|state, wake| state.remove(topic, wake)).is_none() {}
+    }
+
+    /// Evicts all events that have become too old by now, in all topics.
+    ///
+    /// The lock is taken anew for each few dozen events, so that others are not delayed. A service in which topics fall
+    /// silent calls this now and then, since each publish and each resume evicts only a bounded number of events.
     pub fn expire(&self) {
         let now = self.shared.now();
-        lock(&self.shared.state).expire(now);
+        while lock(&self.shared.state).expire(now) {}
     }
 
     /// Closes the hub: each subscription ends after what is pending, and new clients are refused.
@@ -233,6 +273,7 @@ impl Hub {
             gaps: state.gaps,
             events: state.topics.events(),
             bytes: state.topics.cost(),
+            memory: state.memory(),
         }
     }
 }
@@ -248,10 +289,17 @@ impl Shared {
             self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
             outcome
         };
-        if let Some((topic, crowd)) = wake.wake() {
+        let over = wake.over;
+        let (crowd, woken) = wake.wake();
+        if let Some((topic, crowd)) = crowd {
             let unwanted = lock(&self.state).topics.put_back(topic, crowd);
             drop(unwanted);
         }
+        if let Some(topic) = over {
+            // What has to go for an event beyond the first step, with the lock taken anew for each.
+            while lock(&self.state).trim(topic) {}
+        }
+        resume(woken);
         outcome
     }
 

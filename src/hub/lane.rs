@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     parking::{Parking, Places},
     reader::{Left, Read},
+    wake::Panic,
 };
 use crate::{
     replay::log::{Position, Run},
@@ -197,14 +198,15 @@ impl Crowd {
         (on_topic.is_some() || on_lanes.is_some()).then_some(Self { on_topic, on_lanes })
     }
 
-    /// Wakes all, and puts those back that were parked on lanes.
-    pub(super) fn wake(&mut self) {
-        self.on_topic.iter_mut().for_each(Places::wake);
+    /// Wakes all, whatever one of them does, and puts those back that were parked on lanes. Returns the first panic.
+    pub(super) fn wake(&mut self) -> Result<(), Panic> {
+        let mut outcome = self.on_topic.as_mut().map_or(Ok(()), Places::wake);
         for (lane, mut places) in self.on_lanes.iter_mut().flat_map(|taken| taken.0.drain(..)) {
-            places.wake();
+            outcome = outcome.and(places.wake());
             let unwanted = lane.lock().parking.put_back(places);
             drop(unwanted);
         }
+        outcome
     }
 
     /// Puts the others back on the topic once all are woken, or returns them to be dropped.

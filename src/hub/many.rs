@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{
     reader::{Cursor, Lagged, Left, Read, Unfiltered},
     state::State,
-    topics::Waiting,
+    topic_state::Waiting,
 };
 use crate::{
     replay::log::{Log, Position, Run},
@@ -26,6 +26,8 @@ pub(super) struct Many {
     queue: BinaryHeap<Reverse<(Position, u32)>>,
     /// How many topics are not finished, or not yet read to their end.
     unfinished: usize,
+    /// Whether one of them was removed, so that the stream cannot go on.
+    removed: bool,
 }
 
 /// The hub's side of a subscription to several topics.
@@ -56,6 +58,7 @@ impl Many {
             doing: vec![Doing::Queued; cursors.len()].into(),
             queue: BinaryHeap::new(),
             unfinished: cursors.len(),
+            removed: false,
             cursors: cursors.into(),
         }
     }
@@ -93,25 +96,29 @@ impl Many {
         while let Some(Reverse((_, ordinal))) = self.queue.pop() {
             let before = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
             let cursor = &mut self.cursors[ordinal as usize];
-            let log = &mut state.topics.get_mut(cursor.topic).log;
-            if cursor.next < log.first() {
+            let topic = state.topics.get(cursor.topic);
+            self.removed |= topic.is_removed();
+            if self.removed || cursor.next < topic.log.first() {
                 self.enqueue(ordinal, state);
-                if pieces.is_empty() {
+                if pieces.is_empty() && !self.removed {
                     return Err(Lagged);
                 }
                 break;
             }
-            let run = log.read(cursor.next, before);
+            let run = state.topics.read(cursor.topic, cursor.next, before);
             cursor.next = run.indices.end;
             last = run.last;
             len += run.bytes.len();
-            pieces.push(found(ordinal, log, run));
+            pieces.push(found(ordinal, &state.topics.get(cursor.topic).log, run));
             self.enqueue(ordinal, state);
             if len >= MAX_PIECE || pieces.len() >= MAX_PIECES {
                 break;
             }
         }
         let left = match self.queue.is_empty() {
+            // What was found comes first, and the end with the next look.
+            _ if self.removed && pieces.is_empty() => Left::Removed,
+            _ if self.removed => Left::More,
             true if self.unfinished == 0 => Left::Finished,
             true => Left::Nothing,
             false => Left::More,
@@ -178,6 +185,7 @@ impl Many {
         let doing = &mut self.doing[ordinal as usize];
         let topic = state.topics.get_mut(cursor.topic);
         self.unfinished += usize::from(*doing == Doing::Finished);
+        self.removed |= topic.is_removed();
         if cursor.next < topic.log.first() {
             self.queue.push(Reverse((0, ordinal)));
             *doing = Doing::Queued;

@@ -10,9 +10,12 @@
 //!   meanwhile.
 //! - If some events are no longer available, it says so before any later event ([`Gap`]); nothing is skipped in
 //!   silence.
-//! - A slow or dead subscriber delays nobody. Memory is bounded by the hub's bounds, one chunk for each topic with
-//!   history (from 256 bytes to 64 KiB, in proportion to what it holds), and one chunk for each subscription whose
-//!   last piece is still to be sent. Beside that a topic takes about 700 bytes, and an idle subscription 300.
+//! - A slow or dead subscriber delays nobody. Memory is bounded by the hub's bounds, 256 MiB for all topics by default
+//!   ([`HubBuilder::with_max_bytes`]), and one chunk for each subscription whose last piece is still to be sent (up to
+//!   64 KiB, in proportion to what the topic holds). That counts what topics cost beside their events: about 400 bytes
+//!   each with one small event. An idle subscription takes about 300 bytes.
+//! - Each operation does a bounded amount of work under the lock, whatever is held: it evicts at most 64 events, and moves
+//!   at most 64 KiB. What has to go beyond that goes in further steps, with the lock taken anew for each.
 //! - Each event is encoded once, and a subscriber that is behind gets many in one piece without a copy.
 //! - All topics share one order and one last event ID, which resumes across all of them. An ID claims everything up
 //!   to it for the topics and the filter in use: a client that changes them needs a new stream.
@@ -44,17 +47,22 @@ mod fill;
 pub(crate) mod handle;
 mod lane;
 mod many;
+mod names;
 mod notice;
+mod oldest;
 mod one;
 mod parking;
 mod publish;
 mod reader;
+mod records;
 mod refusal;
 mod state;
 mod subscribe;
 pub(crate) mod subscription;
 mod topic;
+mod topic_state;
 mod topics;
+mod wake;
 
 use self::handle::Shared;
 pub use self::{

@@ -7,7 +7,7 @@ use super::{
     parking::Stay,
     reader::{Cursor, Lagged, Left, Read, Unfiltered},
     state::State,
-    topics::Topic,
+    topic_state::TopicState,
 };
 use crate::{
     replay::log::{Position, Run},
@@ -56,8 +56,9 @@ impl One {
         let before = self.cursor.next;
         let lane = self.lane.as_deref();
         let read = read_run(&mut self.cursor, state, |topic, run| {
-            if let (Some(lane), Some(lanes)) = (lane, &mut topic.lanes) {
-                if run.indices.end == topic.log.next() {
+            let is_newest = run.indices.end == topic.log.next();
+            if let (Some(lane), Some(lanes)) = (lane, topic.lanes()) {
+                if is_newest {
                     lanes.leave_run(lane, run.clone());
                 }
             }
@@ -80,8 +81,10 @@ impl One {
         self.cursor.next = self.cursor.next.max(first);
     }
 
+    /// Returns whether it may not go on to the newest position: events are held, or the topic was removed.
     pub(super) fn has_more(&self, state: &State) -> bool {
-        self.cursor.next < state.topics.get(self.cursor.topic).log.next()
+        let topic = state.topics.get(self.cursor.topic);
+        topic.is_removed() || self.cursor.next < topic.log.next()
     }
 
     /// Returns whether it has to bring a waker to park.
@@ -96,12 +99,14 @@ impl One {
     pub(super) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
         let State { topics, ids, .. } = state;
         let topic = topics.get_mut(self.cursor.topic);
-        match (&self.lane, &mut topic.lanes) {
+        let next = topic.log.next();
+        let followers = topic.followers();
+        match (&self.lane, &mut followers.lanes) {
             (Some(lane), Some(lanes)) => {
-                let mut shown = lanes.show(lane, View { next: topic.log.next(), head: ids.head() });
+                let mut shown = lanes.show(lane, View { next, head: ids.head() });
                 self.stay.park(&mut shown.parking, current, brought)
             }
-            _ => self.stay.park(&mut topic.parking, current, brought),
+            _ => self.stay.park(&mut followers.parking, current, brought),
         }
     }
 
@@ -112,7 +117,10 @@ impl One {
                 state.delivered += state.topics.leave_lane(self.cursor.topic, &lane);
                 self.stay.leave(&mut lane.lock().parking)
             }
-            None => self.stay.leave(&mut state.topics.get_mut(self.cursor.topic).parking),
+            None => {
+                let followers = state.topics.get_mut(self.cursor.topic).followers.as_mut();
+                followers.and_then(|followers| self.stay.leave(&mut followers.parking))
+            }
         };
         state.topics.unsubscribe(self.cursor.topic);
         waker
@@ -123,9 +131,12 @@ impl One {
 fn read_run<T>(
     cursor: &mut Cursor,
     state: &mut State,
-    found: impl FnOnce(&mut Topic, Run) -> T,
+    found: impl FnOnce(&mut TopicState, Run) -> T,
 ) -> Result<Read<T>, Lagged> {
-    let topic = state.topics.get_mut(cursor.topic);
+    let topic = state.topics.get(cursor.topic);
+    if topic.is_removed() {
+        return Ok(Read { found: None, last: 0, left: Left::Removed });
+    }
     let none_left = if topic.is_finished() { Left::Finished } else { Left::Nothing };
     let (next, end) = (cursor.next, topic.log.next());
     if next < topic.log.first() {
@@ -134,8 +145,8 @@ fn read_run<T>(
     if next == end {
         return Ok(Read { found: None, last: 0, left: none_left });
     }
-    let run = topic.log.read(next, Position::MAX);
+    let run = state.topics.read(cursor.topic, next, Position::MAX);
     cursor.next = run.indices.end;
     let (last, left) = (run.last, if run.indices.end == end { none_left } else { Left::More });
-    Ok(Read { found: Some(found(topic, run)), last, left })
+    Ok(Read { found: Some(found(state.topics.get_mut(cursor.topic), run)), last, left })
 }

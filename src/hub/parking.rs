@@ -1,5 +1,6 @@
 use std::{mem, num::NonZeroU64, task::Waker};
 
+use super::wake::{Panic, each};
 use crate::shrink::excess;
 
 /// Wakers of subscriptions that have got everything of a topic, which are all woken at once.
@@ -163,15 +164,16 @@ impl Places {
         Self { name, slots: Vec::new(), parked: Vec::new(), free: Vec::new() }
     }
 
-    /// Wakes those that are parked.
-    pub(super) fn wake(&mut self) {
-        for index in self.parked.drain(..) {
-            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+    /// Wakes those that are parked, whatever one of them does. Returns the first panic.
+    pub(super) fn wake(&mut self) -> Result<(), Panic> {
+        let Self { slots, parked, .. } = self;
+        each(parked.drain(..), |index| {
+            let Some(slot) = slots.get_mut(index as usize) else { return };
             slot.parked = None;
             if let Some(waker) = &slot.waker {
                 waker.wake_by_ref();
             }
-        }
+        })
     }
 
     /// Returns all wakers, also of those that are not parked.
@@ -317,8 +319,7 @@ mod tests {
                 assert!(parking.leave(*spot).is_some());
             }
             if let Some(mut places) = parking.take() {
-                places.wake();
-                places.wake();
+                assert!(places.wake().is_ok() && places.wake().is_ok());
             }
             for (at, woken) in woken.iter().enumerate() {
                 let expected = usize::from(leaving >> at & 1 == 0);
@@ -335,7 +336,7 @@ mod tests {
         park_with(&first, &mut parking, &mut spot);
         park(&mut parking);
         let mut places = take(&mut parking);
-        places.wake();
+        assert!(places.wake().is_ok());
         assert!(!parking.park_again(spot, &first), "its waker is not there");
         assert!(parking.put_back(places).is_none());
         assert!(parking.take().is_none());

@@ -1,4 +1,4 @@
-use super::Hub;
+use super::{Hub, topic_state::TopicState};
 use crate::{
     Event,
     replay::{IdError, PushError, id_space::IdSpace, prepared::Prepared},
@@ -17,7 +17,7 @@ pub enum PublishError {
     /// The event has a type that the hub keeps for its own notices.
     #[error("the event type is reserved for the hub's notices")]
     ReservedType,
-    /// The event is larger than a topic or the hub may ever hold.
+    /// The event is larger than a topic or the hub may ever hold. The name of its topic counts for the hub.
     #[error("an event of {len} bytes is larger than the bound of {max}")]
     TooLarge {
         /// What the event takes, [overhead](crate::Bounds::EVENT_OVERHEAD) included.
@@ -33,11 +33,14 @@ pub enum PublishError {
 impl Hub {
     /// Prepares an event, and checks all that can be checked before its turn has come.
     #[inline]
-    pub(super) fn prepare<'a>(&self, event: &'a Event) -> Result<Prepared<'a>, PublishError> {
-        if self.shared.notices.is_reserved(event) {
+    pub(super) fn prepare<'a>(&self, topic: &str, event: &'a Event) -> Result<Prepared<'a>, PublishError> {
+        let shared = &*self.shared;
+        if shared.notices.is_reserved(event) {
             return Err(PublishError::ReservedType);
         }
-        Ok(Prepared::new(event, &self.shared.ids, self.shared.max_event)?)
+        // The hub must have room for the topic, too.
+        let max = shared.max_event.min(shared.max_bytes.saturating_sub(TopicState::OVERHEAD + topic.len()));
+        Ok(Prepared::new(event, &shared.ids, max)?)
     }
 
     /// Publishes events, all of them or none, and returns what is asked of the IDs then.

@@ -105,6 +105,9 @@ pub(super) enum Left {
     Nothing,
     /// Nothing, and all topics are finished.
     Finished,
+    /// A topic was removed. The stream ends where it is, since what may be published to that name next is not seen
+    /// here.
+    Removed,
 }
 
 /// Events went before they were delivered.
@@ -218,6 +221,9 @@ impl Reader {
         state: &mut State,
     ) -> Option<Step> {
         let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
+        if left == Left::Removed {
+            return Some(Step::End(Some(Ending::SILENT)));
+        }
         self.seen = if left == Left::More { last } else { state.ids.head() };
         if found.is_some() && self.filter.is_none() {
             self.told = last;
@@ -359,6 +365,9 @@ impl Place {
 }
 
 impl Ending {
+    /// The client comes back with the position that it has, and is told there what it missed.
+    const SILENT: Self = Self { position: None, retry: None, closing: None };
+
     /// Returns how a closed hub sends one away that it has not told anything yet.
     #[cfg(feature = "tokio")]
     pub(super) fn of_closed(state: &mut State) -> Self {

@@ -6,12 +6,19 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{PublishError, lane::Crowd, many::Subscriber, topics::Topics};
+use super::{
+    PublishError,
+    lane::Crowd,
+    many::Subscriber,
+    oldest::Among,
+    topics::Topics,
+    wake::{Panic, each},
+};
 use crate::{
     Bounds,
     clock::nanos,
     random::{SplitMix64, seed},
-    replay::{id_space::IdSpace, prepared::Prepared, scheme::id_in},
+    replay::{id_space::IdSpace, log::Log, prepared::Prepared, scheme::id_in},
     slab::{Key, Slab},
     sync::Arc,
 };
@@ -63,12 +70,14 @@ pub(super) struct Wake {
     /// Of those that have one topic, and which one.
     of_one: Option<(Key, Crowd)>,
     others: Vec<Waker>,
+    /// A topic for whose last event more is to be evicted.
+    pub(super) over: Option<Key>,
 }
 
 impl State {
     pub(super) fn new(ids: IdSpace, bounds: Bounds, max_bytes: usize, max_topics: usize) -> Self {
         Self {
-            topics: Topics::new(ids.head(), max_topics),
+            topics: Topics::new(ids.head(), max_topics, max_bytes),
             ids,
             subscribers: 0,
             of_many: Slab::new(),
@@ -88,6 +97,9 @@ impl State {
     }
 
     /// Appends events to a topic, all or none.
+    ///
+    /// Takes note in `wake` if more is to be [evicted](Self::trim) than one step may.
+    #[inline]
     pub(super) fn append(
         &mut self,
         topic: &str,
@@ -107,61 +119,101 @@ impl State {
             self.topics.retire(key);
             return Err(error);
         }
-        if self.expire(now) {
+        if self.is_due(now) && self.expire_some(now, EXPIRED_WITH_EACH) > 0 {
             // If the topic held nothing else, it went as well.
             key = self.topics.begin(topic);
         }
+        let mut left = EVICTED_WITH_EACH + batch.len();
+        let mut is_empty = false;
         for event in batch {
-            let position = self.ids.take(event);
-            let id_line = self.ids.line().as_bytes();
-            self.topics.append(key, |log| log.append(position, now, id_line, event));
+            let Self { topics, bounds, ids, .. } = self;
+            let (fits, holds) = topics.append(key, now, event, ids, bounds, &mut left);
+            is_empty = !holds;
             self.published += 1;
-            self.enforce_bounds(key);
+            if !fits || self.memory() > self.max_bytes {
+                wake.over = (!self.enforce_bounds(key, &mut left)).then_some(key);
+            }
         }
         self.wake_waiting(key, wake);
-        self.topics.retire(key);
+        if is_empty {
+            // An event that is larger than its topic's bounds has gone again.
+            self.topics.retire(key);
+        }
         Ok(())
     }
 
-    fn enforce_bounds(&mut self, key: Key) {
-        loop {
-            let log = &self.topics.get(key).log;
-            if log.len() <= self.bounds.events && log.cost() <= self.bounds.bytes {
-                break;
+    /// Evicts one step's worth of what the bounds no longer allow. Returns whether more is to go.
+    pub(super) fn trim(&mut self, key: Key) -> bool {
+        let done = self.enforce_bounds(key, &mut { MAX_STEP });
+        self.topics.retire(key);
+        !done
+    }
+
+    /// Evicts what the bounds no longer allow, of a topic and of all, while something is `left` of the step. Returns
+    /// whether that was enough.
+    ///
+    /// The last event of all stays in any case, since it is still to be delivered.
+    #[inline(never)]
+    fn enforce_bounds(&mut self, key: Key, left: &mut usize) -> bool {
+        while self.topics.find_key(key).is_some_and(|topic| topic.log.is_over(&self.bounds)) {
+            if *left == 0 {
+                return false;
             }
+            *left -= 1;
             self.evict(key);
         }
-        while self.topics.cost() > self.max_bytes {
-            let Some(oldest) = self.topics.oldest() else { break };
+        while self.memory() > self.max_bytes && self.topics.events() > 1 {
+            let Some(oldest) = self.topics.oldest(Among::EndedFirst, left) else { return *left > 0 };
+            *left -= 1;
             self.evict(oldest);
             if oldest != key {
                 self.topics.retire(oldest);
             }
         }
+        true
     }
 
-    /// Evicts what has become too old by now, if there is any.
+    /// Returns the bytes of memory in use, as they are bounded.
+    pub(super) fn memory(&self) -> usize {
+        self.topics.memory() + self.ids.memory()
+    }
+
+    /// Returns whether something may have become too old by now.
+    #[inline]
+    fn is_due(&self, now: u64) -> bool {
+        self.age.is_some() && now >= self.expires_at
+    }
+
+    /// Evicts one step's worth of what has become too old by now. Returns whether there may be more.
     #[inline]
     pub(super) fn expire(&mut self, now: u64) -> bool {
-        match self.age {
-            Some(age) if now >= self.expires_at => self.evict_older(age, now),
-            _ => false,
+        self.is_due(now) && {
+            self.expire_some(now, MAX_STEP);
+            self.is_due(now)
         }
     }
 
-    fn evict_older(&mut self, age: u64, now: u64) -> bool {
-        let events = self.topics.events();
-        self.expires_at = 0;
-        while let Some(oldest) = self.topics.oldest() {
+    /// Evicts at most so many events that have become too old by now. Returns how many.
+    #[inline(never)]
+    fn expire_some(&mut self, now: u64, most: usize) -> usize {
+        let Some(age) = self.age else { return 0 };
+        let (mut left, mut evicted) = (most, 0);
+        while let Some(oldest) = self.topics.oldest(Among::All, &mut left) {
             let at = self.topics.get(oldest).log.first_at().unwrap_or(now);
             if now.saturating_sub(at) < age {
                 self.expires_at = at.saturating_add(age);
-                break;
+                return evicted;
             }
+            left -= 1;
+            evicted += 1;
             self.evict(oldest);
             self.topics.retire(oldest);
         }
-        self.topics.events() < events
+        if left > 0 {
+            // Nothing is held. What comes next will be due no earlier than this.
+            self.expires_at = now.saturating_add(age);
+        }
+        evicted
     }
 
     fn evict(&mut self, key: Key) {
@@ -176,16 +228,32 @@ impl State {
     pub(super) fn reopen(&mut self, topic: &str) {
         if self.topics.is_finished(topic) {
             let key = self.topics.begin(topic);
-            self.topics.get_mut(key).reopen();
+            self.topics.reopen(key);
             self.topics.retire(key);
         }
     }
 
     pub(super) fn finish(&mut self, topic: &str, wake: &mut Wake) {
         let key = self.topics.begin(topic);
-        self.topics.get_mut(key).finish(self.ids.head());
+        self.topics.finish(key);
         self.wake_waiting(key, wake);
         self.topics.retire(key);
+    }
+
+    /// Removes a topic. Returns its history, to be dropped without the lock, or `None` if this has to be called again,
+    /// since more is to be forgotten than one step may.
+    pub(super) fn remove(&mut self, topic: &str, wake: &mut Wake) -> Option<Log> {
+        let Some((key, len)) = self.topics.find_len(topic) else { return Some(Log::new(0)) };
+        if self.ids.forgets() {
+            (0..len.min(MAX_STEP)).for_each(|_| self.evict(key));
+            if len > MAX_STEP {
+                return None;
+            }
+        }
+        let log = self.topics.remove(key);
+        self.wake_waiting(key, wake);
+        self.topics.retire(key);
+        Some(log)
     }
 
     pub(super) fn close(&mut self, closing: Closing, wake: &mut Wake) {
@@ -207,11 +275,9 @@ impl State {
         if let Some(crowd) = topic.take_parked() {
             wake.of_one = Some((key, crowd));
         }
-        if topic.waiting() == 0 {
-            return;
-        }
-        wake.others.reserve(topic.waiting());
-        for waiting in topic.take_waiting() {
+        let Some(all) = topic.take_waiting() else { return };
+        wake.others.reserve(all.len());
+        for waiting in all {
             if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
                 subscriber.ready.push(waiting.ordinal);
                 wake.others.extend(subscriber.waker.take());
@@ -253,13 +319,14 @@ impl State {
 }
 
 impl Wake {
-    /// Wakes all, and returns what may be put back on its topic.
+    /// Wakes all, whatever one of them does. Returns what may be put back on its topic, and the first panic.
     #[inline]
-    pub(super) fn wake(self) -> Option<(Key, Crowd)> {
-        self.others.into_iter().for_each(Waker::wake);
-        let (key, mut crowd) = self.of_one?;
-        crowd.wake();
-        Some((key, crowd))
+    pub(super) fn wake(self) -> (Option<(Key, Crowd)>, Result<(), Panic>) {
+        let Self { of_one, others, .. } = self;
+        let mut outcome = if others.is_empty() { Ok(()) } else { each(others.into_iter(), Waker::wake) };
+        let Some((key, mut crowd)) = of_one else { return (None, outcome) };
+        outcome = outcome.and(crowd.wake());
+        (Some((key, crowd)), outcome)
     }
 }
 
@@ -278,5 +345,11 @@ impl Closing {
     }
 }
 
+/// What one step evicts at most, for which the lock is held.
+const MAX_STEP: usize = 64;
+/// Of these, so many because they are too old, when an event is published.
+const EXPIRED_WITH_EACH: usize = 48;
+/// And so many to make room for it, beside one for each event.
+const EVICTED_WITH_EACH: usize = MAX_STEP - EXPIRED_WITH_EACH - 1;
 /// What browsers wait when nothing was said.
 const DEFAULT_RETRY: Duration = Duration::from_secs(3);

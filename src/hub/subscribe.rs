@@ -134,6 +134,8 @@ impl SubscribeOptions<'_> {
         let claim = Claim::new(last_event_id.as_ref(), &shared.ids);
         let now = shared.now();
         let placed = self.place(&claim, now, &mut lock(&shared.state))?;
+        // From here on the application's code is called. If that panics, the subscription is dropped, and leaves.
+        let mut subscription = Subscription::new(Arc::clone(shared), placed.reader, None, None);
 
         let id = match (&claim, placed.mark.position) {
             (Claim::Id(id, Some(located)), position) if position == *located => Some((*id).clone()),
@@ -141,7 +143,7 @@ impl SubscribeOptions<'_> {
         };
         // Without a position, the client would be told of its gap for ever and never be stopped.
         let id = id.or(placed.nothing_remains.then_some(EventId::from_static("")));
-        let mut reader = placed.reader;
+        let reader = &mut subscription.reader;
         reader.ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
         reader.lag = self.lag;
         reader.filter = self.filter;
@@ -150,7 +152,7 @@ impl SubscribeOptions<'_> {
             Some(gap) => Some(shared.notices.gap(gap, shared.retry)),
             None => shared.notices.position(id, shared.retry),
         };
-        Ok(Subscription::new(Arc::clone(shared), reader, first, gap))
+        Ok(subscription.beginning_with(first, gap))
     }
 
     /// Enters a client into the hub.
@@ -169,9 +171,10 @@ impl SubscribeOptions<'_> {
             }
         };
         let (cursors, evicted) = find(&self.topics, self.start, after, state);
+        let may_have_ended = after.is_some_and(|after| may_have_ended(&cursors, after, state));
         let gap = match unknown {
             true => Some(GapReason::Unknown),
-            false => evicted.then_some(GapReason::Evicted),
+            false => (evicted || may_have_ended).then_some(GapReason::Evicted),
         };
         let nothing_remains = cursors.iter().all(|cursor| {
             let topic = state.topics.get(cursor.topic);
@@ -187,7 +190,10 @@ impl SubscribeOptions<'_> {
         state.gaps += u64::from(gap.is_some());
         state.resumed += u64::from(gap.is_none() && after.is_some());
         let position = freshest(&cursors, state).max(after.unwrap_or(0));
-        let lifetime = self.lifetime.map(|(max, jitter)| max - state.spread(jitter));
+        let lifetime = match may_have_ended {
+            true => Some(Duration::ZERO),
+            false => self.lifetime.map(|(max, jitter)| max - state.spread(jitter)),
+        };
         let reader = Reader::enter(cursors, position, state);
         Ok(Placed { reader, mark: state.ids.mark(position), gap, nothing_remains, lifetime })
     }
@@ -232,6 +238,20 @@ impl<'a> Claim<'a> {
             Some(Some(id)) => Self::Id(id, ids.locate(id)),
         }
     }
+}
+
+/// Returns whether nothing may ever come, since each topic has ended, or has been forgotten and may have ended.
+///
+/// Such a client is told of a gap, and its stream ends: if it waited, it might do so for ever. It has a newer position
+/// then, from which it may wait if it comes back nevertheless.
+fn may_have_ended(cursors: &[Cursor], after: Position, state: &State) -> bool {
+    let topic = |cursor: &Cursor| state.topics.get(cursor.topic);
+    state.topics.may_have_ended_since(after)
+        && cursors.iter().any(|cursor| topic(cursor).is_unknown())
+        && cursors.iter().all(|cursor| {
+            let topic = topic(cursor);
+            topic.is_unknown() || topic.is_finished() && cursor.next == topic.log.next()
+        })
 }
 
 /// Opens the topics, and finds where to begin in each. Tells whether one of them has a gap.

@@ -12,6 +12,7 @@ use super::{
     Gap, GapReason, Shared,
     fill::Positioned,
     reader::{Ending, Reader, Step, join},
+    wake::{each, resume},
 };
 use crate::{
     sync::{Arc, lock},
@@ -72,6 +73,13 @@ impl Subscription {
         }
     }
 
+    /// Sets the first block, which says what the client has missed and cannot have.
+    pub(super) fn beginning_with(mut self, first: Option<Bytes>, gap: Option<Gap>) -> Self {
+        self.phase = first.map_or(Phase::Reading, Phase::First);
+        self.gap = gap.map(Box::new);
+        self
+    }
+
     /// Returns the gap between what the client asked for and what it gets, or `None` if nothing is missing.
     ///
     /// It is known from the start, and does not change. The stream's first block says the same to the client. Ask here
@@ -101,7 +109,9 @@ impl Subscription {
                 (self.reader.leave(&mut state), state.take_drained())
             };
             drop(waker);
-            drained.into_iter().for_each(Waker::wake);
+            let mut woken = each(drained.into_iter(), Waker::wake);
+            woken = woken.and(each(self.on_drop.take().into_iter(), |callback| callback()));
+            return resume(woken);
         }
         if let Some(callback) = self.on_drop.take() {
             callback();

@@ -58,6 +58,8 @@ impl Topic {
             let mut state = lock(&hub.shared.state);
             let key = state.topics.begin(name);
             state.topics.subscribe(key);
+            // It has a publisher, so it has not ended.
+            state.topics.get_mut(key).unknown = false;
             (key, state.topics.get(key).name.clone())
         };
         let held = Held { shared: Arc::clone(&hub.shared), key, name };

@@ -1,15 +1,19 @@
-use std::{
-    cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap, binary_heap::PeekMut},
-};
-
 use super::{
     lane::{Crowd, Lane, Lanes, WITHOUT},
-    parking::{Parking, Places},
+    names::Names,
+    oldest::{Among, Oldest},
+    parking::Places,
+    records::{Record, Records},
+    topic_state::TopicState,
 };
 use crate::{
-    replay::log::{Log, Position},
-    shrink::excess,
+    Bounds,
+    replay::{
+        id_space::IdSpace,
+        log::{Log, Position, Run},
+        prepared::Prepared,
+        scheme::id_in,
+    },
     slab::{Key, Slab},
     sync::Arc,
 };
@@ -18,81 +22,45 @@ use crate::{
 pub(super) type Name = std::sync::Arc<str>;
 
 /// All topics of a hub: those with history or subscribers, and what is remembered of the others.
+///
+/// Nothing here takes time in proportion to what is held: topics are found, ordered and remembered in trees, and
+/// everything else lies in blocks.
 #[derive(Debug)]
 pub(super) struct Topics {
-    topics: Slab<Topic>,
-    names: HashMap<Name, Key>,
+    topics: Slab<Box<TopicState>>,
+    names: Names,
     /// The topic that was opened last, which is often the next one, too.
     recent: Option<Key>,
-    /// Topics by the position of their oldest event. An entry may be out of date, but never too high, so it is put
-    /// right when it comes up.
-    oldest: BinaryHeap<Reverse<(Position, Key)>>,
+    /// All that have history.
+    oldest: Oldest,
     /// Topics that have lanes.
     busy: Vec<Key>,
-    records: HashMap<Name, Record>,
-    /// The records by [age](Record::age): the first one is forgotten first.
-    by_age: BTreeSet<(Position, Name)>,
-    max_records: usize,
-    /// Of a topic without a record, nothing up to here is known to be held.
-    floor: Position,
-    /// Whether a topic without a record may have been forgotten.
-    has_forgotten: bool,
+    records: Records,
+    /// The position of the newest event.
+    newest: Position,
     cost: usize,
+    /// What topics with history take. Those that have only subscribers are counted by connections.
+    memory: usize,
     events: usize,
-}
-
-#[derive(Debug)]
-pub(super) struct Topic {
-    pub(super) name: Name,
-    pub(super) log: Log,
-    /// The newest position of the hub when the topic was finished.
-    finished: Option<Position>,
-    /// Whether events of it had gone before it was last opened, or may have.
-    lost: bool,
-    /// Subscriptions, and handles of publishers.
-    subscribers: usize,
-    /// Subscriptions to this topic alone that have got everything, unless they have a lane.
-    pub(super) parking: Parking,
-    /// Lanes for some of them, if there are many.
-    pub(super) lanes: Option<Box<Lanes>>,
-    /// Subscriptions to several topics that have got everything of this one.
-    waiting: Vec<Waiting>,
-    /// How many of those are known to have gone away.
-    gone: usize,
-    /// Whether `oldest` has an entry for this topic.
-    queued: bool,
-}
-
-/// A subscription to several topics that waits for one, which it knows by its ordinal.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
-    pub(super) subscription: Key,
-    pub(super) ordinal: u32,
-}
-
-/// What is kept of a topic without subscribers and history.
-#[derive(Clone, Copy, Debug)]
-struct Record {
-    evicted: Position,
-    finished: Option<Position>,
-    lost: bool,
+    /// How many were removed and still have subscribers.
+    removed: usize,
 }
 
 impl Topics {
-    pub(super) fn new(floor: Position, max_records: usize) -> Self {
+    /// At most an eighth of `max_bytes` is for records.
+    pub(super) fn new(floor: Position, max_records: usize, max_bytes: usize) -> Self {
         Self {
             topics: Slab::new(),
-            names: HashMap::new(),
+            names: Names::default(),
             recent: None,
-            oldest: BinaryHeap::new(),
+            oldest: Oldest::default(),
             busy: Vec::new(),
-            records: HashMap::new(),
-            by_age: BTreeSet::new(),
-            max_records,
-            floor,
-            has_forgotten: false,
+            records: Records::new(floor, max_records, max_bytes / 8),
+            newest: floor,
             cost: 0,
+            memory: 0,
             events: 0,
+            removed: 0,
         }
     }
 
@@ -101,17 +69,17 @@ impl Topics {
     ///
     /// If nothing is known of it, it may have been forgotten.
     pub(super) fn open(&mut self, name: &str) -> Key {
-        self.find(name, self.has_forgotten)
+        self.open_as(name, self.records.has_forgotten())
     }
 
     /// As [`open`](Self::open), for a publisher: if nothing is known of the topic, it begins now.
     #[inline]
     pub(super) fn begin(&mut self, name: &str) -> Key {
-        self.find(name, false)
+        self.open_as(name, false)
     }
 
     #[inline]
-    fn find(&mut self, name: &str, lost: bool) -> Key {
+    fn open_as(&mut self, name: &str, lost: bool) -> Key {
         match self.recent {
             Some(key) if self.topics.get(key).is_some_and(|topic| *topic.name == *name) => key,
             _ => self.open_other(name, lost),
@@ -119,122 +87,205 @@ impl Topics {
     }
 
     fn open_other(&mut self, name: &str, lost: bool) -> Key {
-        if let Some(key) = self.names.get(name).copied() {
+        let hash = self.names.hash(name);
+        if let Some(key) = self.find(hash, name) {
             self.recent = Some(key);
             return key;
         }
-        let (name, record) = match self.records.remove_entry(name) {
-            Some((name, record)) => {
-                self.by_age.remove(&(record.age(), name.clone()));
-                (name, record)
-            }
-            None => (Name::from(name), Record { evicted: self.floor, finished: None, lost }),
-        };
-        let key = self.topics.insert(Topic {
-            name: name.clone(),
-            log: Log::new(record.evicted),
-            finished: record.finished,
-            lost: record.lost,
-            subscribers: 0,
-            parking: Parking::new(),
-            lanes: None,
-            waiting: Vec::new(),
-            gone: 0,
-            queued: false,
-        });
-        self.names.insert(name, key);
+        let record = self.records.take(hash);
+        let evicted = record.map_or(self.records.floor(), |record| record.evicted);
+        let mut topic = TopicState::new(Name::from(name), hash, evicted);
+        topic.finished = record.is_some_and(|record| record.finished);
+        topic.lost = record.map_or(lost, |record| record.lost);
+        topic.unknown = record.is_none();
+        let name = topic.name.clone();
+        let key = self.topics.insert(Box::new(topic));
+        self.names.insert(hash, &name, key.index());
         key
+    }
+
+    fn find(&self, hash: u64, name: &str) -> Option<Key> {
+        let topic = |slot| self.topics.key_at(slot).and_then(|key| self.topics.get(key));
+        let slot = self.names.find(hash, name, |slot| topic(slot).is_some_and(|topic| *topic.name == *name));
+        self.topics.key_at(slot?)
     }
 
     /// Returns whether a topic was finished, without making it.
     #[cfg(feature = "tokio")]
     pub(super) fn is_finished(&self, name: &str) -> bool {
-        match self.names.get(name) {
-            Some(key) => self.topics[*key].is_finished(),
-            None => self.records.get(name).is_some_and(|record| record.finished.is_some()),
+        let hash = self.names.hash(name);
+        match self.find(hash, name) {
+            Some(key) => self.topics[key].is_finished(),
+            None => self.records.is_finished(hash),
         }
     }
 
+    /// Returns whether a topic of which nothing is known may have been finished since a client had this position.
+    ///
+    /// The newest position proves nothing, and a client could not be given a newer one.
+    pub(super) fn may_have_ended_since(&self, position: Position) -> bool {
+        position < self.newest && self.records.may_have_ended_since(position)
+    }
+
     #[inline]
-    pub(super) fn get(&self, key: Key) -> &Topic {
+    pub(super) fn get(&self, key: Key) -> &TopicState {
         &self.topics[key]
     }
 
     #[inline(always)]
-    pub(super) fn get_mut(&mut self, key: Key) -> &mut Topic {
+    pub(super) fn get_mut(&mut self, key: Key) -> &mut TopicState {
         &mut self.topics[key]
+    }
+
+    /// Returns how many events of a topic are held, if it is there.
+    pub(super) fn find_len(&self, name: &str) -> Option<(Key, usize)> {
+        let key = self.find(self.names.hash(name), name)?;
+        Some((key, self.topics[key].log.len()))
+    }
+
+    /// Returns a topic, unless it has gone.
+    pub(super) fn find_key(&self, key: Key) -> Option<&TopicState> {
+        self.topics.get(key).map(|topic| &**topic)
     }
 
     /// Puts back those that were parked on a topic, or returns them to be dropped.
     pub(super) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<Places> {
-        match self.topics.get_mut(key) {
-            Some(topic) => crowd.put_back(&mut topic.parking, topic.lanes.as_deref_mut()),
+        match self.topics.get_mut(key).and_then(|topic| topic.followers.as_mut()) {
+            Some(followers) => crowd.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
             None => crowd.on_topic,
         }
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
-        self.topics.values_mut()
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut TopicState> {
+        self.topics.values_mut().map(|topic| &mut **topic)
     }
 
-    /// Adds an event, through a function that appends it to the topic's log.
-    #[inline]
-    pub(super) fn append(&mut self, key: Key, append: impl FnOnce(&mut Log)) {
-        let topic = &mut self.topics[key];
-        let cost = topic.log.cost();
-        append(&mut topic.log);
-        self.cost += topic.log.cost() - cost;
+    /// Adds an event, and evicts what the topic's bounds no longer allow, while something is `left` of the step.
+    ///
+    /// Returns whether that was enough, and whether the topic holds something.
+    #[inline(always)]
+    pub(super) fn append(
+        &mut self,
+        key: Key,
+        now: u64,
+        event: &mut Prepared<'_>,
+        ids: &mut IdSpace,
+        bounds: &Bounds,
+        left: &mut usize,
+    ) -> (bool, bool) {
+        let topic = &mut *self.topics[key];
+        let (cost, memory) = (topic.log.cost(), topic.log.memory());
+        self.newest = ids.take(event);
+        topic.log.append(self.newest, now, ids.line().as_bytes(), event);
         self.events += 1;
-        if let (false, Some(position)) = (topic.queued, topic.log.first_position()) {
-            topic.queued = true;
-            self.oldest.push(Reverse((position, key)));
-        }
-    }
-
-    /// Returns the topic that holds the oldest event of all.
-    pub(super) fn oldest(&mut self) -> Option<Key> {
-        loop {
-            let mut entry = self.oldest.peek_mut()?;
-            let Reverse((position, key)) = *entry;
-            match self.topics.get(key).and_then(|topic| topic.log.first_position()) {
-                Some(first) if first == position => return Some(key),
-                Some(first) => *entry = Reverse((first, key)),
-                None => {
-                    PeekMut::pop(entry);
-                    if let Some(capacity) = excess(self.oldest.capacity(), self.oldest.len()) {
-                        self.oldest.shrink_to(capacity);
-                    }
-                    if let Some(topic) = self.topics.get_mut(key) {
-                        topic.queued = false;
-                    }
-                }
+        let mut fits = true;
+        while topic.log.is_over(bounds) {
+            if *left == 0 {
+                fits = false;
+                break;
+            }
+            *left -= 1;
+            ids.forget(|| topic.log.first_text().and_then(id_in));
+            topic.log.evict();
+            self.events -= 1;
+            if let Some(followers) = &mut topic.followers {
+                followers.evict(topic.log.first());
             }
         }
+        self.cost = (self.cost + topic.log.cost()) - cost;
+        self.memory = (self.memory + topic.log.memory()) - memory;
+        let is_queued = topic.queued_at != 0;
+        let holds = !topic.log.is_empty();
+        if is_queued != holds {
+            self.requeue(key);
+        }
+        (fits, holds)
+    }
+
+    /// Takes note that a topic has history from now on, or has none any more.
+    #[inline(never)]
+    fn requeue(&mut self, key: Key) {
+        match self.topics[key].log.first_position() {
+            Some(first) => self.enqueue(key, first),
+            None => self.dequeue(key),
+        }
+    }
+
+    /// Takes note that a topic has history from now on.
+    fn enqueue(&mut self, key: Key, at: Position) {
+        let topic = &mut self.topics[key];
+        topic.queued_at = at;
+        topic.unknown = false;
+        self.memory += TopicState::OVERHEAD + topic.name.len();
+        self.oldest.insert(at, key.index(), topic.ended);
+    }
+
+    /// Takes note that a topic has no history any more.
+    fn dequeue(&mut self, key: Key) {
+        let topic = &mut self.topics[key];
+        self.oldest.remove(topic.queued_at, topic.ended);
+        self.memory -= TopicState::OVERHEAD + topic.name.len();
+        topic.queued_at = 0;
+    }
+
+    /// Returns the topic whose oldest event is to go next.
+    ///
+    /// Each topic that is moved on for that takes one from `left`. When nothing is left, none is returned.
+    pub(super) fn oldest(&mut self, among: Among, left: &mut usize) -> Option<Key> {
+        while *left > 0 {
+            let slot = self.oldest.first(among)?;
+            let key = self.topics.key_at(slot)?;
+            let topic = &mut self.topics[key];
+            let first = topic.log.first_position()?;
+            if first == topic.queued_at {
+                return Some(key);
+            }
+            self.oldest.remove(topic.queued_at, topic.ended);
+            self.oldest.insert(first, slot, topic.ended);
+            topic.queued_at = first;
+            *left -= 1;
+        }
+        None
     }
 
     /// Removes the oldest event of a topic.
     pub(super) fn evict(&mut self, key: Key) {
         let topic = &mut self.topics[key];
-        if let Some(cost) = topic.log.evict() {
-            self.cost -= cost;
-            self.events -= 1;
-            if let Some(lanes) = &mut topic.lanes {
-                lanes.evict(topic.log.first());
-            }
+        let memory = topic.log.memory();
+        let Some(cost) = topic.log.evict() else { return };
+        self.cost -= cost;
+        self.events -= 1;
+        self.memory = (self.memory + topic.log.memory()) - memory;
+        if let Some(followers) = &mut topic.followers {
+            followers.evict(topic.log.first());
         }
+        if topic.log.is_empty() {
+            self.dequeue(key);
+        }
+    }
+
+    /// Reads events of a topic, which may make it take more memory. See [`Log::read`].
+    #[inline]
+    pub(super) fn read(&mut self, key: Key, index: u64, before: Position) -> Run {
+        let log = &mut self.topics[key].log;
+        let memory = log.memory();
+        let run = log.read(index, before);
+        self.memory = (self.memory + log.memory()) - memory;
+        run
     }
 
     pub(super) fn subscribe(&mut self, key: Key) {
         self.topics[key].subscribers += 1;
+        self.update_ended(key);
     }
 
     /// Gives a subscription to a topic alone a lane, if it has many already.
     pub(super) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
         let topic = &mut self.topics[key];
-        if topic.subscribers <= WITHOUT {
+        if topic.subscribers as usize <= WITHOUT {
             return None;
         }
-        let lanes = topic.lanes.get_or_insert_with(|| {
+        let lanes = topic.followers().lanes.get_or_insert_with(|| {
             self.busy.push(key);
             Box::new(Lanes::new())
         });
@@ -243,125 +294,111 @@ impl Topics {
 
     /// Takes a subscription from its lane. Returns how many events were given there, if that is no longer kept.
     pub(super) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
-        let topic = &mut self.topics[key];
-        let Some(lanes) = topic.lanes.take_if(|lanes| !lanes.leave(lane)) else { return 0 };
+        let followers = self.topics[key].followers();
+        let Some(lanes) = followers.lanes.take_if(|lanes| !lanes.leave(lane)) else { return 0 };
         self.busy.retain(|busy| *busy != key);
         lanes.delivered()
     }
 
     /// Returns how many events were given to subscriptions that have lanes.
     pub(super) fn delivered(&self) -> u64 {
-        self.busy
-            .iter()
-            .filter_map(|key| self.topics[*key].lanes.as_ref())
-            .map(|lanes| lanes.delivered())
-            .sum()
+        let followers = self.busy.iter().filter_map(|key| self.topics[*key].followers.as_ref());
+        followers.filter_map(|followers| followers.lanes.as_ref()).map(|lanes| lanes.delivered()).sum()
     }
 
     /// Ends a subscription to a topic.
     pub(super) fn unsubscribe(&mut self, key: Key) {
         let topic = &mut self.topics[key];
         topic.subscribers -= 1;
-        topic.parking.shrink_to(topic.subscribers);
-        self.retire(key);
+        if topic.subscribers == 0 {
+            topic.followers = None;
+            self.update_ended(key);
+            self.retire(key);
+        } else if let Some(followers) = &mut topic.followers {
+            followers.parking.shrink_to(topic.subscribers as usize);
+        }
+    }
+
+    pub(super) fn finish(&mut self, key: Key) {
+        self.topics[key].finished = true;
+        self.update_ended(key);
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn reopen(&mut self, key: Key) {
+        self.topics[key].finished = false;
+        self.update_ended(key);
+    }
+
+    /// Moves a topic to or from those that are finished and have no subscribers.
+    fn update_ended(&mut self, key: Key) {
+        let topic = &mut self.topics[key];
+        let ended = topic.finished && topic.subscribers == 0;
+        if ended != topic.ended && topic.queued_at != 0 {
+            self.oldest.remove(topic.queued_at, topic.ended);
+            self.oldest.insert(topic.queued_at, key.index(), ended);
+        }
+        topic.ended = ended;
     }
 
     /// Reduces a topic without subscribers and history to a record.
     #[inline]
     pub(super) fn retire(&mut self, key: Key) {
         if self.topics.get(key).is_some_and(|topic| topic.subscribers == 0 && topic.log.is_empty()) {
-            self.remove(key);
+            self.forget(key);
         }
     }
 
-    fn remove(&mut self, key: Key) {
+    fn forget(&mut self, key: Key) {
         let Some(topic) = self.topics.remove(key) else { return };
-        self.names.remove(&topic.name);
-        if let Some(capacity) = excess(self.names.capacity(), self.names.len()) {
-            self.names.shrink_to(capacity);
-        }
-        let record =
-            Record { evicted: topic.log.evicted(), finished: topic.finished, lost: topic.has_lost() };
-        if record.finished.is_some() || record.evicted > self.floor {
-            self.by_age.insert((record.age(), topic.name.clone()));
-            self.records.insert(topic.name, record);
-            if self.records.len() > self.max_records {
-                let oldest = self.by_age.pop_first().and_then(|(_, name)| self.records.remove(&name));
-                self.floor = oldest.map_or(self.floor, |record| self.floor.max(record.evicted));
-                self.has_forgotten = true;
-            }
+        if topic.removed {
+            self.removed -= 1;
         } else {
-            self.has_forgotten |= record.lost;
+            let record = topic.record();
+            self.leave_record(key, topic.name, topic.hash, record);
         }
+    }
+
+    fn leave_record(&mut self, key: Key, name: Name, hash: u64, record: Record) {
+        self.names.remove(hash, &name, key.index());
+        self.records.keep(hash, record, self.newest);
+    }
+
+    /// Takes the history of a topic, and its name: only its subscribers are left, who are to learn that.
+    pub(super) fn remove(&mut self, key: Key) -> Log {
+        if self.topics[key].queued_at != 0 {
+            self.dequeue(key);
+        }
+        let topic = &mut self.topics[key];
+        let log = topic.log.take();
+        topic.removed = true;
+        self.removed += 1;
+        self.events -= log.len();
+        self.cost -= log.cost();
+        self.memory -= log.memory();
+        self.recent = None;
+        let record = topic.record();
+        let (name, hash) = (topic.name.clone(), topic.hash);
+        self.leave_record(key, name, hash, record);
+        log
     }
 
     /// Returns the number of topics with history or subscribers.
     pub(super) fn len(&self) -> usize {
-        self.topics.len()
+        self.topics.len() - self.removed
     }
 
     pub(super) fn events(&self) -> usize {
         self.events
     }
 
-    /// Returns what all topics hold in bytes.
+    /// Returns what all topics hold in bytes, as [`Bounds`] counts it.
     pub(super) fn cost(&self) -> usize {
         self.cost
     }
-}
 
-impl Record {
-    fn age(&self) -> Position {
-        self.finished.unwrap_or(0).max(self.evicted)
-    }
-}
-
-impl Topic {
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished.is_some()
-    }
-
-    /// Returns whether events are no longer held, or may have been lost with all that was known of the topic.
-    pub(super) fn has_lost(&self) -> bool {
-        self.lost || self.log.first() > 0
-    }
-
-    pub(super) fn finish(&mut self, head: Position) {
-        self.finished.get_or_insert(head);
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(super) fn reopen(&mut self) {
-        self.finished = None;
-    }
-
-    /// Takes all that are parked, after a change.
-    #[inline]
-    pub(super) fn take_parked(&mut self) -> Option<Crowd> {
-        Crowd::take(&mut self.parking, self.lanes.as_deref_mut())
-    }
-
-    pub(super) fn wait(&mut self, waiting: Waiting) {
-        self.waiting.push(waiting);
-    }
-
-    /// Notes that one has gone away that waits.
-    pub(super) fn stop_waiting(&mut self, alive: impl Fn(Key) -> bool) {
-        self.gone += 1;
-        if self.gone * 2 > self.waiting.len() {
-            self.waiting.retain(|waiting| alive(waiting.subscription));
-            self.waiting.shrink_to(self.waiting.len() * 2);
-            self.gone = 0;
-        }
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Takes all that wait for this topic.
-    pub(super) fn take_waiting(&mut self) -> impl Iterator<Item = Waiting> {
-        self.gone = 0;
-        self.waiting.drain(..)
+    /// Returns the bytes of memory that all topics with history take, and all records.
+    pub(super) fn memory(&self) -> usize {
+        self.memory + self.records.cost()
     }
 }

@@ -21,8 +21,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What each held event costs beside its text, in bytes.
-    pub const EVENT_OVERHEAD: usize = 80;
+    /// The bytes that each held event costs beside its text: its entry in the index, and room to spare.
+    pub const EVENT_OVERHEAD: usize = 40;
 
     /// Bounds history to a number of events. Zero counts as one: what is published must be held to be delivered.
     pub const fn events(events: usize) -> Self {
@@ -53,7 +53,9 @@ impl Bounds {
 
     /// Sets the greatest age of an event, replacing an earlier one.
     ///
-    /// There is no timer: the bound is applied whenever something is published or resumed, and by `expire`.
+    /// Age says when events may go; it is no promise that none is older. There is no timer: each publish and each
+    /// resume removes a bounded number of events that are too old, and `expire` removes all of them. Until it is
+    /// removed, an event is delivered like any other.
     #[must_use]
     pub const fn with_age(mut self, age: Duration) -> Self {
         self.age = Some(age);

@@ -1,4 +1,8 @@
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    collections::{BTreeMap, HashSet},
+};
 
 use super::{
     IdError, Ids,
@@ -7,7 +11,7 @@ use super::{
     prepared::Prepared,
     scheme::{Epoch, IdLine, Mark, Scheme},
 };
-use crate::{EventId, random::seed, shrink::excess};
+use crate::{EventId, random::seed};
 
 /// The IDs that have been given out.
 ///
@@ -22,10 +26,18 @@ pub(crate) struct IdSpace {
     /// From where on all that was published is known. `None` if that is yet to begin.
     known: Option<Position>,
     /// Where the IDs stand that have no order.
-    held: HashMap<EventId, Position>,
+    ///
+    /// A tree, since a table that grows moves all that it holds.
+    held: BTreeMap<Held, Position>,
+    /// The bytes that this takes.
+    memory: usize,
     /// The newest of those.
     last: Option<EventId>,
 }
+
+/// An ID, ordered by its text.
+#[derive(Debug, PartialEq, Eq)]
+struct Held(EventId);
 
 impl IdSpace {
     pub(crate) fn new(ids: Ids) -> Self {
@@ -38,7 +50,7 @@ impl IdSpace {
             Kind::Unordered => (Scheme::Unordered, Some(0)),
         };
         let line = scheme.first_line();
-        Self { scheme, head: known.unwrap_or(0), line, known, held: HashMap::new(), last: None }
+        Self { scheme, head: known.unwrap_or(0), line, known, held: BTreeMap::new(), memory: 0, last: None }
     }
 
     pub(crate) fn scheme(&self) -> &Scheme {
@@ -80,7 +92,8 @@ impl IdSpace {
     fn check_unique(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
         let mut ids = batch.iter().filter_map(|prepared| prepared.event().id());
         let mut seen = HashSet::new();
-        let unique = ids.all(|id| !self.held.contains_key(id) && (batch.len() == 1 || seen.insert(id)));
+        let unique =
+            ids.all(|id| !self.held.contains_key(id.as_str()) && (batch.len() == 1 || seen.insert(id)));
         if unique { Ok(()) } else { Err(IdError::Duplicate) }
     }
 
@@ -100,7 +113,8 @@ impl IdSpace {
         self.head = prepared.position().unwrap_or_else(|| self.head + 1);
         self.known.get_or_insert(self.head);
         if let (Scheme::Unordered, Some(id)) = (&self.scheme, prepared.event().id()) {
-            self.held.insert(id.clone(), self.head);
+            self.held.insert(Held(id.clone()), self.head);
+            self.memory += Held::cost(id.as_str());
             self.last = Some(id.clone());
         }
         self.head
@@ -119,7 +133,7 @@ impl IdSpace {
         self.known?;
         let position = match self.scheme {
             Scheme::Unordered if self.last.as_ref() == Some(id) => Some(self.head),
-            Scheme::Unordered => self.held.get(id).copied(),
+            Scheme::Unordered => self.held.get(id.as_str()).copied(),
             _ => located,
         };
         position.filter(|position| *position <= self.head)
@@ -140,11 +154,46 @@ impl IdSpace {
     pub(crate) fn forget<'a>(&mut self, id: impl FnOnce() -> Option<&'a str>) {
         if let Scheme::Unordered = self.scheme {
             if let Some(id) = id() {
-                self.held.remove(id);
-                if let Some(capacity) = excess(self.held.capacity(), self.held.len()) {
-                    self.held.shrink_to(capacity);
+                if self.held.remove(id).is_some() {
+                    self.memory -= Held::cost(id);
                 }
             }
         }
+    }
+
+    /// Returns whether it has to be told of each event that is no longer held.
+    pub(crate) fn forgets(&self) -> bool {
+        matches!(self.scheme, Scheme::Unordered)
+    }
+
+    /// Returns the bytes of memory that the IDs take which have no order.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+}
+
+impl Held {
+    /// Returns what an ID takes: its share of a tree whose nodes are two thirds full, and its text unless that is
+    /// short.
+    fn cost(id: &str) -> usize {
+        if id.len() > 22 { 64 + 32 + id.len() } else { 64 }
+    }
+}
+
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_str().cmp(other.0.as_str())
+    }
+}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Borrow<str> for Held {
+    fn borrow(&self) -> &str {
+        self.0.as_str()
     }
 }

@@ -4,35 +4,45 @@
 //! without a copy, and every reader gets slices of the same sealed segment. When a chunk is full, the pieces it
 //! was sealed in are joined, so that history is read in long runs however it came about.
 
-use std::{collections::VecDeque, mem, ops::Range};
+use std::{mem, ops::Range};
 
 use bytes::{Bytes, BytesMut};
 
 use super::{bounds::Bounds, prepared::Prepared};
-use crate::shrink::excess;
+use crate::deque::Deque;
 
 /// Where an event stands in the order of its hub or buffer.
 pub(crate) type Position = u128;
 
 #[derive(Debug)]
 pub(crate) struct Log {
-    entries: VecDeque<Entry>,
+    entries: Deque<Entry>,
     /// The index of the oldest entry. Indices count all events ever appended.
     first: u64,
     /// Where the text of the oldest entry starts. Offsets count all bytes ever appended.
     first_start: u64,
-    segments: VecDeque<Segment>,
-    /// How many of the newest segments lie in the chunk that is still being filled.
-    in_chunk: usize,
     open: BytesMut,
     open_index: u64,
-    open_start: u64,
+    /// All text but that of the open chunk. A log that was never read has none while its first chunk lasts.
+    sealed: Option<Box<Sealed>>,
+    cost: usize,
+    /// The bytes of memory in use, [counted](Self::recount) when an allocation changes.
+    memory: usize,
+    evicted: Position,
+}
+
+/// The text that can be read.
+#[derive(Debug)]
+struct Sealed {
+    segments: Deque<Segment>,
+    /// How many of the newest segments lie in the chunk that is still being filled.
+    in_chunk: usize,
+    /// The bytes of all segments.
+    bytes: usize,
     /// The last piece that was read up to the end. Most readers ask for the same.
     newest: Option<Run>,
     /// How many bytes of the last chunk were used.
     last_chunk: usize,
-    cost: usize,
-    evicted: Position,
 }
 
 #[derive(Debug)]
@@ -64,54 +74,82 @@ pub(crate) struct Run {
 impl Log {
     /// Creates an empty log. What came up to `evicted` is not held.
     pub(crate) fn new(evicted: Position) -> Self {
+        Self::starting_at(0, 0, evicted)
+    }
+
+    fn starting_at(first: u64, first_start: u64, evicted: Position) -> Self {
         Self {
-            entries: VecDeque::new(),
-            first: 0,
-            first_start: 0,
-            segments: VecDeque::new(),
-            in_chunk: 0,
+            entries: Deque::new(),
+            first,
+            first_start,
             open: BytesMut::new(),
-            open_index: 0,
-            open_start: 0,
-            newest: None,
-            last_chunk: 0,
+            open_index: first,
+            sealed: None,
             cost: 0,
+            memory: 0,
             evicted,
         }
     }
 
+    #[inline]
     pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
         let len = id_line.len() + event.len();
-        if len > self.open.capacity() - self.open.len() || self.in_chunk >= MAX_PIECES {
-            if len >= LONG_EVENT {
-                self.close_chunk(0);
-                self.push_segment(event.take(id_line));
-                self.push_entry(position, at, len);
-                self.open_index = self.next();
-                self.open_start += len as u64;
-                return;
-            }
-            let unread = self.close_chunk(MAX_CHUNK / 2);
-            self.open = BytesMut::with_capacity(self.next_chunk().max(unread.len() + len));
-            self.open.extend_from_slice(&unread);
+        let index_grows = self.entries.is_full();
+        if len > self.open.capacity() - self.open.len() && !self.open_chunk(len) {
+            self.append_alone(position, at, id_line, event);
+            return;
         }
         event.write(id_line, &mut self.open);
         self.push_entry(position, at, len);
+        if index_grows {
+            self.recount();
+        }
+    }
+
+    /// Ends the open chunk, and opens one with room for an event, unless that is so long that it is held by itself.
+    #[inline(never)]
+    fn open_chunk(&mut self, len: usize) -> bool {
+        if len >= LONG_EVENT {
+            self.close_chunk(0);
+            return false;
+        }
+        let unread = self.close_chunk(MAX_CHUNK / 2);
+        self.open = BytesMut::with_capacity(self.next_chunk().max(unread.len() + len));
+        self.open.extend_from_slice(&unread);
+        self.recount();
+        true
+    }
+
+    /// Appends an event as it was written, without a copy. No chunk is open.
+    fn append_alone(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
+        let text = event.take(id_line);
+        let len = text.len();
+        self.push_segment(self.end(), text);
+        self.push_entry(position, at, len);
+        self.open_index = self.next();
+        self.recount();
     }
 
     /// Returns the size of the next chunk: no more than is held, so that room to spare at most doubles the whole.
+    ///
+    /// Of the first event, it is exactly the size.
     fn next_chunk(&self) -> usize {
+        if self.entries.is_empty() {
+            return 0;
+        }
         let held = self.cost - self.entries.len() * Bounds::EVENT_OVERHEAD;
-        (self.last_chunk * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
+        let last = self.sealed.as_ref().map_or(0, |sealed| sealed.last_chunk);
+        (last * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
     }
 
     fn push_entry(&mut self, position: Position, at: u64, len: usize) {
-        let end = self.entries.back().map_or(self.first_start, |entry| entry.end) + len as u64;
+        let end = self.end() + len as u64;
         self.entries.push_back(Entry { position, end, at });
         self.cost += len + Bounds::EVENT_OVERHEAD;
     }
 
     /// Removes the oldest event and returns what it cost.
+    #[inline]
     pub(crate) fn evict(&mut self) -> Option<usize> {
         let entry = self.entries.pop_front()?;
         let cost = (entry.end - self.first_start) as usize + Bounds::EVENT_OVERHEAD;
@@ -119,31 +157,31 @@ impl Log {
         self.evicted = entry.position;
         self.first += 1;
         self.first_start = entry.end;
-        if self.newest.as_ref().is_some_and(|newest| newest.indices.start < self.first) {
-            self.newest = None;
-        }
         if self.entries.is_empty() {
-            self.release();
-        } else {
-            while self.segments.front().is_some_and(|segment| segment.end() <= self.first_start) {
-                self.segments.pop_front();
-            }
-            self.in_chunk = self.in_chunk.min(self.segments.len());
-            give_back(&mut self.entries);
-            give_back(&mut self.segments);
+            *self = Self::starting_at(self.first, self.first_start, self.evicted);
+            return Some(cost);
+        }
+        let mut less = self.entries.give_back();
+        if let Some(sealed) = &mut self.sealed {
+            less |= sealed.evict(self.first, self.first_start);
+        }
+        if less {
+            self.recount();
         }
         Some(cost)
     }
 
-    /// Gives all memory back when nothing is held.
-    fn release(&mut self) {
-        self.entries = VecDeque::new();
-        self.segments = VecDeque::new();
-        self.in_chunk = 0;
-        self.open = BytesMut::new();
-        self.open_index = self.first;
-        self.open_start = self.first_start;
-        self.last_chunk = 0;
+    /// Takes everything that is held, so that it can be dropped elsewhere. As if all had been evicted.
+    pub(crate) fn take(&mut self) -> Self {
+        let evicted = self.entries.back().map_or(self.evicted, |last| last.position);
+        let empty = Self::starting_at(self.next(), self.end(), evicted);
+        mem::replace(self, empty)
+    }
+
+    /// Counts the memory in use anew, after an allocation has changed.
+    fn recount(&mut self) {
+        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.memory());
+        self.memory = self.entries.bytes() + self.open.capacity() + sealed + ALLOCATIONS;
     }
 
     /// Reads the events from `index` on that lie in one piece, up to the one at the position `before`.
@@ -151,14 +189,16 @@ impl Log {
     /// The index must be held.
     #[inline]
     pub(crate) fn read(&mut self, index: u64, before: Position) -> Run {
-        if let Some(newest) = &self.newest {
+        if let Some(newest) = self.sealed.as_ref().and_then(|sealed| sealed.newest.as_ref()) {
             if newest.indices == (index..self.next()) && newest.last < before {
                 return newest.clone();
             }
         }
         let run = self.find(index, before);
         if run.indices.end == self.next() {
-            self.newest = Some(run.clone());
+            if let Some(sealed) = &mut self.sealed {
+                sealed.newest = Some(run.clone());
+            }
         }
         run
     }
@@ -167,18 +207,21 @@ impl Log {
         if index >= self.open_index {
             self.seal();
         }
-        let at = self.segments.partition_point(|segment| segment.index <= index) - 1;
-        let segment = &self.segments[at];
-        let mut end = self.segments.get(at + 1).map_or(self.open_index, |next| next.index);
+        let sealed =
+            self.sealed.as_ref().expect("an event that is held lies in a segment once that is sealed");
+        // Most read what is newest, for which there is nothing to search.
+        let is_in_last = sealed.segments.back().is_some_and(|last| last.index <= index);
+        let at = match is_in_last {
+            true => sealed.segments.len() - 1,
+            false => sealed.segments.partition_point(|segment| segment.index <= index) - 1,
+        };
+        let segment = sealed.segments.get(at).expect("the index is held");
+        let mut end = sealed.segments.get(at + 1).map_or(self.open_index, |next| next.index);
         let mut last = self.entry(end - 1).position;
         let start = (self.start(index) - segment.start) as usize;
         let mut bytes = segment.bytes.slice(start..);
         if last >= before {
-            let from = (index - self.first) as usize;
-            let to = (end - self.first) as usize;
-            let events = self.entries.range(from..to);
-            end = index + partition_point(events.len(), |i| self.entries[from + i].position < before) as u64;
-            end = end.max(index + 1);
+            end = self.index_after(before - 1).clamp(index + 1, end);
             last = self.entry(end - 1).position;
             bytes.truncate((self.start(end) - self.start(index)) as usize);
         }
@@ -228,6 +271,12 @@ impl Log {
         self.entries.len()
     }
 
+    /// Returns whether more is held than a topic's bounds allow.
+    #[inline]
+    pub(crate) fn is_over(&self, bounds: &Bounds) -> bool {
+        self.entries.len() > bounds.events || self.cost > bounds.bytes
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -237,38 +286,66 @@ impl Log {
         self.cost
     }
 
+    /// Returns the bytes of memory that it takes beside itself: text, index and room to spare.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+
     /// Returns the text of the oldest event held.
     pub(crate) fn first_text(&self) -> Option<&[u8]> {
         let len = self.entries.front()?.end - self.first_start;
-        let (start, text) = match self.segments.front() {
+        let (start, text) = match self.sealed.as_ref().and_then(|sealed| sealed.segments.front()) {
             Some(segment) => (segment.start, &segment.bytes[..]),
-            None => (self.open_start, &self.open[..]),
+            None => (self.open_start(), &self.open[..]),
         };
         text.get((self.first_start - start) as usize..)?.get(..len as usize)
     }
 
     fn entry(&self, index: u64) -> &Entry {
-        &self.entries[(index - self.first) as usize]
+        self.entries.get((index - self.first) as usize).expect("the index is held")
     }
 
     fn start(&self, index: u64) -> u64 {
         if index == self.first { self.first_start } else { self.entry(index - 1).end }
     }
 
+    /// Returns where the text of all events ends.
+    fn end(&self) -> u64 {
+        self.entries.back().map_or(self.first_start, |last| last.end)
+    }
+
+    /// Returns where the text of the open chunk starts.
+    fn open_start(&self) -> u64 {
+        self.end() - self.open.len() as u64
+    }
+
     /// Turns what is in the open chunk into a segment, without a copy.
     fn seal(&mut self) {
         if !self.open.is_empty() {
-            let sealed = self.open.split().freeze();
-            let len = sealed.len() as u64;
-            self.push_segment(sealed);
-            self.in_chunk += 1;
+            // A chunk that is full is sealed whole, which takes no allocation to share it.
+            let is_full = self.open.len() == self.open.capacity();
+            let start = self.open_start();
+            let text = if is_full { mem::take(&mut self.open) } else { self.open.split() };
+            let grows = self.sealed.as_ref().is_none_or(|sealed| sealed.segments.is_full());
+            let sealed = self.push_segment(start, text.freeze());
+            sealed.in_chunk += 1;
+            let is_last = sealed.in_chunk >= MAX_PIECES;
+            if is_last {
+                // Without room to spare, the next event closes it.
+                self.open = BytesMut::new();
+            }
             self.open_index = self.next();
-            self.open_start += len;
+            if grows || is_last {
+                self.recount();
+            }
         }
     }
 
-    fn push_segment(&mut self, bytes: Bytes) {
-        self.segments.push_back(Segment { index: self.open_index, start: self.open_start, bytes });
+    fn push_segment(&mut self, start: u64, bytes: Bytes) -> &mut Sealed {
+        let segment = Segment { index: self.open_index, start, bytes };
+        let sealed = self.sealed.get_or_insert_default();
+        sealed.push(segment);
+        sealed
     }
 
     /// Ends the open chunk, and joins the segments that it was sealed in: one copy of at most a chunk.
@@ -276,30 +353,74 @@ impl Log {
     /// A chunk that stayed half empty is copied as well, so that history does not hold the empty half.
     ///
     /// What nobody has read so far is returned if it is no more than `most`: with what follows it is read in one piece.
-    /// That copies it at most twice, since a chunk of which nothing was read is sealed.
+    /// That copies it a bounded number of times, since a chunk of which nothing was read is sealed unless it is short.
     fn close_chunk(&mut self, most: usize) -> BytesMut {
-        if self.in_chunk == 0 || self.open.len() > most {
+        let in_chunk = self.sealed.as_ref().map_or(0, |sealed| sealed.in_chunk);
+        let is_unread = in_chunk == 0 && self.open.len() >= MIN_CHUNK;
+        if is_unread || self.open.len() > most {
             self.seal();
         }
-        let pieces = self.segments.len() - self.in_chunk..self.segments.len();
-        let used = self.segments.range(pieces.clone()).map(|piece| piece.bytes.len()).sum::<usize>();
-        if pieces.len() > 1 || self.open.capacity() > used || !self.open.is_empty() {
-            self.join(pieces, used);
+        if let Some(sealed) = &mut self.sealed {
+            sealed.close(self.open.capacity(), self.open.len());
         }
-        self.newest = None;
-        self.last_chunk = used + self.open.len();
-        self.in_chunk = 0;
         mem::take(&mut self.open)
     }
+}
 
-    fn join(&mut self, pieces: Range<usize>, len: usize) {
-        let Some(Segment { index, start, .. }) = self.segments.get(pieces.start) else { return };
+impl Sealed {
+    fn push(&mut self, segment: Segment) {
+        self.bytes += segment.bytes.len();
+        self.segments.push_back(segment);
+    }
+
+    /// Lets go what ends before the first event that is held. Returns whether that gave memory back.
+    #[inline]
+    fn evict(&mut self, first: u64, first_start: u64) -> bool {
+        if self.newest.as_ref().is_some_and(|newest| newest.indices.start < first) {
+            self.newest = None;
+        }
+        let mut less = false;
+        while self.segments.front().is_some_and(|segment| segment.end() <= first_start) {
+            self.bytes -= self.segments.pop_front().map_or(0, |segment| segment.bytes.len());
+            self.segments.give_back();
+            self.in_chunk = self.in_chunk.min(self.segments.len());
+            less = true;
+        }
+        less
+    }
+
+    /// Joins the segments of the chunk that ends, of which `capacity` bytes were left open and `unread` of these used.
+    fn close(&mut self, capacity: usize, unread: usize) {
+        let pieces = self.segments.len() - self.in_chunk..self.segments.len();
+        let used = pieces.clone().filter_map(|at| self.segments.get(at)).map(|piece| piece.bytes.len()).sum();
+        if pieces.len() > 1 || capacity > used || unread > 0 {
+            self.join(pieces.len(), used);
+        }
+        self.newest = None;
+        self.last_chunk = used + unread;
+        self.in_chunk = 0;
+    }
+
+    fn join(&mut self, count: usize, len: usize) {
+        let mut pieces = Vec::with_capacity(count);
+        pieces.extend((0..count).filter_map(|_| self.segments.pop_back()));
+        let Some(Segment { index, start, .. }) = pieces.last() else { return };
         let (index, start) = (*index, *start);
         let mut joined = BytesMut::with_capacity(len);
-        for piece in self.segments.drain(pieces) {
+        for piece in pieces.iter().rev() {
             joined.extend_from_slice(&piece.bytes);
         }
         self.segments.push_back(Segment { index, start, bytes: joined.freeze() });
+    }
+
+    fn memory(&self) -> usize {
+        mem::size_of::<Self>() + self.segments.bytes() + self.bytes
+    }
+}
+
+impl Default for Sealed {
+    fn default() -> Self {
+        Self { segments: Deque::new(), in_chunk: 0, bytes: 0, newest: None, last_chunk: 0 }
     }
 }
 
@@ -309,26 +430,12 @@ impl Segment {
     }
 }
 
-fn give_back<T>(queue: &mut VecDeque<T>) {
-    if let Some(capacity) = excess(queue.capacity(), queue.len()) {
-        queue.shrink_to(capacity);
-    }
-}
-
-/// Returns how many of `0..len` satisfy a predicate that holds for the first ones only.
-fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, len);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if holds(middle) { low = middle + 1 } else { high = middle }
-    }
-    low
-}
-
-/// A log of one small event should take little more than the event.
+/// The second chunk, and those of logs that hold little, have at least this size.
 const MIN_CHUNK: usize = 256;
 const MAX_CHUNK: usize = 64 * 1024;
 /// An event that long is held by itself, as it was written, if the open chunk has no room for it.
 pub(super) const LONG_EVENT: usize = MAX_CHUNK / 4;
+/// What an allocator takes beside the two allocations of a log: on average, half of its granularity and a header each.
+const ALLOCATIONS: usize = 2 * 16;
 /// A chunk that was sealed in so many pieces is closed, since each piece costs beside its text.
 const MAX_PIECES: usize = 128;

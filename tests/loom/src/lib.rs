@@ -34,11 +34,11 @@ pub fn hub(events: usize) -> Hub {
     Hub::new(Bounds::events(events))
 }
 
-/// Returns what a hub counts for one event, in bytes.
+/// Returns the memory that a hub counts for one event, in bytes.
 pub fn cost_of_one() -> usize {
     let hub = hub(1);
     publish(&hub, "a");
-    hub.stats().bytes
+    hub.stats().memory
 }
 
 /// Runs `other` on a thread of its own, with a handle on the hub.

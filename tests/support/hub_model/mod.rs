@@ -14,7 +14,7 @@ use std::{
 };
 
 use ssekit::{
-    Bounds, Event, EventType, Hub, LastEventId,
+    Bounds, Event, EventId, EventType, Hub, LastEventId,
     hub::{Close, PublishError},
     replay::Ids,
 };
@@ -40,6 +40,8 @@ pub(crate) struct World {
     /// What comes before each ID's number.
     prefix: String,
     finished: BTreeSet<usize>,
+    /// Whether a topic was ever finished, and so may have been forgotten.
+    ever_finished: bool,
     /// For each topic, what had gone when it last had no history.
     empty_at: [Position; TOPICS],
     closed: Option<Closed>,
@@ -120,6 +122,7 @@ impl World {
             head: start,
             prefix,
             finished: BTreeSet::new(),
+            ever_finished: false,
             closed: None,
             clients: (0..CLIENTS).map(|_| client()).collect(),
             delivered: 0,
@@ -139,10 +142,12 @@ impl World {
             Step::Publish { topic, events } => self.publish(topic, &events),
             Step::Finish { topic } => {
                 self.hub.finish(&name(topic));
+                self.ever_finished = true;
                 if self.finished.insert(topic) {
                     self.assert_woken(|client| client.options.topics.contains(&topic));
                 }
             }
+            Step::Remove { topic } => self.remove(topic),
             Step::Expire => {
                 self.hub.expire();
                 self.expire();
@@ -229,12 +234,55 @@ impl World {
     }
 
     /// Returns the cost of what goes.
-    fn evict_oldest(&mut self, topic: Option<usize>) -> usize {
+    fn evict_oldest(&mut self, is_concerned: impl Fn(usize) -> bool) -> usize {
         let mut events = self.all.values_mut();
-        let oldest = events.find(|event| event.held && topic.is_none_or(|topic| event.topic == topic));
+        let oldest = events.find(|event| event.held && is_concerned(event.topic));
         let oldest = oldest.unwrap();
         oldest.held = false;
         oldest.cost()
+    }
+
+    /// Takes note of what the bound of all topics together has evicted. How much that is follows from how events are
+    /// laid out in memory; which ones is told by the order: finished topics without subscribers first, then the oldest.
+    fn evict_for_memory(&mut self) {
+        let stats = self.hub.stats();
+        let (mut count, _) = self.totals(None);
+        assert!(stats.memory <= self.setup.max_bytes || stats.events == 1, "{stats:?}");
+        while count > stats.events {
+            let ended = |topic: usize| self.finished.contains(&topic) && !self.is_subscribed(topic);
+            let of_ended: BTreeSet<_> =
+                self.held().map(|(_, event)| event.topic).filter(|topic| ended(*topic)).collect();
+            self.evict_oldest(|topic| of_ended.is_empty() || of_ended.contains(&topic));
+            count -= 1;
+        }
+    }
+
+    fn is_subscribed(&self, topic: usize) -> bool {
+        let streams = self.clients.iter().filter_map(|client| Some((client, client.stream.as_ref()?)));
+        streams.into_iter().any(|(client, stream)| {
+            client.options.topics.contains(&topic) && !stream.removed.contains(&topic)
+        })
+    }
+
+    fn remove(&mut self, topic: usize) {
+        self.hub.remove(&name(topic));
+        self.all.values_mut().filter(|event| event.topic == topic).for_each(|event| event.held = false);
+        self.assert_woken(|client| client.options.topics.contains(&topic));
+        for client in &mut self.clients {
+            let is_concerned = client.options.topics.contains(&topic);
+            if let Some(stream) = client.stream.as_mut().filter(|_| is_concerned) {
+                stream.removed.insert(topic);
+            }
+        }
+    }
+
+    /// Evicts what is too old, if that is more than one operation is sure to evict.
+    fn expire_many(&mut self) {
+        let Some(age) = self.setup.age else { return };
+        if self.held().filter(|(_, event)| self.now - event.at >= age).count() > 16 {
+            self.hub.expire();
+            self.expire();
+        }
     }
 
     fn expire(&mut self) {
@@ -256,6 +304,15 @@ impl World {
     }
 
     fn publish(&mut self, topic: usize, new: &[New]) {
+        self.expire_many();
+        if self.setup.max_bytes == usize::MAX {
+            return self.publish_all(topic, new);
+        }
+        // One by one, what has gone can be told afterwards.
+        new.chunks(1).for_each(|new| self.publish_all(topic, new));
+    }
+
+    fn publish_all(&mut self, topic: usize, new: &[New]) {
         let mut number = self.head;
         let mut events = Vec::new();
         for new in new {
@@ -270,15 +327,17 @@ impl World {
             }
             events.push((number, event));
         }
-        let max = self.setup.bytes.min(self.setup.max_bytes);
         let room = |event: &Event| if event.id().is_some() { 0 } else { "id: 0123456789ab-\n".len() + 20 };
-        let too_large =
-            events.iter().any(|(_, event)| event.encoded_len() + room(event) + Bounds::EVENT_OVERHEAD > max);
+        let cost = |event: &Event| event.encoded_len() + room(event) + Bounds::EVENT_OVERHEAD;
+        let largest = events.iter().map(|(_, event)| cost(event)).max().unwrap_or(0);
         let result = self.hub.publish_all(&name(topic), events.iter().map(|(_, event)| event));
-        if too_large {
-            assert!(matches!(result, Err(PublishError::TooLarge { .. })), "{result:?}");
+        if let Err(PublishError::TooLarge { len, max }) = result {
+            // What is left for an event beside its topic is not told.
+            assert!(largest > max && len > max && max <= self.setup.bytes.min(self.setup.max_bytes));
+            assert!(self.setup.max_bytes.saturating_sub(max) < 600 || max == self.setup.bytes);
             return;
         }
+        assert!(largest <= self.setup.bytes && largest < self.setup.max_bytes);
         if self.closed.is_some() {
             assert_eq!(result, Err(PublishError::Closed));
             return;
@@ -298,7 +357,7 @@ impl World {
         self.expire();
         for ((number, event), new) in events.into_iter().zip(new) {
             let event = if event.id().is_none() {
-                event.with_id(ssekit::EventId::try_from(self.id(number)).unwrap())
+                event.with_id(EventId::try_from(self.id(number).as_str()).unwrap())
             } else {
                 event
             };
@@ -308,12 +367,11 @@ impl World {
             self.all.insert(number, event);
             let (mut count, mut bytes) = self.totals(Some(topic));
             while count > self.setup.events || bytes > self.setup.bytes {
-                bytes -= self.evict_oldest(Some(topic));
+                bytes -= self.evict_oldest(|other| other == topic);
                 count -= 1;
             }
-            let (_, mut bytes) = self.totals(None);
-            while bytes > self.setup.max_bytes {
-                bytes -= self.evict_oldest(None);
+            if self.setup.max_bytes < usize::MAX {
+                self.evict_for_memory();
             }
             for client in &mut self.clients {
                 let Some(stream) = client.stream.as_mut() else { continue };
@@ -328,9 +386,14 @@ impl World {
         self.assert_woken(|client| client.options.topics.contains(&topic));
     }
 
+    /// Whether not all topics can be remembered, for their number or for want of memory.
+    fn forgets(&self) -> bool {
+        self.setup.max_topics < TOPICS || self.setup.max_bytes < usize::MAX
+    }
+
     /// Whether the hub may know nothing of a topic any more.
     fn may_be_forgotten(&self, topic: usize) -> bool {
-        self.setup.max_topics < TOPICS && self.all.values().all(|event| !event.held || event.topic != topic)
+        self.forgets() && self.all.values().all(|event| !event.held || event.topic != topic)
     }
 
     fn assert_woken(&mut self, concerned: impl Fn(&Client) -> bool) {
@@ -347,7 +410,7 @@ impl World {
         let stats = self.hub.stats();
         let (count, bytes) = self.totals(None);
         let alive = self.clients.iter().filter(|client| client.stream.is_some());
-        let subscribed = alive.clone().flat_map(|client| client.options.topics.iter().copied());
+        let subscribed = (0..TOPICS).filter(|topic| self.is_subscribed(*topic));
         let topics: BTreeSet<_> = self.held().map(|(_, event)| event.topic).chain(subscribed).collect();
         assert_eq!(
             (stats.subscribers, stats.topics, stats.published, stats.events, stats.bytes),

@@ -31,6 +31,9 @@ pub(crate) enum Step {
     Finish {
         topic: usize,
     },
+    Remove {
+        topic: usize,
+    },
     Expire,
     Advance(u64),
     /// A new client takes this one's place.
@@ -83,7 +86,7 @@ pub(crate) enum Last {
 pub(crate) fn setups() -> impl Strategy<Value = Setup> {
     let events = prop_oneof![1..4_usize, 1..20_usize, Just(1000_usize)];
     let bytes = prop_oneof![1 => 150..1000_usize, 3 => Just(1_000_000_usize)];
-    let max_bytes = prop_oneof![1 => 150..2000_usize, 2 => Just(usize::MAX)];
+    let max_bytes = prop_oneof![1 => 600..6000_usize, 2 => Just(usize::MAX)];
     (events, bytes, option::of(1..20_u64), max_bytes, 0..6_usize, any::<bool>()).prop_map(
         |(events, bytes, age, max_bytes, max_topics, ordered)| Setup {
             events,
@@ -134,6 +137,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
             publish(topic, events)
         }),
         2 => topic().prop_map(|topic| Step::Finish { topic }),
+        2 => topic().prop_map(|topic| Step::Remove { topic }),
         4 => Just(Step::Expire),
         8 => (0..10_u64).prop_map(Step::Advance),
         16 => (client(), options).prop_map(|(client, options)| Step::Subscribe(client, options)),

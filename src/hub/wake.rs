@@ -1,0 +1,26 @@
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
+
+/// What code of an application's has panicked with.
+pub(super) type Panic = Box<dyn Any + Send>;
+
+/// Calls a function with each item, also after it has panicked with some of them. Returns the first panic.
+///
+/// A waker is code of an application's. One that panics must not keep others from being woken.
+pub(super) fn each<T>(mut items: impl Iterator<Item = T>, mut call: impl FnMut(T)) -> Result<(), Panic> {
+    let mut outcome = Ok(());
+    // Each round ends at a panic, with the item that caused it, or at the end.
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(|| items.by_ref().for_each(&mut call))) {
+        outcome = outcome.and(Err(panic));
+    }
+    outcome
+}
+
+/// Goes on with a panic, once everything is in order.
+pub(super) fn resume(outcome: Result<(), Panic>) {
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
