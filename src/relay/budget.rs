@@ -60,10 +60,11 @@ mod tests {
         assert_eq!(budget.0.available_permits(), all - 3);
         share.settle(7 * UNIT);
         assert_eq!(budget.0.available_permits(), all - 7);
-        // More than there is: as much as it has.
+        // More than is left: it stays as it is.
+        let other = budget.share(UNIT).await.unwrap();
         share.settle(usize::MAX);
-        assert_eq!(budget.0.available_permits(), all - 7);
-        drop(share);
+        assert_eq!(budget.0.available_permits(), all - 8);
+        drop((share, other));
         let whole = budget.share(usize::MAX).await.unwrap();
         assert_eq!(budget.0.available_permits(), 0);
         drop(whole);
