@@ -1,30 +1,35 @@
 //! Reads an event stream with hyper-util's client, and comes back when it breaks off.
 //!
 //! ```text
-//! cargo run --features tokio,http-body --example client_hyper -- http://127.0.0.1:3000/events
+//! cargo run --features client --example client_hyper -- http://127.0.0.1:3000/events
 //! ```
 
 use std::error::Error;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use http::{Request, Uri};
 use http_body_util::Empty;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use ssekit::{EventSource, client::Change};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use ssekit::{EventSource, client::Update};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let uri: Uri = std::env::args().nth(1).ok_or("usage: client_hyper URL")?.parse()?;
-    let client = Client::builder(TokioExecutor::new()).build_http();
+    let mut connector = HttpConnector::new();
+    // A request must not wait for the acknowledgement of the one before.
+    connector.set_nodelay(true);
+    let client = Client::builder(TokioExecutor::new()).build(connector);
     let request = Request::get(uri).body(Empty::<Bytes>::new())?;
 
-    let mut source = EventSource::connect(move |request| client.request(request), request);
-    while let Some(change) = source.next().await {
-        match change? {
-            Change::Opened(response) => eprintln!("open: {}", response.status),
-            Change::Event(event) => println!("{}: {}", event.event_type(), event.data()),
-            Change::Reconnecting { delay, reason } => eprintln!("{reason}; again in {delay:.1?}"),
+    let mut source = EventSource::new(move |request| client.request(request), request);
+    while let Some(update) = source.next().await {
+        match update? {
+            Update::Opened(response) => eprintln!("open: {}", response.status),
+            Update::Event(event) => println!("{}: {}", event.event_type(), event.data()),
+            Update::Reconnecting { delay, reason } => eprintln!("{reason}; again in {delay:.1?}"),
             other => eprintln!("{other:?}"),
         }
     }

@@ -1,28 +1,46 @@
-//! Reads an event stream with reqwest, and comes back when it breaks off, with a fresh token each time.
+//! Reads an event stream with reqwest, and comes back when it breaks off: with a fresh token after a 401, and at
+//! once when a line comes on standard input.
 //!
 //! ```text
-//! TOKEN=secret cargo run --features tokio,http-body --example client_reqwest -- http://127.0.0.1:3000/events
+//! TOKEN=secret cargo run --features reqwest --example client_reqwest -- http://127.0.0.1:3000/events
 //! ```
 
-use std::error::Error;
+use std::{error::Error, io};
 
-use futures_util::StreamExt;
-use http::{Request, Response, Uri, header::AUTHORIZATION};
-use ssekit::{EventSource, client::Change};
+use http::{Request, StatusCode, header::AUTHORIZATION};
+use ssekit::{
+    EventSource,
+    client::{DisconnectReason, EventSourceHandle, Update, Verdict},
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let uri: Uri = std::env::args().nth(1).ok_or("usage: client_reqwest URL")?.parse()?;
+    let url = std::env::args().nth(1).ok_or("usage: client_reqwest URL")?;
     // reqwest follows redirects, and drops the token when one leads to another origin.
     let client = reqwest::Client::new();
+    let first = Request::get(url).body("")?;
+    let again = first.clone();
 
-    let mut source =
-        EventSource::connect(move |request| send(client.clone(), request), Request::get(uri).body("")?);
-    while let Some(change) = source.next().await {
-        match change? {
-            Change::Opened(response) => eprintln!("open: {}", response.status),
-            Change::Event(event) => println!("{}: {}", event.event_type(), event.data()),
-            Change::Reconnecting { delay, reason } => eprintln!("{reason}; again in {delay:.1?}"),
+    let mut source = EventSource::new(client, first)
+        .request(move |attempt| {
+            let mut request = again.clone();
+            let is_refused = matches!(attempt.reason, Some(DisconnectReason::Status(response)) if response.status() == 401);
+            if let Some(token) = token(is_refused) {
+                request.headers_mut().insert(AUTHORIZATION, token);
+            }
+            request
+        })
+        .decide(|failure| match failure.status() {
+            // Once; a fresh token that is refused, too, is final.
+            Some(StatusCode::UNAUTHORIZED) if failure.attempts() == 0 => Verdict::Reconnect,
+            _ => failure.default(),
+        });
+    reconnect_on_a_line(source.handle());
+    while let Some(update) = source.next().await {
+        match update? {
+            Update::Opened(response) => eprintln!("open: {}", response.status),
+            Update::Event(event) => println!("{}: {}", event.event_type(), event.data()),
+            Update::Reconnecting { delay, reason } => eprintln!("{reason}; again in {delay:.1?}"),
             other => eprintln!("{other:?}"),
         }
     }
@@ -30,13 +48,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn send(
-    client: reqwest::Client,
-    mut request: Request<&'static str>,
-) -> Result<Response<reqwest::Body>, Box<dyn Error + Send + Sync>> {
-    // Here a real program would await its token service.
-    if let Ok(token) = std::env::var("TOKEN") {
-        request.headers_mut().insert(AUTHORIZATION, format!("Bearer {token}").try_into()?);
-    }
-    Ok(client.execute(request.try_into()?).await?.into())
+/// A real program would have a token service, and ask it anew if the last token was refused.
+fn token(_is_refused: bool) -> Option<http::HeaderValue> {
+    let token = std::env::var("TOKEN").ok()?;
+    format!("Bearer {token}").try_into().ok()
+}
+
+/// Any task or thread can steer the client, here one that waits for input.
+fn reconnect_on_a_line(handle: EventSourceHandle) {
+    std::thread::spawn(move || {
+        for _ in io::stdin().lines().map_while(Result::ok) {
+            handle.reconnect();
+        }
+    });
 }

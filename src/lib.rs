@@ -57,7 +57,7 @@
 //! | only encode | [`Event::encode`] |
 //! | only remember what was sent | [`ReplayBuffer`] |
 //! | read a response that ends by itself, such as a model's answer | [`EventStream`] |
-//! | follow a stream for as long as it takes | `EventSource`, with the feature `http-body` |
+//! | follow a stream for as long as it takes | `EventSource`, with the feature `client` |
 //! | decode bytes without any I/O | [`Decoder`] |
 //!
 //! The `guide` module answers longer questions: resuming, topics, authorisation, shutting down, proxies, browsers,
@@ -83,8 +83,10 @@
 //!
 //! | feature | brings |
 //! | --- | --- |
-//! | `tokio` | timers on tokio's clock: [`KeepAlive`]`::new`, [`Subscription`]`::keep_alive`, `EventSource::connect` |
-//! | `http-body` | `http_body::Body` for [`Body`]; the client `EventSource` |
+//! | `tokio` | timers on tokio's clock: [`KeepAlive`]`::new`, [`Subscription`]`::keep_alive` |
+//! | `http-body` | `http_body::Body` for [`Body`]; `EventStream::from` a response |
+//! | `client` | the client `EventSource`; brings `http-body` and `tokio` |
+//! | `reqwest` | `reqwest::Client` as its transport, reqwest's responses as event streams; brings `client` |
 //! | `json` | payloads as JSON: `Event::json`, `ReceivedEvent::json` |
 //! | `redis` | one log for many processes on Redis Streams: `relay::RedisLog` |
 
@@ -125,7 +127,7 @@ pub mod guide;
 
 pub use body::Body;
 #[cfg(feature = "http-body")]
-#[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use client::event_source::EventSource;
 pub use decode::{Decoder, ReceivedEvent};
 pub use event::{Event, EventId, EventType, InvalidEventId, InvalidEventType, Text};

@@ -6,8 +6,11 @@ use futures_util::stream::Empty;
 use ssekit::{
     Body, Bounds, Decoder, Event, EventId, EventStream, EventStreamError, EventType, Hub, InvalidEventId,
     InvalidEventType, KeepAlive, LastEventId, ReceivedEvent, ReplayBuffer, Subscription, Text,
-    client::{Change, Command, EventSourceError, Machine, Policy, ReadyState, Reason, TransportError},
-    decode::{EventRef, Item, Items, LimitExceeded, LimitKind, Limits},
+    client::{
+        Attempt, Command, DisconnectReason, EventSourceError, Failure, Policy, Protocol, ReadyState,
+        TransportError, Update, Verdict,
+    },
+    decode::{EventRef, Item, Items, Leftover, LimitExceeded, LimitKind, Limits},
     hub::{
         Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Moved, Notice, PositionForm,
         PublishError, Refusal, RefusalReason, Start, Stats, SubscribeOptions, Topic,
@@ -43,7 +46,8 @@ const _: () = {
     borrowing::<EventRef<'_>>();
     borrowing::<Item<'_>>();
     borrowing::<Items<'_, '_>>();
-    error::<EventStreamError<std::io::Error>>();
+    error::<EventStreamError>();
+    error::<Leftover>();
 
     // An adaptor is what its parts are.
     all::<EventStream<Empty<Result<&'static [u8], ()>>>>();
@@ -82,13 +86,16 @@ const _: () = {
     send::<SubscribeOptions<'_>>();
     unpin::<SubscribeOptions<'_>>();
 
-    all::<Machine>();
+    all::<Protocol>();
     all::<Command>();
-    all::<Change>();
+    all::<Update>();
+    all::<Failure>();
+    all::<Verdict>();
     all::<Policy>();
     all::<ReadyState>();
+    borrowing::<Attempt<'_>>();
     error::<EventSourceError>();
-    error::<Reason>();
+    error::<DisconnectReason>();
     error::<TransportError>();
 };
 
@@ -103,8 +110,9 @@ const _: () = {
 
     // An adaptor is what its parts are.
     all::<BodyChunks<Body>>();
-    type Client = fn(http::Request<()>) -> std::future::Ready<Result<http::Response<Body>, std::io::Error>>;
-    send::<EventSource<Client, http::Request<()>, ()>>();
+    send::<EventSource<()>>();
+    unpin::<EventSource<std::marker::PhantomPinned>>();
+    all::<ssekit::client::EventSourceHandle>();
 };
 
 #[cfg(feature = "tokio")]

@@ -15,7 +15,7 @@ mod random;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, future::join_all};
+use futures_util::future::join_all;
 use http::Request;
 use http_body_util::Empty;
 use hub_process::HubProcess;
@@ -25,7 +25,7 @@ use publisher::Publisher;
 use random::Random;
 use ssekit::{
     EventSource,
-    client::{Change, Policy},
+    client::{Policy, Update},
 };
 use tokio::{
     join,
@@ -105,32 +105,31 @@ async fn read(
         .with_backoff(Duration::from_millis(10), Duration::from_millis(100))
         .with_connect_timeout(Some(Duration::from_secs(1)))
         .with_idle_timeout(Some(Duration::from_secs(1)));
-    let mut source = EventSource::connect(move |request| client.request(request), request)
-        .with_policy(policy)
-        .with_seed(number as u64);
+    let mut source =
+        EventSource::new(move |request| client.request(request), request).policy(policy).seed(number as u64);
     let mut received = Received { ids: Vec::new(), reconnections: 0 };
     let mut is_subscribed = false;
     loop {
-        let change = tokio::select! {
-            change = source.next() => change.expect("the client ends").expect("the client fails"),
+        let update = tokio::select! {
+            update = source.next() => update.expect("the client ends").expect("the client fails"),
             enough = total.wait_for(|total| *total == Some(received.ids.len())) => {
                 enough.unwrap();
                 return received;
             }
         };
-        match change {
-            Change::Event(event) if event.event_type() == "position" => {
+        match update {
+            Update::Event(event) if event.event_type() == "position" => {
                 if !std::mem::replace(&mut is_subscribed, true) {
                     subscribed.send_modify(|count| *count += 1);
                 }
             }
-            Change::Event(event) => {
+            Update::Event(event) => {
                 assert_eq!(event.event_type(), "message", "client {number}: {event:?}");
                 assert_eq!(event.data(), received.ids.len().to_string(), "client {number}");
                 received.ids.push(event.last_event_id().to_owned());
             }
-            Change::Reconnecting { .. } => received.reconnections += 1,
-            Change::Opened(_) => {}
+            Update::Reconnecting { .. } => received.reconnections += 1,
+            Update::Opened(_) => {}
             other => panic!("client {number}: {other:?}"),
         }
     }

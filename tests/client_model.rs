@@ -1,4 +1,4 @@
-//! A client's `Machine` does nothing that it must not, whatever happens to it and in whatever order.
+//! A client's `Protocol` does nothing that it must not, whatever happens to it and in whatever order.
 
 #[path = "support/client_model.rs"]
 mod client_model;
@@ -15,7 +15,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_machine_does_nothing_that_it_must_not(setup in setups(), steps in steps()) {
+    fn a_protocol_does_nothing_that_it_must_not(setup in setups(), steps in steps()) {
         client_model::run(setup, steps);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, future::join_all};
+use futures_util::future::join_all;
 use http::Request;
 use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -23,7 +23,7 @@ use proxy::{Fault, Proxy};
 use raw_connection::{Connection, OK};
 use ssekit::{
     EventSource,
-    client::{Change, Policy},
+    client::{Policy, Update},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -98,12 +98,11 @@ async fn read(number: usize, proxy: &Proxy, progress: &Progress) -> usize {
         .with_backoff(Duration::from_millis(1), Duration::from_millis(4))
         .with_connect_timeout(Some(Duration::from_millis(200)))
         .with_idle_timeout(Some(Duration::from_millis(50)));
-    let mut source =
-        EventSource::connect(move |request| client.request(request), request).with_policy(policy);
+    let mut source = EventSource::new(move |request| client.request(request), request).policy(policy);
     let (mut received, mut reconnections) = (0, 0);
     while received < EVENTS {
         match source.next().await.unwrap().unwrap() {
-            Change::Event(event) => {
+            Update::Event(event) => {
                 received += 1;
                 assert_eq!(event.data(), format!("event {received}"), "client {number}");
                 progress.note(number, received);
@@ -113,7 +112,7 @@ async fn read(number: usize, proxy: &Proxy, progress: &Progress) -> usize {
                     proxy.strike(fault * 7, kinds[fault % kinds.len()]);
                 }
             }
-            Change::Reconnecting { .. } => reconnections += 1,
+            Update::Reconnecting { .. } => reconnections += 1,
             _ => {}
         }
     }

@@ -13,47 +13,40 @@ mod raw_server;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, future::join_all};
+use futures_util::{FutureExt, future::join_all};
 use http::Request;
 use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use manual_clock::{ManualClock, ManualTimer};
+use manual_clock::ManualClock;
 use raw_connection::OK;
 use raw_server::RawServer;
 use ssekit::{
     EventSource,
-    client::{Change, Connect, EventSourceError, Policy, ReadyState, Reason},
+    client::{DisconnectReason, EventSourceError, Policy, ReadyState, Update},
 };
 use tokio::join;
 
 /// Makes a client with the default policy, without randomness.
-fn connect(
-    server: &RawServer,
-    clock: &ManualClock,
-) -> EventSource<impl Connect<Body>, Request<Body>, ManualTimer> {
+fn connect(server: &RawServer, clock: &ManualClock) -> EventSource<Body> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::get(format!("http://{}/events", server.address())).body(Body::new()).unwrap();
     EventSource::with_timer(move |request| client.request(request), request, clock.timer())
-        .with_policy(Policy::default().with_backoff(Duration::ZERO, Duration::ZERO))
+        .policy(Policy::default().with_backoff(Duration::ZERO, Duration::ZERO).with_jitter(false))
 }
 
 type Body = Empty<Bytes>;
 
-/// Yields the next `count` changes in one line each, and lets the time of each wait pass.
-async fn told<C: Connect<Body>>(
-    source: &mut EventSource<C, Request<Body>, ManualTimer>,
-    clock: &ManualClock,
-    count: usize,
-) -> Vec<String> {
+/// Yields the next `count` updates in one line each, and lets the time of each wait pass.
+async fn told(source: &mut EventSource<Body>, clock: &ManualClock, count: usize) -> Vec<String> {
     let mut lines = Vec::new();
     while lines.len() < count {
         lines.push(match source.next().await {
-            Some(Ok(Change::Opened(_))) => "opened".to_owned(),
-            Some(Ok(Change::Event(event))) => format!("event {:?} {:?}", event.data(), event.last_event_id()),
-            Some(Ok(Change::Reconnecting { delay, reason })) => {
+            Some(Ok(Update::Opened(_))) => "opened".to_owned(),
+            Some(Ok(Update::Event(event))) => format!("event {:?} {:?}", event.data(), event.last_event_id()),
+            Some(Ok(Update::Reconnecting { delay, reason })) => {
                 clock.advance(delay);
                 let reason = match reason {
-                    Reason::Transport(_) => "broken".to_owned(),
+                    DisconnectReason::Transport(_) => "broken".to_owned(),
                     reason => reason.to_string(),
                 };
                 format!("again in {delay:?}: {reason}")
@@ -96,7 +89,7 @@ async fn a_cut_in_the_middle_of_an_event_does_not_commit_its_id() {
             [
                 "opened",
                 r#"event "a" "1""#,
-                "again in 3s: the event stream ended",
+                "again in 3s: the event stream ended in the middle of an event",
                 "opened",
                 "again in 3s: broken",
                 "opened",
@@ -139,7 +132,8 @@ async fn a_204_stops() {
 #[tokio::test]
 async fn a_wrong_content_type_fails_and_closes_the_socket() {
     let (server, clock) = (RawServer::bind().await, ManualClock::new());
-    let mut source = connect(&server, &clock);
+    let policy = Policy::default().with_max_error_body_bytes(6);
+    let mut source = connect(&server, &clock).policy(policy);
     let serve = async {
         let mut connection = server.accept().await;
         connection
@@ -148,9 +142,14 @@ async fn a_wrong_content_type_fails_and_closes_the_socket() {
             .unwrap();
         connection.closed().await;
     };
-    let (change, ()) = join!(source.next(), serve);
-    let Some(Err(EventSourceError::ContentType(response))) = change else { panic!("{change:?}") };
-    assert_eq!(response.headers["x-why"], "so");
+    let (update, ()) = join!(source.next(), serve);
+    let Some(Err(EventSourceError::Failed(DisconnectReason::ContentType(response)))) = update else {
+        panic!("{update:?}")
+    };
+    assert_eq!(
+        (&response.headers()["x-why"].as_bytes(), &response.body()[..]),
+        (&&b"so"[..], &b"<html>"[..])
+    );
     assert!(source.next().await.is_none());
     assert!(server.accept().now_or_never().is_none());
 }
@@ -159,7 +158,7 @@ async fn a_wrong_content_type_fails_and_closes_the_socket() {
 async fn a_200_without_a_body_is_backed_off_from() {
     let (server, clock) = (RawServer::bind().await, ManualClock::new());
     let policy = Policy::default().with_max_attempts(Some(2)).with_backoff(Duration::ZERO, Duration::ZERO);
-    let mut source = connect(&server, &clock).with_policy(policy);
+    let mut source = connect(&server, &clock).policy(policy);
     let serve = async {
         for _ in 0..3 {
             let mut connection = server.accept().await;
@@ -178,7 +177,7 @@ async fn a_200_without_a_body_is_backed_off_from() {
             "opened",
             "again in 3s: the event stream ended",
             "opened",
-            "failed: gave up after 2 reconnections in a row",
+            "failed: the event stream ended; gave up after 2 reconnections in a row",
             "end",
         ]
     );
@@ -263,7 +262,7 @@ async fn a_flood_of_reconnects_is_spread_evenly() {
     const BUCKETS: usize = 6;
     let (server, clock) = (RawServer::bind().await, ManualClock::new());
     let mut sources: Vec<_> = (0..CLIENTS as u64)
-        .map(|seed| connect(&server, &clock).with_policy(Policy::default()).with_seed(seed))
+        .map(|seed| connect(&server, &clock).policy(Policy::default()).seed(seed))
         .collect();
     // Each client's window is one second wide after the first cut, two after the second.
     for window in [1_000, 2_000] {
@@ -278,9 +277,9 @@ async fn a_flood_of_reconnects_is_spread_evenly() {
             drop(connections);
         };
         let lose = join_all(sources.iter_mut().map(|source| async {
-            assert!(matches!(source.next().await, Some(Ok(Change::Opened(_)))));
+            assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
             match source.next().await {
-                Some(Ok(Change::Reconnecting { delay, reason: Reason::Ended })) => delay,
+                Some(Ok(Update::Reconnecting { delay, reason: DisconnectReason::Ended })) => delay,
                 other => panic!("{other:?}"),
             }
         }));
@@ -326,7 +325,7 @@ async fn close_and_drop_give_up_a_request_that_was_not_answered() {
         let mut source = connect(&server, &clock);
         let mut connection = tokio::select! {
             connection = server.accept() => connection,
-            change = source.next() => panic!("{change:?}"),
+            update = source.next() => panic!("{update:?}"),
         };
         if drops {
             drop(source);
@@ -341,9 +340,9 @@ async fn close_and_drop_give_up_a_request_that_was_not_answered() {
 async fn close_during_a_wait_makes_no_further_request() {
     let (server, clock) = (RawServer::bind().await, ManualClock::new());
     let mut source = connect(&server, &clock);
-    let (change, _) =
+    let (update, _) =
         join!(source.next(), async { server.accept().await.send("nonsense\r\n\r\n").await.unwrap() });
-    assert!(matches!(change, Some(Ok(Change::Reconnecting { .. }))), "{change:?}");
+    assert!(matches!(update, Some(Ok(Update::Reconnecting { .. }))), "{update:?}");
     assert!(source.next().now_or_never().is_none());
     source.close();
     clock.advance(Duration::from_secs(3_600));
@@ -366,9 +365,9 @@ async fn a_redirect_is_not_followed_and_credentials_stay_at_home() {
         let location = elsewhere.address();
         connection.send(format!("HTTP/1.1 307 Moved\r\nlocation: http://{location}/\r\n\r\n")).await.unwrap();
     };
-    let (change, ()) = join!(source.next(), serve);
-    let Some(Err(error)) = change else { panic!("{change:?}") };
-    assert!(error.response().unwrap().headers.contains_key("location"));
+    let (update, ()) = join!(source.next(), serve);
+    let Some(Err(error)) = update else { panic!("{update:?}") };
+    assert!(error.response().unwrap().headers().contains_key("location"));
     assert!(elsewhere.accept().now_or_never().is_none());
 }
 
@@ -384,7 +383,7 @@ async fn reqwest_follows_a_redirect_and_leaves_the_token_behind() {
         .header("authorization", "Bearer secret")
         .body("")
         .unwrap();
-    let mut source = EventSource::with_timer(send, request, clock.timer()).with_last_event_id("7");
+    let mut source = EventSource::with_timer(send, request, clock.timer()).after("7");
     let serve = async {
         let location = elsewhere.address();
         let mut first = server.accept().await;
@@ -398,8 +397,8 @@ async fn reqwest_follows_a_redirect_and_leaves_the_token_behind() {
         second.send(format!("{OK}data: a\n\n")).await.unwrap();
     };
     let client = async {
-        assert!(matches!(source.next().await, Some(Ok(Change::Opened(_)))));
-        assert!(matches!(source.next().await, Some(Ok(Change::Event(_)))));
+        assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+        assert!(matches!(source.next().await, Some(Ok(Update::Event(_)))));
     };
     join!(serve, client);
 }

@@ -1,4 +1,4 @@
-//! A client's machine does nothing that it must not, whatever happens to it.
+//! A client's protocol does nothing that it must not, whatever happens to it.
 #![no_main]
 
 #[allow(dead_code, reason = "what happens comes from bytes here")]
@@ -11,7 +11,10 @@ mod streams;
 #[path = "../../tests/support/twin.rs"]
 mod twin;
 
+use std::time::Duration;
+
 use libfuzzer_sys::fuzz_target;
+use ssekit::client::Verdict;
 use ssekit_fuzz::Input;
 
 use self::client_model::{Setup, Step, run};
@@ -31,6 +34,10 @@ fuzz_target!(|bytes: &[u8]| {
         connect_timeout: if input.chance(2) { Some(time(&mut input)) } else { None },
         idle_timeout: if input.chance(2) { Some(time(&mut input)) } else { None },
         max_retry_after: time(&mut input),
+        max_error_body_bytes: usize::from(input.byte()),
+        has_jitter: input.chance(2),
+        resends: input.chance(2),
+        has_details: input.chance(2),
     };
     // Far more would take long, and show nothing else.
     let steps = std::iter::from_fn(|| (!input.is_empty()).then(|| step(&mut input))).take(200);
@@ -72,7 +79,15 @@ fn step(input: &mut Input<'_>) -> Step {
         13..18 => Step::Time { passes: u64::from(input.byte()) * 100, told: true },
         18 => Step::Time { passes: u64::from(input.byte()) * 100, told: false },
         19..22 => Step::Pull,
-        22..31 => Step::PullAll,
+        22 => Step::Verdict(verdict(input)),
+        23 => match input.byte() % 6 {
+            0 => Step::Reconnect,
+            1 => Step::ReconnectAfter(String::from_utf8_lossy(input.short()).replace(['\0', '\r', '\n'], "")),
+            2 => Step::Pause,
+            3 => Step::Resume,
+            other => Step::Idempotent(other == 4),
+        },
+        24..31 => Step::PullAll,
         _ => {
             if input.chance(4) {
                 Step::Close
@@ -80,5 +95,15 @@ fn step(input: &mut Input<'_>) -> Step {
                 Step::PullAll
             }
         }
+    }
+}
+
+fn verdict(input: &mut Input<'_>) -> Option<Verdict> {
+    match input.byte() % 5 {
+        0 => None,
+        1 => Some(Verdict::Reconnect),
+        2 => Some(Verdict::ReconnectAfter(Duration::from_millis(time(input)))),
+        3 => Some(Verdict::Stop),
+        _ => Some(Verdict::Fail),
     }
 }

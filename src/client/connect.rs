@@ -3,23 +3,58 @@ use std::{error::Error, future::Future};
 use http::{Request, Response};
 use http_body::Body;
 
-/// Something that turns a request into a response: an HTTP client.
+/// An HTTP client: turns a request into a response.
 ///
-/// It is implemented for closures, so that a client needs no adaptor of its own:
+/// It is implemented for functions, so that a client needs no adaptor of its own:
 ///
 /// - hyper-util's legacy client: `move |request| client.request(request)`
-/// - reqwest: an `async fn` around `client.execute(request.try_into()?).await.map(http::Response::from)`
+/// - an `async fn`, or an async closure: `async move |request: Request<String>| { .. }`
+/// - `reqwest::Client` as it is, with the feature `reqwest`
+///
+/// A function is cloned for each attempt, so state that it shares between attempts belongs in an
+/// [`Arc`](std::sync::Arc). Its error is any that converts into `Box<dyn Error + Send + Sync>`, that type included. An
+/// error for good is a [`TransportError::permanent`](super::TransportError::permanent).
 ///
 /// The future may do more than one request: follow redirects as far as the application trusts them, and fetch a
-/// token first. Credentials are in its hands: [`EventSource`](crate::EventSource) sends to where the
-/// application's request says, each time, and follows nothing itself.
-pub trait Connect<B> {
+/// token first. Credentials are in its hands: [`EventSource`](crate::EventSource) sends each request to where the
+/// application's request says, and follows no redirect itself. hyper follows none, so a redirect is a status that
+/// fails; reqwest follows up to ten, and drops credentials on the way to another origin.
+///
+/// # Examples
+///
+/// ```
+/// use std::error::Error;
+///
+/// use http::{Request, Response, header::AUTHORIZATION};
+/// use http_body_util::Full;
+/// use ssekit::client::Connect;
+///
+/// type BoxError = Box<dyn Error + Send + Sync>;
+///
+/// async fn send(mut request: Request<String>) -> Result<Response<Full<&'static [u8]>>, BoxError> {
+///     // Here a program awaits its token service, and then its HTTP client.
+///     request.headers_mut().insert(AUTHORIZATION, "Bearer fresh".parse()?);
+///     Ok(Response::new(Full::new(b"data: hello\n\n")))
+/// }
+///
+/// fn is_transport<B>(_: impl Connect<B>) {}
+/// is_transport(send);
+/// is_transport(async move |request: Request<String>| send(request).await);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot send a `Request<{B}>` for an `EventSource`",
+    label = "not a transport for requests with this body",
+    note = "use a function from `http::Request<{B}>` to a future of `Result<http::Response<impl http_body::Body>, E>`, such as `move |request| client.request(request)`",
+    note = "the function and what it holds must be `Clone + Send + 'static`, and its future `Send + 'static`",
+    note = "with the feature `reqwest`, `reqwest::Client` sends bodies that convert into `reqwest::Body`: `\"\"`, `String`, `Vec<u8>`, not `()`"
+)]
+pub trait Connect<B>: Send + 'static {
     /// The body of the response.
-    type Body: Body<Error: Into<Box<dyn Error + Send + Sync>>>;
+    type Body: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
     /// Why no response came.
     type Error: Into<Box<dyn Error + Send + Sync>>;
     /// The response to come. Dropping it gives the request up and closes its socket.
-    type Future: Future<Output = Result<Response<Self::Body>, Self::Error>>;
+    type Future: Future<Output = Result<Response<Self::Body>, Self::Error>> + Send + 'static;
 
     /// Sends a request.
     fn connect(&mut self, request: Request<B>) -> Self::Future;
@@ -27,9 +62,9 @@ pub trait Connect<B> {
 
 impl<F, Fut, B, R, E> Connect<B> for F
 where
-    F: FnMut(Request<B>) -> Fut,
-    Fut: Future<Output = Result<Response<R>, E>>,
-    R: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
+    F: FnOnce(Request<B>) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Result<Response<R>, E>> + Send + 'static,
+    R: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
     type Body = R;
@@ -37,38 +72,6 @@ where
     type Future = Fut;
 
     fn connect(&mut self, request: Request<B>) -> Fut {
-        self(request)
-    }
-}
-
-/// Something that makes a request for each attempt.
-///
-/// It is implemented for a [`Request`] that can be cloned, which is sent again as it is, and for closures, which
-/// can sign it anew, go to another URL, or `POST` a body. What has to be awaited, or can fail, is better done in
-/// [`Connect`].
-pub trait MakeRequest {
-    /// The body of the request.
-    type Body;
-
-    /// Makes the request for the next attempt.
-    fn make_request(&mut self) -> Request<Self::Body>;
-}
-
-impl<B: Clone> MakeRequest for Request<B> {
-    type Body = B;
-
-    fn make_request(&mut self) -> Self {
-        self.clone()
-    }
-}
-
-impl<F, B> MakeRequest for F
-where
-    F: FnMut() -> Request<B>,
-{
-    type Body = B;
-
-    fn make_request(&mut self) -> Request<B> {
-        self()
+        self.clone()(request)
     }
 }

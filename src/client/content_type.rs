@@ -1,17 +1,52 @@
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    response::Parts,
+};
 
 use crate::header_list::split_unquoted;
 
-/// Tells whether a response's content type is that of an event stream, as Fetch's "extract a MIME type" reads it.
+/// Returns whether headers have the content type of an event stream, as Fetch's "extract a MIME type" reads it.
 ///
 /// Of several values the last valid one counts; parameters do not matter.
-pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+///
+/// # Examples
+///
+/// ```
+/// use http::{HeaderMap, header::CONTENT_TYPE};
+/// use ssekit::client::is_event_stream;
+///
+/// let mut headers = HeaderMap::new();
+/// assert!(!is_event_stream(&headers));
+/// headers.insert(CONTENT_TYPE, "Text/Event-Stream; charset=utf-8".parse().unwrap());
+/// assert!(is_event_stream(&headers));
+/// ```
+pub fn is_event_stream(headers: &HeaderMap) -> bool {
     let lines: Vec<&[u8]> = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes).collect();
     let value = lines.join(&b", "[..]);
     let essences = split_unquoted(&value, b',').filter_map(essence).filter(|essence| *essence != ANY);
     essences.last().is_some_and(|(kind, subtype)| {
         kind.eq_ignore_ascii_case(b"text") && subtype.eq_ignore_ascii_case(b"event-stream")
     })
+}
+
+/// Returns whether headers have a content encoding that is still to be undone.
+///
+/// A transport that decodes a body removes the header.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONTENT_ENCODING);
+    let mut codings = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        let coding = coding.trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    })
+}
+
+/// Returns whether a response opens an event stream: a 200 with the content type of one, not encoded.
+///
+/// This is what a client accepts unless it was given another rule.
+pub fn opens_event_stream(response: &Parts) -> bool {
+    response.status == StatusCode::OK && is_event_stream(&response.headers) && !is_encoded(&response.headers)
 }
 
 /// Returns the type and subtype of a MIME type, or `None` if it is not one.

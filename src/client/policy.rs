@@ -1,4 +1,4 @@
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -6,18 +6,25 @@ use http::StatusCode;
 ///
 /// [`Policy::default`] is for services and tools: it backs off, treats the statuses of an overloaded server as
 /// temporary, honours `Retry-After` and notices silence. [`Policy::browser`] does what the standard says and no
-/// more. The `with_` methods change one setting each.
+/// more. The `with_` methods change one setting each. What a single failure leads to can be decided by the
+/// application: see [`Failure`](super::Failure).
 ///
-/// The delay before a reconnection is
+/// # The delay before a reconnection
+///
+/// A connection *made progress* if an event was dispatched on it, or if it was open for the
+/// [sustained uptime](Self::with_sustained_uptime). After it the delay is the reconnection time: the server's
+/// `retry` within [bounds](Self::with_reconnection_time_bounds), shortened at random by at most a tenth, but not
+/// below the least. So a server that ends its responses now and then is away for no longer than its `retry` says.
+///
+/// All other connections form a *row of failures*. In a row the delay is
 ///
 /// ```text
 /// max(reconnection time, Retry-After) + random(0 .. backoff window)
 /// ```
 ///
-/// where the window is [first backoff](Self::with_backoff) for the first reconnection in a row and doubles with
-/// each further one up to its maximum. A *row* ends when a connection has been open for the
-/// [sustained uptime](Self::with_sustained_uptime), not when it merely opened: a server that accepts and then
-/// closes at once is backed off from like one that refuses.
+/// where the window is the [first backoff](Self::with_backoff) for the first failure and doubles with each further
+/// one, up to its maximum. A server that accepts and then closes without an event is backed off from like one that
+/// refuses.
 ///
 /// # Examples
 ///
@@ -35,6 +42,7 @@ pub struct Policy {
     reconnection_time: Duration,
     min_reconnection_time: Duration,
     max_reconnection_time: Duration,
+    has_jitter: bool,
     first_backoff: Duration,
     max_backoff: Duration,
     sustained_uptime: Duration,
@@ -42,21 +50,24 @@ pub struct Policy {
     connect_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
     max_retry_after: Duration,
-    temporary: Cow<'static, [StatusCode]>,
+    max_error_body_bytes: usize,
+    resends: bool,
+    every_status_is_final: bool,
 }
 
 impl Policy {
     /// Creates the policy of a browser's `EventSource`: 9.2.3 to the letter, with the reconnection time of 3 s
     /// that Chromium starts from.
     ///
-    /// Only a broken connection and the end of the stream are temporary; every status but 200 is final,
-    /// `Retry-After` is not looked at, there is no backoff, no limit on `retry`, on attempts or on silence.
+    /// Only a broken connection and the end of the stream are temporary. Every status but 200 is final, `Retry-After`
+    /// is ignored, and there is neither jitter nor backoff, nor a limit on `retry`, on attempts or on silence.
     /// A `retry: 0` therefore makes such a client reconnect as fast as the server answers.
     pub const fn browser() -> Self {
         Self {
             reconnection_time: DEFAULT_RECONNECTION_TIME,
             min_reconnection_time: Duration::ZERO,
             max_reconnection_time: Duration::MAX,
+            has_jitter: false,
             first_backoff: Duration::ZERO,
             max_backoff: Duration::ZERO,
             sustained_uptime: Duration::ZERO,
@@ -64,7 +75,9 @@ impl Policy {
             connect_timeout: None,
             idle_timeout: None,
             max_retry_after: Duration::ZERO,
-            temporary: Cow::Borrowed(&[]),
+            max_error_body_bytes: 0,
+            resends: false,
+            every_status_is_final: true,
         }
     }
 
@@ -90,8 +103,7 @@ impl Policy {
     /// Sets the window of the random part of the delay: `first` before the first reconnection in a row,
     /// doubling up to `max`. Default: 1 s to 30 s.
     ///
-    /// The window is what keeps the clients of a restarted server from coming back all at once. Two zeros turn
-    /// it off.
+    /// The window keeps the clients of a server that is down from coming back all at once. Two zeros turn it off.
     #[must_use]
     pub const fn with_backoff(mut self, first: Duration, max: Duration) -> Self {
         self.first_backoff = first;
@@ -99,16 +111,15 @@ impl Policy {
         self
     }
 
-    /// Sets how long a connection has to stay open for the backoff and the count of attempts to start anew.
-    /// Default: 30 s.
+    /// Sets how long a connection without an event has to stay open to count as progress. Default: 30 s.
     #[must_use]
     pub const fn with_sustained_uptime(mut self, uptime: Duration) -> Self {
         self.sustained_uptime = uptime;
         self
     }
 
-    /// Sets how many reconnections in a row are attempted before the client gives up. Default: `None`, no
-    /// limit; `Some(0)` never reconnects.
+    /// Sets how many reconnections without progress are attempted in a row before the client gives up. Default:
+    /// `None`, no limit; `Some(0)` never reconnects.
     #[must_use]
     pub const fn with_max_attempts(mut self, attempts: Option<u32>) -> Self {
         self.max_attempts = attempts;
@@ -140,13 +151,33 @@ impl Policy {
         self
     }
 
-    /// Sets which statuses are temporary, so that the connection is reestablished instead of failed.
-    /// Default: 408, 425, 429, 500, 502, 503 and 504.
+    /// Sets whether the reconnection time is shortened at random by up to a tenth. Default: `true`.
     ///
-    /// 200 and 204 keep their meaning even if named here.
+    /// It keeps apart the clients whose connections were lost at the same instant.
     #[must_use]
-    pub fn with_temporary_statuses(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
-        self.temporary = statuses.into_iter().collect();
+    pub const fn with_jitter(mut self, jitter: bool) -> Self {
+        self.has_jitter = jitter;
+        self
+    }
+
+    /// Sets how many bytes are kept of the body of a response that is no event stream. Default: 16 KiB; 0 does not
+    /// wait for the body.
+    ///
+    /// The client reads such a body until it ends, until it has this many bytes, or for at most 5 s; then it
+    /// decides.
+    #[must_use]
+    pub const fn with_max_error_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_error_body_bytes = bytes;
+        self
+    }
+
+    /// Sets whether a request that is not idempotent, such as a `POST`, may be sent again. Default: `false`.
+    ///
+    /// If not, such a request is sent again only to resume from a last event ID, or when the application gives the
+    /// verdict to reconnect.
+    #[must_use]
+    pub const fn with_resend(mut self, resend: bool) -> Self {
+        self.resends = resend;
         self
     }
 
@@ -159,10 +190,21 @@ impl Policy {
         reconnection_time.max(self.min_reconnection_time).min(self.max_reconnection_time)
     }
 
-    /// Returns the window of the random part after `attempts` reconnections in a row.
-    pub(super) fn backoff_window(&self, attempts: u32) -> Duration {
-        let factor = 1_u32.checked_shl(attempts).unwrap_or(u32::MAX);
+    /// Returns the window of the random part after `backoffs` failures in a row.
+    pub(super) fn backoff_window(&self, backoffs: u32) -> Duration {
+        let factor = 1_u32.checked_shl(backoffs).unwrap_or(u32::MAX);
         self.first_backoff.saturating_mul(factor).min(self.max_backoff)
+    }
+
+    /// Returns by how much at most a bounded reconnection time is shortened.
+    pub(super) fn jitter_window(&self, reconnection_time: Duration) -> Duration {
+        let most = if self.has_jitter { reconnection_time / 10 } else { Duration::ZERO };
+        most.min(reconnection_time.saturating_sub(self.min_reconnection_time))
+    }
+
+    /// Returns the least delay of any kind.
+    pub(super) fn min_delay(&self) -> Duration {
+        self.min_reconnection_time.min(self.max_reconnection_time)
     }
 
     pub(super) const fn sustained_uptime(&self) -> Duration {
@@ -185,8 +227,21 @@ impl Policy {
         self.max_retry_after
     }
 
+    pub(super) const fn max_error_body_bytes(&self) -> usize {
+        self.max_error_body_bytes
+    }
+
+    pub(super) const fn resends(&self) -> bool {
+        self.resends
+    }
+
     pub(super) fn is_temporary(&self, status: StatusCode) -> bool {
-        self.temporary.contains(&status)
+        !self.every_status_is_final
+            && match status.as_u16() {
+                408 | 425 | 429 => true,
+                501 | 505 => false,
+                status => (500..600).contains(&status),
+            }
     }
 }
 
@@ -196,6 +251,7 @@ impl Default for Policy {
             reconnection_time: DEFAULT_RECONNECTION_TIME,
             min_reconnection_time: Duration::from_millis(100),
             max_reconnection_time: Duration::from_secs(5 * 60),
+            has_jitter: true,
             first_backoff: Duration::from_secs(1),
             max_backoff: Duration::from_secs(30),
             sustained_uptime: Duration::from_secs(30),
@@ -203,19 +259,11 @@ impl Default for Policy {
             connect_timeout: Some(Duration::from_secs(30)),
             idle_timeout: Some(Duration::from_secs(2 * 60)),
             max_retry_after: Duration::from_secs(60 * 60),
-            temporary: Cow::Borrowed(TEMPORARY),
+            max_error_body_bytes: 16 * 1024,
+            resends: false,
+            every_status_is_final: false,
         }
     }
 }
 
 const DEFAULT_RECONNECTION_TIME: Duration = Duration::from_secs(3);
-
-const TEMPORARY: &[StatusCode] = &[
-    StatusCode::REQUEST_TIMEOUT,
-    StatusCode::TOO_EARLY,
-    StatusCode::TOO_MANY_REQUESTS,
-    StatusCode::INTERNAL_SERVER_ERROR,
-    StatusCode::BAD_GATEWAY,
-    StatusCode::SERVICE_UNAVAILABLE,
-    StatusCode::GATEWAY_TIMEOUT,
-];

@@ -1,12 +1,15 @@
 use std::{fmt, mem, time::Duration};
 
-use super::{items::Items, last_id::LastId, limits::Limits, open::OpenEvent};
+use super::{
+    item::Item, items::Items, last_id::LastId, leftover::Leftover, limits::Limits, open::OpenEvent,
+    received_event::ReceivedEvent,
+};
 
 /// An incremental decoder of event streams.
 ///
 /// Give it the bytes of a stream as they come, cut anywhere, and take the [`Items`] that they complete: an event is
 /// there as soon as the first byte of the line end of its blank line is. The end of a stream needs no call; an event
-/// that is unfinished then is discarded (9.2.6). Call [`reset`](Self::reset) before the bytes of the next connection.
+/// that is unfinished then is discarded (9.2.6), and [`end`](Self::end) returns it. Call [`reset`](Self::reset) before the bytes of the next connection.
 ///
 /// Decoding takes time linear in the bytes however they are cut. It allocates only for what a chunk leaves open, for
 /// data of several lines and for bad UTF-8, reuses what it allocated, never holds more than its [`Limits`] allow,
@@ -113,6 +116,57 @@ impl Decoder {
             last_event_id: mem::take(&mut self.last_event_id),
             ..Self::default()
         };
+    }
+
+    /// Ends the stream, and prepares for a new connection as [`reset`](Self::reset) does.
+    ///
+    /// Returns an event that is unfinished, which is discarded (9.2.6), and the lines that were ignored since the
+    /// last event was dispatched; `None` if there are neither. An unfinished event does not
+    /// set the last event ID, nor an unfinished line the reconnection time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// assert!(decoder.decode(&mut &b"{\"error\": \"overloaded\"}"[..]).next().is_none());
+    /// let leftover = decoder.end().unwrap();
+    /// assert_eq!(leftover.ignored_lines(), 1);
+    /// assert_eq!(leftover.first_ignored_line().unwrap(), "{\"error\": \"overloaded\"}");
+    /// assert_eq!(decoder.end(), None);
+    /// ```
+    pub fn end(&mut self) -> Option<Leftover> {
+        let (last_event_id, reconnection_time) = (self.last_event_id().to_owned(), self.reconnection_time);
+        if self.event.has_line() {
+            self.finish(b"\n");
+        }
+        let ignored = mem::take(&mut self.event.ignored);
+        // One line feed may belong to a CR that came before.
+        let unfinished = self.finish(b"\n\n\n");
+        let ignored = if ignored.lines > 0 { ignored } else { mem::take(&mut self.event.ignored) };
+        // A line that has not ended sets nothing.
+        self.last_event_id.set(&last_event_id);
+        self.reconnection_time = reconnection_time;
+        self.reset();
+        (unfinished.is_some() || ignored.lines > 0).then_some(Leftover { unfinished, ignored })
+    }
+
+    /// Decodes line feeds that the stream lacks, and returns the event that they dispatch.
+    fn finish(&mut self, mut line_feeds: &[u8]) -> Option<ReceivedEvent> {
+        let mut items = self.decode(&mut line_feeds);
+        let mut unfinished = None;
+        while let Some(item) = items.next() {
+            if let Item::Event(event) = item {
+                unfinished = Some(event.to_owned());
+            }
+        }
+        unfinished
+    }
+
+    /// Sets the last event ID.
+    pub(crate) fn set_last_event_id(&mut self, id: &str) {
+        self.last_event_id.set(id);
     }
 
     /// Returns the last event ID, as of the last blank line; empty if there is none.

@@ -11,6 +11,7 @@ mod decoder;
 mod item;
 mod items;
 mod last_id;
+mod leftover;
 mod limits;
 mod line;
 mod line_ends;
@@ -22,6 +23,7 @@ pub use self::{
     decoder::Decoder,
     item::{EventRef, Item},
     items::Items,
+    leftover::Leftover,
     limits::{LimitExceeded, LimitKind, Limits},
     received_event::ReceivedEvent,
 };

@@ -5,6 +5,7 @@ use std::{mem, ops::Range, time::Duration};
 use super::{
     LimitExceeded, LimitKind, Limits,
     buffer::Buffer,
+    leftover::Ignored,
     line::{self, Line},
     text::Span,
 };
@@ -35,8 +36,10 @@ pub(super) struct OpenEvent {
     is_ignored: bool,
     /// It went over a limit: it will not be dispatched, and its data is not kept.
     over: bool,
-    /// Some of the buffers may have something in them, or own much memory.
+    /// Some of the buffers may have something in them, or own much memory, or lines were ignored.
     pub(super) uses_buffers: bool,
+    /// Those since the last dispatched event.
+    pub(super) ignored: Ignored,
 }
 
 /// What a line completes, if it is not an event.
@@ -279,9 +282,12 @@ impl OpenEvent {
                     // It stays until it has been lent.
                     Line::Comment => return Some(Found::Comment(Span::NONE)),
                     Line::Retry(at) => found = line::reconnection_time(&text[start + at..]).map(Found::Retry),
-                    Line::Data(_) | Line::Blank | Line::Ignored => {}
+                    Line::Ignored => self.ignored.push(&text[start..]),
+                    Line::Data(_) | Line::Blank => {}
                 }
             }
+            // A line that began with a part of a byte order mark, whose text is not kept.
+            (Admission::Admitted, true) if !self.over => self.note_ignored(piece),
             (Admission::Admitted | Admission::Ignored, _) => {}
             (Admission::Over(over), _) => found = Some(Found::LimitExceeded(over)),
         }
@@ -326,6 +332,13 @@ impl OpenEvent {
         self.text.truncate(self.data.end);
     }
 
+    /// Remembers a line that is ignored. Keeps the decoder off its fast path until an event is dispatched.
+    #[cold]
+    pub(super) fn note_ignored(&mut self, line: &[u8]) {
+        self.ignored.push(line);
+        self.uses_buffers = true;
+    }
+
     /// Returns whether a line has come since the last blank line.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
@@ -340,7 +353,7 @@ impl OpenEvent {
         // Huge events come in a row: their buffer is given back when one that is not has come.
         self.text.clear_for_more();
         self.data = 0..0;
-        self.uses_buffers = self.text.is_large();
+        self.uses_buffers = self.text.is_large() || self.ignored.lines > 0;
     }
 
     /// Remembers that the event is lost, and frees its data. No line is open, or the one that is will be ignored.

@@ -2,8 +2,10 @@
 
 #[cfg(feature = "http-body")]
 mod body_chunks;
+mod error;
 
 use std::{
+    error::Error,
     fmt,
     future::poll_fn,
     pin::Pin,
@@ -11,28 +13,32 @@ use std::{
     time::Duration,
 };
 
-use bytes::Buf;
 use futures_core::{Stream, TryStream, stream::FusedStream};
 use pin_project_lite::pin_project;
-use thiserror::Error;
 
 #[cfg(feature = "http-body")]
 pub use self::body_chunks::BodyChunks;
-use crate::decode::{Decoder, Item, LimitExceeded, ReceivedEvent};
+pub use self::error::EventStreamError;
+use crate::{
+    client::transport_error::TransportError,
+    decode::{Decoder, Item, ReceivedEvent},
+};
 
 pin_project! {
     /// A stream of the events in a stream of chunks of bytes, such as the body of a response.
     ///
-    /// Use it for an event stream that ends by itself, like the answer of a language model; a client that comes
-    /// back after the end is another thing. The chunks are any [`Buf`], cut anywhere; a stream of other bytes fits
-    /// after `map_ok(std::io::Cursor::new)`. With the `http-body` feature, `EventStream::from_body` reads a body.
+    /// Use it for an event stream that ends by itself, like the answer of a language model. To come back after the
+    /// end, use `EventSource`. The chunks are `Bytes`, `Vec<u8>` or any other `AsRef<[u8]>`, cut anywhere. With the
+    /// `http-body` feature, `EventStream::from_body` reads a body, and `EventStream::from` a response; with
+    /// `reqwest`, that of reqwest, too.
     ///
     /// Comments and `retry` fields are decoded but not yielded; to see them, use a [`Decoder`].
     ///
-    /// It yields `None` when the source ends, and for ever after; an event that is unfinished then is discarded. An
-    /// event over a limit is an error in its place, and an error of the source is passed on; neither ends the
-    /// stream. One poll takes a bounded number of chunks. Costs one heap allocation for each event, and holds one
-    /// chunk of the source at a time.
+    /// It yields `None` when the source ends, and for ever after. An event that is unfinished then, and lines that no
+    /// event stream has, are an [error](EventStreamError::Incomplete) before it. An event over a limit is an error in
+    /// its place, and the stream goes on; an error of the source is passed on, and ends the stream. One poll takes a
+    /// bounded number of chunks. Costs one heap allocation for each event, and holds one chunk of the source at a
+    /// time.
     ///
     /// # Examples
     ///
@@ -61,8 +67,11 @@ pin_project! {
         #[pin]
         source: S,
         decoder: Decoder,
-        // What is left of the chunk that was taken last.
+        // The chunk that was taken last, and how much of it is decoded.
         chunk: Option<S::Ok>,
+        decoded: usize,
+        // The response that the source belongs to is encoded.
+        is_encoded: bool,
         is_done: bool,
     }
 }
@@ -70,7 +79,8 @@ pin_project! {
 impl<S> EventStream<S>
 where
     S: TryStream,
-    S::Ok: Buf,
+    S::Ok: AsRef<[u8]>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Creates a stream of the events in `source`, within the default [`Limits`](crate::decode::Limits).
     pub fn new(source: S) -> Self {
@@ -90,7 +100,7 @@ where
     /// assert_eq!(events.last_event_id(), "41");
     /// ```
     pub fn with_decoder(source: S, decoder: Decoder) -> Self {
-        Self { source, decoder, chunk: None, is_done: false }
+        Self { source, decoder, chunk: None, decoded: 0, is_encoded: false, is_done: false }
     }
 
     /// Waits for the next event; `None` when there will be no more.
@@ -100,8 +110,9 @@ where
     ///
     /// # Errors
     ///
-    /// Returns an error in the place of an event that is over a limit, and the errors of the source.
-    pub async fn next(&mut self) -> Option<Result<ReceivedEvent, EventStreamError<S::Error>>>
+    /// Returns an error in the place of an event that is over a limit, an error of the source, and at the end the
+    /// rest that is no event.
+    pub async fn next(&mut self) -> Option<Result<ReceivedEvent, EventStreamError>>
     where
         S: Unpin,
     {
@@ -142,34 +153,44 @@ where
 impl<S> Stream for EventStream<S>
 where
     S: TryStream,
-    S::Ok: Buf,
+    S::Ok: AsRef<[u8]>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Item = Result<ReceivedEvent, EventStreamError<S::Error>>;
+    type Item = Result<ReceivedEvent, EventStreamError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if *this.is_done {
             return Poll::Ready(None);
         }
+        if *this.is_encoded {
+            *this.is_done = true;
+            return Poll::Ready(Some(Err(EventStreamError::ContentEncoding)));
+        }
         for _ in 0..MAX_CHUNKS_PER_POLL {
             if let Some(chunk) = this.chunk {
-                let (event, over) = next_event(this.decoder, chunk);
-                if !chunk.has_remaining() {
+                let mut rest = chunk.as_ref().get(*this.decoded..).unwrap_or_default();
+                let item = next_event(this.decoder, &mut rest);
+                if rest.is_empty() {
                     *this.chunk = None;
+                } else {
+                    *this.decoded = chunk.as_ref().len().saturating_sub(rest.len());
                 }
-                if let Some(event) = event {
-                    return Poll::Ready(Some(Ok(event)));
-                }
-                if let Some(over) = over {
-                    return Poll::Ready(Some(Err(EventStreamError::LimitExceeded(over))));
+                if item.is_some() {
+                    return Poll::Ready(item);
                 }
             }
             match ready!(this.source.as_mut().try_poll_next(cx)) {
-                Some(Ok(chunk)) => *this.chunk = Some(chunk),
-                Some(Err(error)) => return Poll::Ready(Some(Err(EventStreamError::Source(error)))),
+                Some(Ok(chunk)) => (*this.chunk, *this.decoded) = (Some(chunk), 0),
+                Some(Err(error)) => {
+                    *this.is_done = true;
+                    return Poll::Ready(Some(Err(EventStreamError::Source(TransportError::new(error)))));
+                }
                 None => {
                     *this.is_done = true;
-                    return Poll::Ready(None);
+                    let leftover = this.decoder.end();
+                    let error = leftover.map(|leftover| EventStreamError::Incomplete(Box::new(leftover)));
+                    return Poll::Ready(error.map(Err));
                 }
             }
         }
@@ -185,7 +206,8 @@ where
 impl<S> FusedStream for EventStream<S>
 where
     S: TryStream,
-    S::Ok: Buf,
+    S::Ok: AsRef<[u8]>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     fn is_terminated(&self) -> bool {
         self.is_done
@@ -202,36 +224,15 @@ where
 }
 
 /// Decodes up to the next event and takes its bytes from `chunk`; takes all of them if there is no event.
-fn next_event(decoder: &mut Decoder, chunk: &mut impl Buf) -> (Option<ReceivedEvent>, Option<LimitExceeded>) {
-    let (mut event, mut over) = (None, None);
-    while chunk.has_remaining() && event.is_none() && over.is_none() {
-        let mut rest = chunk.chunk();
-        let length = rest.len();
-        let mut items = decoder.decode(&mut rest);
-        loop {
-            match items.next() {
-                Some(Item::Event(found)) => event = Some(found.to_owned()),
-                Some(Item::LimitExceeded(found)) => over = Some(found),
-                Some(Item::Retry(_) | Item::Comment(_)) => continue,
-                None => {}
-            }
-            break;
+fn next_event(decoder: &mut Decoder, chunk: &mut &[u8]) -> Option<Result<ReceivedEvent, EventStreamError>> {
+    let mut items = decoder.decode(chunk);
+    loop {
+        match items.next()? {
+            Item::Event(found) => return Some(Ok(found.to_owned())),
+            Item::LimitExceeded(found) => return Some(Err(EventStreamError::LimitExceeded(found))),
+            Item::Retry(_) | Item::Comment(_) => {}
         }
-        let taken = length - rest.len();
-        chunk.advance(taken);
     }
-    (event, over)
-}
-
-/// Why an [`EventStream`] yields no event.
-#[derive(Debug, Error)]
-pub enum EventStreamError<E> {
-    /// The source failed.
-    #[error("the event stream could not be read")]
-    Source(#[source] E),
-    /// An event is over a limit and lost; the stream goes on with the next one.
-    #[error(transparent)]
-    LimitExceeded(LimitExceeded),
 }
 
 /// After so many chunks without an event, a poll gives other tasks a turn.

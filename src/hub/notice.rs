@@ -71,7 +71,7 @@ pub enum PositionForm {
 ///         Some(_) => {}
 ///     }
 /// }
-/// # Ok::<_, ssekit::EventStreamError<std::io::Error>>(()) }).unwrap().unwrap();
+/// # Ok::<_, ssekit::EventStreamError>(()) }).unwrap().unwrap();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

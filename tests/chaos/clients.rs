@@ -12,7 +12,7 @@ use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use ssekit::{
     EventSource,
-    client::{Change, Policy},
+    client::{Policy, Update},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -75,16 +75,16 @@ fn connect(
         .with_backoff(Duration::from_millis(10), Duration::from_millis(200))
         .with_connect_timeout(Some(SILENCE))
         .with_idle_timeout(Some(SILENCE));
-    EventSource::connect(move |request| client.request(request), request).with_policy(policy).with_seed(seed)
+    EventSource::new(move |request| client.request(request), request).policy(policy).seed(seed)
 }
 
-type Item = Result<Change, ssekit::client::EventSourceError>;
+type Item = Result<Update, ssekit::client::EventSourceError>;
 
-fn note(record: &mut Record, change: Change) {
-    match change {
-        Change::Event(event) => record.note(event.event_type(), event.data(), event.last_event_id()),
-        Change::Reconnecting { .. } => record.reconnections += 1,
-        Change::Opened(_) => {}
+fn note(record: &mut Record, update: Update) {
+    match update {
+        Update::Event(event) => record.note(event.event_type(), event.data(), event.last_event_id()),
+        Update::Reconnecting { .. } => record.reconnections += 1,
+        Update::Opened(_) => {}
         other => panic!("{other:?}"),
     }
 }

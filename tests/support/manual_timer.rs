@@ -49,6 +49,7 @@ impl ManualTimer {
         }
     }
 
+    #[allow(dead_code, reason = "not every test counts")]
     pub(crate) fn counts(&self) -> Counts {
         self.0.lock().unwrap().counts
     }

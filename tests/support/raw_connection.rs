@@ -17,16 +17,22 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Reads the head of a request. `None` if the connection ends before.
+    /// Reads the head of a request, and of a short body what comes with it. `None` if the connection ends before.
     pub(crate) async fn read(mut stream: TcpStream) -> Option<Self> {
         stream.set_nodelay(true).unwrap();
         let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
             if stream.read_buf(&mut head).await.ok()? == 0 {
                 return None;
             }
         }
         Some(Self { stream, head: String::from_utf8(head).unwrap() })
+    }
+
+    /// Returns the method of the request.
+    #[allow(dead_code, reason = "most tests send one kind of request")]
+    pub(crate) fn method(&self) -> &str {
+        self.head.split(' ').next().unwrap()
     }
 
     /// Returns the value of a request's header.

@@ -15,8 +15,7 @@ use program::{PATIENCE, Program, Stream, Version, client};
 use proxy::{Fault, Proxy};
 use ssekit::{
     EventSource, RESPONSE_HEADERS, ReceivedEvent,
-    client::{Change, Connect, Policy},
-    timer::TokioTimer,
+    client::{Policy, Update},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -76,7 +75,7 @@ async fn headers_are_as_documented_and_the_first_block_comes_at_once(program: &s
     let program = Program::start(program, NEVER).await;
     for version in VERSIONS {
         let mut source = connect(program.address(), version);
-        let Some(Ok(Change::Opened(head))) = next(&mut source).await else { panic!("no response") };
+        let Some(Ok(Update::Opened(head))) = next(&mut source).await else { panic!("no response") };
         assert_eq!(head.status, StatusCode::OK);
         for &(name, value) in RESPONSE_HEADERS {
             let values: Vec<&HeaderValue> = head.headers.get_all(name).iter().collect();
@@ -227,16 +226,13 @@ async fn sigterm_ends_the_program_although_a_reader_has_stalled(program: &str) {
 type Body = Full<Bytes>;
 
 /// Connects with the crate's own client, which comes back at once.
-fn connect(
-    address: SocketAddr,
-    version: Version,
-) -> EventSource<impl Connect<Body>, Request<Body>, TokioTimer> {
+fn connect(address: SocketAddr, version: Version) -> EventSource<Body> {
     let client = client(version);
     let request = Request::get(format!("http://{address}/orders")).body(Body::default()).unwrap();
     let policy = Policy::default()
         .with_reconnection_time_bounds(Duration::ZERO, Duration::ZERO)
         .with_backoff(Duration::ZERO, Duration::ZERO);
-    EventSource::connect(move |request| client.request(request), request).with_policy(policy)
+    EventSource::new(move |request| client.request(request), request).policy(policy)
 }
 
 async fn next<S: StreamExt + Unpin>(source: &mut S) -> Option<S::Item> {
@@ -244,11 +240,11 @@ async fn next<S: StreamExt + Unpin>(source: &mut S) -> Option<S::Item> {
 }
 
 /// Reads the next event, however often the client has to come back for it.
-async fn event<C: Connect<Body>>(source: &mut EventSource<C, Request<Body>, TokioTimer>) -> ReceivedEvent {
+async fn event(source: &mut EventSource<Body>) -> ReceivedEvent {
     loop {
         match next(source).await.expect("the client has given up").unwrap() {
-            Change::Event(event) => return event,
-            Change::Opened(_) | Change::Reconnecting { .. } => {}
+            Update::Event(event) => return event,
+            Update::Opened(_) | Update::Reconnecting { .. } => {}
             change => panic!("{change:?}"),
         }
     }

@@ -5,6 +5,7 @@ use std::mem;
 use super::{Items, Values};
 use crate::decode::{
     Decoder, EventRef, Item, LimitExceeded, LimitKind,
+    leftover::Ignored,
     line::{self, Line},
     open::{Admission, Found},
     text::{self, Span},
@@ -67,7 +68,7 @@ impl Items<'_, '_> {
                         break Found::Retry(time);
                     }
                 }
-                Line::Ignored => {}
+                Line::Ignored => self.decoder.event.note_ignored(&chunk[start..end]),
             }
         };
         self.position = next;
@@ -220,6 +221,9 @@ impl Items<'_, '_> {
         self.commit_id(values.id);
         let Decoder { limits, event, lossy, last_event_id, lent, .. } = &mut *self.decoder;
         *lent = true;
+        if event.ignored.lines > 0 {
+            event.ignored = Ignored::default();
+        }
         let max = limits.max_event_bytes();
         let data = values.data.bytes_or(self.chunk, event.data());
         let event_type = values.event_type.bytes_or(self.chunk, event.event_type.as_slice());

@@ -5,16 +5,19 @@ mod simulation;
 
 use std::time::{Duration, Instant};
 
-use http::{Response, StatusCode};
+use http::Response;
 use simulation::{Answer, Simulation};
 use ssekit::{
-    client::{Change, Command, EventSourceError, Machine, Policy, ReadyState, Reason, TransportError},
+    client::{
+        Command, DisconnectReason, EventSourceError, Policy, Protocol, ReadyState, TransportError, Update,
+    },
     decode::Limits,
 };
 
 /// The default policy without randomness.
-fn steady() -> Machine {
-    Machine::new(1).with_policy(Policy::default().with_backoff(Duration::ZERO, Duration::ZERO))
+fn steady() -> Protocol {
+    Protocol::new(1)
+        .with_policy(Policy::default().with_backoff(Duration::ZERO, Duration::ZERO).with_jitter(false))
 }
 
 fn run(answers: impl IntoIterator<Item = Answer>) -> Simulation {
@@ -40,7 +43,7 @@ fn reads_comes_back_and_stops_at_204() {
         ]
     );
     assert_eq!(seen.last_event_ids(), [None, Some("1")]);
-    assert_eq!(seen.machine.ready_state(), ReadyState::Closed);
+    assert_eq!(seen.protocol.ready_state(), ReadyState::Closed);
 }
 
 #[test]
@@ -54,18 +57,18 @@ fn requests_ask_for_an_event_stream_that_is_not_cached() {
 #[test]
 fn states_are_connecting_open_and_closed() {
     let now = Instant::now();
-    let mut machine = steady();
-    assert_eq!(machine.ready_state(), ReadyState::Connecting);
-    machine.next_command(now);
-    assert_eq!(machine.ready_state(), ReadyState::Connecting);
+    let mut protocol = steady();
+    assert_eq!(protocol.ready_state(), ReadyState::Connecting);
+    protocol.next_command(now);
+    assert_eq!(protocol.ready_state(), ReadyState::Connecting);
     let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-    machine.handle_response(head.into_parts().0, now);
-    assert_eq!(machine.ready_state(), ReadyState::Open);
-    machine.handle_end();
-    while !matches!(machine.next_command(now), Command::Wait(_)) {}
-    assert_eq!(machine.ready_state(), ReadyState::Connecting);
-    machine.close();
-    assert_eq!(machine.ready_state(), ReadyState::Closed);
+    protocol.handle_response(head.into_parts().0, now);
+    assert_eq!(protocol.ready_state(), ReadyState::Open);
+    protocol.handle_end();
+    while !matches!(protocol.next_command(now), Command::Wait(_)) {}
+    assert_eq!(protocol.ready_state(), ReadyState::Connecting);
+    protocol.close();
+    assert_eq!(protocol.ready_state(), ReadyState::Closed);
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn the_last_event_id_outlives_connections_without_new_ids() {
 fn an_empty_id_clears_the_last_event_id() {
     let seen = run([Answer::stream().chunk("id: 7\ndata\n\nid\ndata\n\n").end()]);
     assert_eq!(seen.last_event_ids(), [None, None]);
-    assert_eq!(seen.machine.last_event_id(), "");
+    assert_eq!(seen.protocol.last_event_id(), "");
 }
 
 #[test]
@@ -150,9 +153,9 @@ fn statuses_lead_where_the_table_says() {
         let seen = run([Answer::head(status, &[("content-type", "text/event-stream")])]);
         let told = seen.told().join("; ");
         match status {
-            200 => assert_eq!(told, "opened: 200; reconnecting in 3s: no byte for 120s"),
+            200 => assert_eq!(told, "opened: 200; reconnecting in 3s: the event stream ended"),
             204 => assert_eq!(told, "finished"),
-            408 | 425 | 429 | 500 | 502 | 503 | 504 => {
+            408 | 425 | 429 | 500 | 502..=504 | 506..=599 => {
                 assert!(
                     told.starts_with(&format!("reconnecting in 3s: the server answered {status}")),
                     "{told}"
@@ -167,34 +170,44 @@ fn statuses_lead_where_the_table_says() {
 }
 
 #[test]
-fn an_error_keeps_status_and_headers() {
+fn an_error_keeps_status_headers_and_the_beginning_of_the_body() {
     let now = Instant::now();
-    for (status, content_type) in [(401, "text/event-stream"), (200, "text/html")] {
-        let mut machine = steady();
-        machine.next_command(now);
+    for (status, content_type, most) in
+        [(401, "text/event-stream", 9), (200, "text/html", 9), (404, "text/plain", 4), (404, "text/plain", 0)]
+    {
+        let policy = Policy::default().with_max_error_body_bytes(most);
+        let mut protocol = Protocol::new(1).with_policy(policy);
+        protocol.next_command(now);
         let head =
             Response::builder().status(status).header("content-type", content_type).header("x-why", "so");
-        machine.handle_response(head.body(()).unwrap().into_parts().0, now);
-        assert!(matches!(machine.next_command(now), Command::Disconnect));
-        let Command::Fail(error) = machine.next_command(now) else { panic!() };
+        protocol.handle_response(head.body(()).unwrap().into_parts().0, now);
+        for chunk in ["so", " it is"] {
+            protocol.handle_chunk(chunk.into(), now);
+        }
+        protocol.handle_end();
+        assert!(matches!(protocol.next_command(now), Command::Disconnect));
+        assert!(matches!(protocol.next_command(now), Command::Decide(_)));
+        let Command::Fail(error) = protocol.next_command(now) else { panic!() };
         let response = error.response().unwrap();
-        assert_eq!((response.status.as_u16(), response.headers["x-why"].as_bytes()), (status, &b"so"[..]));
-        assert!(matches!(machine.next_command(now), Command::Finished));
-        assert!(matches!(machine.next_command(now), Command::Finished));
+        assert_eq!(
+            (response.status().as_u16(), response.headers()["x-why"].as_bytes()),
+            (status, &b"so"[..])
+        );
+        assert_eq!(response.body(), &"so it is".as_bytes()[..most.min(8)]);
+        assert!(matches!(protocol.next_command(now), Command::Finished));
+        assert!(matches!(protocol.next_command(now), Command::Finished));
     }
 }
 
 #[test]
-fn statuses_can_be_made_temporary() {
-    let policy = Policy::default().with_temporary_statuses([StatusCode::NOT_FOUND]);
-    let told = |status| {
-        Simulation::new(Machine::new(1).with_policy(policy.clone()))
-            .run([Answer::head(status, &[])])
-            .told()
-            .join("; ")
-    };
-    assert!(told(404).starts_with("reconnecting"));
-    assert!(told(503).starts_with("failed"));
+fn an_error_s_body_is_waited_for_no_longer_than_5_seconds() {
+    let seen = run([Answer::begin(400, &[]).chunk("why").pause(1.0).chunk(" so").pause(60.0)]);
+    assert_eq!(
+        seen.log,
+        ["0.000 request", "5.000 failed: the server answered 400 Bad Request: why so", "5.000 finished"]
+    );
+    let seen = run([Answer::begin(400, &[]).chunk("why").error("reset")]);
+    assert_eq!(seen.told(), ["failed: the server answered 400 Bad Request: why", "finished"]);
 }
 
 #[test]
@@ -261,7 +274,7 @@ fn bounds_hold_for_the_first_reconnection_time_too() {
     let policy = Policy::browser()
         .with_reconnection_time(Duration::from_secs(1))
         .with_reconnection_time_bounds(Duration::from_secs(2), Duration::from_secs(4));
-    let seen = Simulation::new(Machine::new(1).with_policy(policy)).run([Answer::stream().end()]);
+    let seen = Simulation::new(Protocol::new(1).with_policy(policy)).run([Answer::stream().end()]);
     assert_eq!(seen.request_times(), [0, 2_000]);
 }
 
@@ -272,7 +285,7 @@ fn backoff_is_in_force_from_the_first_attempt_doubles_and_is_capped() {
     let mut greatest = [0; ATTEMPTS];
     for seed in 0..CLIENTS {
         let answers = (0..ATTEMPTS).map(|_| Answer::none().error("refused"));
-        let times = Simulation::new(Machine::new(seed)).run(answers).request_times();
+        let times = Simulation::new(Protocol::new(seed)).run(answers).request_times();
         for (n, pair) in times.windows(2).enumerate() {
             let jitter = pair[1] - pair[0] - 3_000;
             greatest[n] = greatest[n].max(jitter);
@@ -286,40 +299,45 @@ fn backoff_is_in_force_from_the_first_attempt_doubles_and_is_capped() {
 
 #[test]
 fn the_same_seed_gives_the_same_delays_and_another_one_others() {
-    let times = |seed| Simulation::new(Machine::new(seed)).run((0..5).map(|_| Answer::head(500, &[]))).log;
+    let times = |seed| Simulation::new(Protocol::new(seed)).run((0..5).map(|_| Answer::head(500, &[]))).log;
     assert_eq!(times(9), times(9));
     assert_ne!(times(9), times(10));
 }
 
 #[test]
-fn only_sustained_uptime_resets_the_count() {
+fn an_event_or_sustained_uptime_resets_the_count() {
     let policy = Policy::default()
         .with_backoff(Duration::ZERO, Duration::ZERO)
+        .with_jitter(false)
         .with_sustained_uptime(Duration::from_secs(30))
         .with_max_attempts(Some(2));
-    let flapping = (0..9).map(|_| Answer::stream().chunk("data\n\n").pause(29.9).end());
-    let seen = Simulation::new(Machine::new(1).with_policy(policy.clone())).run(flapping);
+    let run = |answer: fn() -> Answer| {
+        let answers = (0..9).map(|_| answer());
+        Simulation::new(Protocol::new(1).with_policy(policy.clone())).run(answers)
+    };
+    let seen = run(|| Answer::stream().chunk(": no event\nid: 7\n\n").pause(29.9).end());
     assert_eq!(seen.requests.len(), 3);
     assert_eq!(
         seen.told()[seen.told().len() - 2..],
-        ["failed: gave up after 2 reconnections in a row", "finished"]
+        ["failed: the event stream ended; gave up after 2 reconnections in a row", "finished"]
     );
-
-    let lasting = (0..9).map(|_| Answer::stream().pause(30.0).end());
-    let seen = Simulation::new(Machine::new(1).with_policy(policy)).run(lasting);
-    assert_eq!(seen.requests.len(), 10);
+    for progress in [|| Answer::stream().pause(30.0).end(), || Answer::stream().chunk("data\n\n").end()] {
+        assert_eq!(run(progress).requests.len(), 10);
+    }
 }
 
 #[test]
 fn no_attempts_at_all_can_be_allowed() {
     let now = Instant::now();
-    let mut machine = Machine::new(1).with_policy(Policy::default().with_max_attempts(Some(0)));
-    machine.next_command(now);
-    machine.handle_response(Response::builder().status(503).body(()).unwrap().into_parts().0, now);
-    assert!(matches!(machine.next_command(now), Command::Disconnect));
-    let Command::Fail(error) = machine.next_command(now) else { panic!() };
-    assert_eq!(error.response().unwrap().status, 503);
-    assert!(matches!(error, EventSourceError::Attempts { attempts: 0, last: Reason::Status(_) }));
+    let mut protocol = Protocol::new(1).with_policy(Policy::default().with_max_attempts(Some(0)));
+    protocol.next_command(now);
+    protocol.handle_response(Response::builder().status(503).body(()).unwrap().into_parts().0, now);
+    protocol.handle_end();
+    assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    assert!(matches!(protocol.next_command(now), Command::Decide(_)));
+    let Command::Fail(error) = protocol.next_command(now) else { panic!() };
+    assert_eq!(error.response().unwrap().status(), 503);
+    assert!(matches!(error, EventSourceError::Attempts { attempts: 0, last: DisconnectReason::Status(_) }));
 }
 
 #[test]
@@ -356,45 +374,46 @@ fn a_response_that_does_not_come_is_given_up() {
 #[test]
 fn an_application_that_takes_its_time_is_no_silence() {
     let start = Instant::now();
-    let mut machine = steady();
-    machine.next_command(start);
+    let mut protocol = steady();
+    protocol.next_command(start);
     let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-    machine.handle_response(head.into_parts().0, start);
-    machine.handle_chunk("data\n\n".into(), start);
-    assert!(matches!(machine.next_command(start), Command::Deliver(_)));
-    assert!(matches!(machine.next_command(start), Command::Deliver(_)));
+    protocol.handle_response(head.into_parts().0, start);
+    protocol.handle_chunk("data\n\n".into(), start);
+    assert!(matches!(protocol.next_command(start), Command::Deliver(_)));
+    assert!(matches!(protocol.next_command(start), Command::Deliver(_)));
     let later = start + Duration::from_secs(1_000);
-    let Command::Wait(Some(until)) = machine.next_command(later) else { panic!() };
+    let Command::Wait(Some(until)) = protocol.next_command(later) else { panic!() };
     assert_eq!(until - later, Duration::from_secs(120));
     // Nor is what it has not taken yet.
-    machine.handle_chunk("data\n\ndata\n\n".into(), later);
-    assert!(matches!(machine.next_command(later), Command::Deliver(_)));
-    machine.handle_time(later + Duration::from_secs(1_000));
-    assert!(matches!(machine.next_command(later), Command::Deliver(_)));
-    assert!(matches!(machine.next_command(later), Command::Wait(_)));
-    // A look at the machine in between is no life.
-    machine.next_command(later + Duration::from_secs(60));
-    machine.handle_time(later + Duration::from_secs(119));
-    assert_eq!(machine.ready_state(), ReadyState::Open);
-    machine.handle_time(until);
-    assert!(matches!(machine.next_command(until), Command::Disconnect));
+    protocol.handle_chunk("data\n\ndata\n\n".into(), later);
+    assert!(matches!(protocol.next_command(later), Command::Deliver(_)));
+    protocol.handle_time(later + Duration::from_secs(1_000));
+    assert!(matches!(protocol.next_command(later), Command::Deliver(_)));
+    assert!(matches!(protocol.next_command(later), Command::Wait(_)));
+    // A look at the protocol in between is no life.
+    protocol.next_command(later + Duration::from_secs(60));
+    protocol.handle_time(later + Duration::from_secs(119));
+    assert_eq!(protocol.ready_state(), ReadyState::Open);
+    protocol.handle_time(until);
+    assert!(matches!(protocol.next_command(until), Command::Disconnect));
 }
 
 #[test]
 fn events_before_the_loss_are_delivered_before_it() {
     let now = Instant::now();
-    let mut machine = steady();
-    machine.next_command(now);
+    let mut protocol = steady();
+    protocol.next_command(now);
     let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-    machine.handle_response(head.into_parts().0, now);
-    machine.handle_chunk("data: a\n\nda".into(), now);
-    machine.handle_chunk("ta: b\n\n".into(), now);
-    machine.handle_end();
+    protocol.handle_response(head.into_parts().0, now);
+    protocol.handle_chunk("data: a\n\nda".into(), now);
+    protocol.handle_chunk("ta: b\n\n".into(), now);
+    protocol.handle_end();
     let mut commands = Vec::new();
     loop {
-        match machine.next_command(now) {
-            Command::Deliver(change) => commands.push(simulation::describe(&change)),
+        match protocol.next_command(now) {
+            Command::Deliver(update) => commands.push(simulation::describe(&update)),
             Command::Disconnect => commands.push("disconnect".to_owned()),
+            Command::Decide(_) => {}
             _ => break,
         }
     }
@@ -412,8 +431,8 @@ fn events_before_the_loss_are_delivered_before_it() {
 
 #[test]
 fn a_lost_event_is_told_and_its_id_is_kept() {
-    let machine = steady().with_limits(Limits::new().with_max_line_bytes(16));
-    let seen = Simulation::new(machine)
+    let protocol = steady().with_limits(Limits::new().with_max_line_bytes(16));
+    let seen = Simulation::new(protocol)
         .run([Answer::stream().chunk("id: 1\ndata: 12345678901234567890\n\ndata: b\n\n").end()]);
     assert_eq!(
         seen.told(),
@@ -429,11 +448,11 @@ fn a_lost_event_is_told_and_its_id_is_kept() {
 #[test]
 fn limits_and_a_kept_id_go_together_in_either_order() {
     let limits = Limits::new().with_max_line_bytes(16);
-    for machine in [
+    for protocol in [
         steady().with_limits(limits).with_last_event_id("3"),
         steady().with_last_event_id("3").with_limits(limits),
     ] {
-        let seen = Simulation::new(machine).run([Answer::stream().chunk("data: 12345678901234567890\n\n")]);
+        let seen = Simulation::new(protocol).run([Answer::stream().chunk("data: 12345678901234567890\n\n")]);
         assert_eq!(seen.last_event_ids()[0], Some("3"));
         assert_eq!(seen.told()[1], "lost an event: bytes of a line over the limit of 16");
     }
@@ -442,51 +461,51 @@ fn limits_and_a_kept_id_go_together_in_either_order() {
 #[test]
 fn close_drops_the_connection_and_what_was_not_delivered() {
     let now = Instant::now();
-    let mut machine = steady();
-    machine.next_command(now);
+    let mut protocol = steady();
+    protocol.next_command(now);
     let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-    machine.handle_response(head.into_parts().0, now);
-    machine.handle_chunk("data: a\n\n".into(), now);
-    machine.close();
-    assert!(matches!(machine.next_command(now), Command::Disconnect));
-    assert!(matches!(machine.next_command(now), Command::Finished));
-    machine.close();
-    assert!(matches!(machine.next_command(now), Command::Finished));
+    protocol.handle_response(head.into_parts().0, now);
+    protocol.handle_chunk("data: a\n\n".into(), now);
+    protocol.close();
+    assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    assert!(matches!(protocol.next_command(now), Command::Finished));
+    protocol.close();
+    assert!(matches!(protocol.next_command(now), Command::Finished));
 }
 
 #[test]
 fn close_after_a_loss_that_was_not_told_makes_no_further_request() {
     let now = Instant::now();
-    let mut machine = steady();
-    machine.next_command(now);
-    machine.handle_end();
-    machine.close();
-    assert!(matches!(machine.next_command(now), Command::Disconnect));
-    assert!(matches!(machine.next_command(now), Command::Finished));
+    let mut protocol = steady();
+    protocol.next_command(now);
+    protocol.handle_end();
+    protocol.close();
+    assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    assert!(matches!(protocol.next_command(now), Command::Finished));
 }
 
 #[test]
 fn a_request_is_waited_for_from_when_it_is_made() {
     let start = Instant::now();
     let later = start + Duration::from_secs(1_000);
-    let mut machine = steady().with_last_event_id("\u{1}");
-    assert!(matches!(machine.next_command(start), Command::Deliver(Change::LastEventIdWithheld(_))));
-    assert!(matches!(machine.next_command(later), Command::Connect(_)));
-    let Command::Wait(Some(until)) = machine.next_command(later) else { panic!() };
+    let mut protocol = steady().with_last_event_id("\u{1}");
+    assert!(matches!(protocol.next_command(start), Command::Deliver(Update::LastEventIdWithheld(_))));
+    assert!(matches!(protocol.next_command(later), Command::Connect(_)));
+    let Command::Wait(Some(until)) = protocol.next_command(later) else { panic!() };
     assert_eq!(until - later, Duration::from_secs(30));
 }
 
 #[test]
 fn close_while_waiting_makes_no_further_request() {
     let now = Instant::now();
-    let mut machine = steady();
-    machine.next_command(now);
-    machine.handle_end();
-    while !matches!(machine.next_command(now), Command::Wait(_)) {}
-    machine.close();
-    assert!(matches!(machine.next_command(now), Command::Disconnect));
-    machine.handle_time(now + Duration::from_secs(3_600));
-    assert!(matches!(machine.next_command(now), Command::Finished));
+    let mut protocol = steady();
+    protocol.next_command(now);
+    protocol.handle_end();
+    while !matches!(protocol.next_command(now), Command::Wait(_)) {}
+    protocol.close();
+    assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    protocol.handle_time(now + Duration::from_secs(3_600));
+    assert!(matches!(protocol.next_command(now), Command::Finished));
 }
 
 #[test]
@@ -496,58 +515,60 @@ fn inputs_that_do_not_fit_the_state_are_ignored() {
         let response = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
         response.into_parts().0
     };
-    let mut machine = steady();
-    machine.handle_response(head(), now);
-    machine.handle_chunk("data\n\n".into(), now);
-    machine.handle_end();
-    machine.handle_time(now);
-    assert!(matches!(machine.next_command(now), Command::Connect(_)));
-    machine.handle_chunk("data\n\n".into(), now);
-    assert!(matches!(machine.next_command(now), Command::Wait(_)));
-    machine.handle_response(head(), now);
-    assert!(matches!(machine.next_command(now), Command::Deliver(_)));
-    machine.handle_response(head(), now);
-    assert!(matches!(machine.next_command(now), Command::Wait(_)));
-    machine.handle_end();
-    machine.handle_chunk("data\n\n".into(), now);
-    assert!(matches!(machine.next_command(now), Command::Disconnect));
-    assert!(matches!(machine.next_command(now), Command::Deliver(_)));
-    machine.handle_end();
-    machine.handle_chunk("data\n\n".into(), now);
-    assert!(matches!(machine.next_command(now), Command::Wait(_)));
+    let mut protocol = steady();
+    protocol.handle_response(head(), now);
+    protocol.handle_chunk("data\n\n".into(), now);
+    protocol.handle_end();
+    protocol.handle_time(now);
+    assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    protocol.handle_chunk("data\n\n".into(), now);
+    assert!(matches!(protocol.next_command(now), Command::Wait(_)));
+    protocol.handle_response(head(), now);
+    assert!(matches!(protocol.next_command(now), Command::Deliver(_)));
+    protocol.handle_response(head(), now);
+    assert!(matches!(protocol.next_command(now), Command::Wait(_)));
+    protocol.handle_end();
+    protocol.handle_chunk("data\n\n".into(), now);
+    assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    assert!(matches!(protocol.next_command(now), Command::Decide(_)));
+    assert!(matches!(protocol.next_command(now), Command::Deliver(_)));
+    protocol.handle_end();
+    protocol.handle_chunk("data\n\n".into(), now);
+    assert!(matches!(protocol.next_command(now), Command::Wait(_)));
 }
 
 #[test]
 fn a_response_that_comes_after_its_request_was_given_up_is_ignored() {
     let now = Instant::now();
-    let respond = |machine: &mut Machine, status: u16| {
+    let respond = |protocol: &mut Protocol, status: u16| {
         let response = Response::builder().status(status).header("content-type", "text/event-stream");
-        machine.handle_response(response.body(()).unwrap().into_parts().0, now);
+        protocol.handle_response(response.body(()).unwrap().into_parts().0, now);
     };
     for status in [200, 204, 404, 503] {
-        let mut machine = steady();
-        machine.next_command(now);
-        machine.handle_error(TransportError::new("reset"));
-        respond(&mut machine, status);
-        assert!(matches!(machine.next_command(now), Command::Disconnect));
-        let Command::Deliver(Change::Reconnecting { reason, .. }) = machine.next_command(now) else {
+        let mut protocol = steady();
+        protocol.next_command(now);
+        protocol.handle_error(TransportError::new("reset"));
+        respond(&mut protocol, status);
+        assert!(matches!(protocol.next_command(now), Command::Disconnect));
+        assert!(matches!(protocol.next_command(now), Command::Decide(_)));
+        let Command::Deliver(Update::Reconnecting { reason, .. }) = protocol.next_command(now) else {
             panic!()
         };
-        assert!(matches!(reason, Reason::Transport(_)));
-        assert!(matches!(machine.next_command(now), Command::Wait(Some(_))));
+        assert!(matches!(reason, DisconnectReason::Transport(_)));
+        assert!(matches!(protocol.next_command(now), Command::Wait(Some(_))));
     }
 }
 
 #[test]
 fn a_request_that_is_still_to_be_made_has_no_response() {
     let now = Instant::now();
-    let mut machine = steady().with_last_event_id("\u{1}");
-    assert!(matches!(machine.next_command(now), Command::Deliver(Change::LastEventIdWithheld(_))));
+    let mut protocol = steady().with_last_event_id("\u{1}");
+    assert!(matches!(protocol.next_command(now), Command::Deliver(Update::LastEventIdWithheld(_))));
     let response = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-    machine.handle_response(response.into_parts().0, now);
-    machine.handle_error(TransportError::new("reset"));
-    machine.handle_time(now + Duration::from_secs(3_600));
-    assert_eq!(machine.ready_state(), ReadyState::Connecting);
-    assert!(matches!(machine.next_command(now), Command::Connect(_)));
-    assert!(matches!(machine.next_command(now), Command::Wait(Some(_))));
+    protocol.handle_response(response.into_parts().0, now);
+    protocol.handle_error(TransportError::new("reset"));
+    protocol.handle_time(now + Duration::from_secs(3_600));
+    assert_eq!(protocol.ready_state(), ReadyState::Connecting);
+    assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    assert!(matches!(protocol.next_command(now), Command::Wait(Some(_))));
 }

@@ -1,0 +1,390 @@
+//! The client as a state machine: inputs and commands here, the end of connections in `losing`, the application's
+//! wishes in `steering`.
+
+mod losing;
+mod steering;
+
+use std::{collections::VecDeque, mem, time::Instant};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ACCEPT, CACHE_CONTROL},
+    response::Parts,
+};
+
+use self::losing::Lost;
+use super::{
+    attempt::Attempt,
+    command::Command,
+    content_type::opens_event_stream,
+    disconnect_reason::DisconnectReason,
+    policy::Policy,
+    reader::Reader,
+    refused::Refused,
+    row::Row,
+    transport_error::TransportError,
+    update::{ReadyState, Update},
+};
+use crate::{LAST_EVENT_ID, decode::Limits, random::SplitMix64};
+
+/// The processing model of an event source (9.2.3) without I/O, clock or randomness of its own.
+///
+/// Use it to drive a client over something that [`EventSource`](crate::EventSource) cannot: a blocking socket, a
+/// simulation, another language's event loop. Pull commands with [`next_command`](Self::next_command) and carry
+/// them out until it says [`Wait`](Command::Wait); then hand in whatever happens first: [`handle_response`],
+/// [`handle_chunk`], [`handle_end`] or [`handle_error`] from the connection, or [`handle_time`] once the wait is
+/// over. An input that does not fit the state, such as a chunk of a connection that is gone, is ignored.
+///
+/// [`reconnect`](Self::reconnect), [`reconnect_after`](Self::reconnect_after), [`pause`](Self::pause),
+/// [`resume`](Self::resume) and [`close`](Self::close) may be called at any time; pull commands after them.
+///
+/// It holds at most the chunk that is being decoded, the decoder's [`Limits`], the beginning of an error's body and
+/// a few commands.
+///
+/// [`handle_response`]: Self::handle_response
+/// [`handle_chunk`]: Self::handle_chunk
+/// [`handle_end`]: Self::handle_end
+/// [`handle_error`]: Self::handle_error
+/// [`handle_time`]: Self::handle_time
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+/// use ssekit::client::{Command, Protocol, Update};
+///
+/// let now = Instant::now();
+/// let mut protocol = Protocol::new(42);
+/// let Command::Connect(headers) = protocol.next_command(now) else { panic!("a request comes first") };
+/// assert_eq!(headers["accept"], "text/event-stream");
+///
+/// let response = http::Response::builder().header("content-type", "text/event-stream");
+/// protocol.handle_response(response.body(()).unwrap().into_parts().0, now);
+/// protocol.handle_chunk("data: hello\n\n".into(), now);
+/// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Opened(_))));
+/// let Command::Deliver(Update::Event(event)) = protocol.next_command(now) else { panic!("then the event") };
+/// assert_eq!(event.data(), "hello");
+/// assert!(matches!(protocol.next_command(now), Command::Wait(Some(_))));
+/// ```
+#[derive(Debug)]
+pub struct Protocol {
+    policy: Policy,
+    random: SplitMix64,
+    reader: Reader,
+    phase: Phase,
+    /// What comes before all that `phase`, `reader` and `lost` lead to.
+    queue: VecDeque<Command>,
+    /// Why the connection is lost, once all that it brought is decoded.
+    lost: Option<DisconnectReason>,
+    /// Why the last connection was lost.
+    reason: Option<DisconnectReason>,
+    row: Row,
+    /// Whether the last request can be repeated without harm.
+    is_idempotent: bool,
+    /// Whether the last command was an update, so that the time until now was the application's.
+    has_delivered: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// A request is to be made, once the application knows which ID it lacks.
+    Due {
+        is_withheld_known: bool,
+    },
+    /// A request was made, no response has come.
+    Requested {
+        since: Instant,
+    },
+    /// A response came that is no event stream, and its body is being read.
+    Refused(Box<Refused>),
+    /// The body is being read. `heard` is when the silence began.
+    Open {
+        since: Instant,
+        heard: Instant,
+    },
+    /// The connection was lost, and waits for a verdict.
+    Lost(Box<Lost>),
+    /// The connection will be reestablished. `None` is later than any `Instant`.
+    Waiting {
+        until: Option<Instant>,
+    },
+    Paused,
+    Closed,
+}
+
+impl Protocol {
+    /// Creates a client that is about to make its first request, with [`Policy::default`].
+    ///
+    /// The `seed` decides the random part of every delay: give each client its own, or the same one to see the
+    /// same delays again.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            policy: Policy::default(),
+            random: SplitMix64::new(seed),
+            reader: Reader::default(),
+            phase: Phase::DUE,
+            queue: VecDeque::new(),
+            lost: None,
+            reason: None,
+            row: Row::default(),
+            is_idempotent: true,
+            has_delivered: false,
+        }
+    }
+
+    /// Sets when to reconnect and when to give up.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets the seed of the random part of the delays from now on.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.random = SplitMix64::new(seed);
+        self
+    }
+
+    /// Sets how much one event may take. Call it before the first response.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.reader.set_limits(limits);
+        self
+    }
+
+    /// Sets the last event ID to begin with, such as one that was kept over a restart of the program.
+    ///
+    /// Call it before the first response.
+    #[must_use]
+    pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
+        self.reader.set_last_event_id(&last_event_id.into());
+        self
+    }
+
+    /// Delivers comments from now on, as [`Update::Comment`].
+    #[must_use]
+    pub fn with_comments(mut self) -> Self {
+        self.reader.yield_comments();
+        self
+    }
+
+    /// Delivers the server's reconnection times from now on, as [`Update::ReconnectionTime`].
+    #[must_use]
+    pub fn with_reconnection_times(mut self) -> Self {
+        self.reader.yield_reconnection_times();
+        self
+    }
+
+    /// Delivers last event IDs that come without an event from now on, as [`Update::LastEventId`].
+    #[must_use]
+    pub fn with_last_event_ids(mut self) -> Self {
+        self.reader.yield_last_event_ids();
+        self
+    }
+
+    /// Takes whether the request that is being made can be repeated without harm, as its method says
+    /// ([`Method::is_idempotent`](http::Method::is_idempotent)).
+    ///
+    /// Call it before the response comes. Without a call the request counts as idempotent.
+    pub const fn handle_request(&mut self, is_idempotent: bool) {
+        if let Phase::Requested { .. } = self.phase {
+            self.is_idempotent = is_idempotent;
+        }
+    }
+
+    /// Takes the status and headers of the response to the last request. It is an event stream if
+    /// [`opens_event_stream`] says so.
+    ///
+    /// Hand in the final response: redirects are followed by whatever makes the requests, or not at all.
+    pub fn handle_response(&mut self, response: Parts, now: Instant) {
+        let is_event_stream = opens_event_stream(&response);
+        self.handle_response_as(response, is_event_stream, now);
+    }
+
+    /// Takes the status and headers of the response, and whether to read it as an event stream.
+    ///
+    /// A 204 is none, and stops the client.
+    pub fn handle_response_as(&mut self, response: Parts, is_event_stream: bool, now: Instant) {
+        let Phase::Requested { .. } = self.phase else { return };
+        // The request was given up: its response has come too late.
+        if self.lost.is_some() {
+            return;
+        }
+        if response.status == StatusCode::NO_CONTENT {
+            self.close();
+        } else if is_event_stream {
+            self.phase = Phase::Open { since: now, heard: now };
+            self.queue.push_back(Command::Deliver(Update::Opened(Box::new(response))));
+        } else {
+            let refused = Refused::new(response, self.policy.max_error_body_bytes(), now);
+            self.phase = Phase::Refused(Box::new(refused));
+            self.refuse_if(Refused::is_full);
+        }
+    }
+
+    /// Takes the next bytes of the response's body. Any byte ends a silence.
+    ///
+    /// They are decoded as commands are pulled, one event at a time. Hand in a chunk only once the last one has
+    /// led to [`Wait`](Command::Wait): the rest of it would have to be copied.
+    pub fn handle_chunk(&mut self, chunk: Bytes, now: Instant) {
+        match &mut self.phase {
+            Phase::Open { heard, .. } if self.lost.is_none() && !chunk.is_empty() => {
+                *heard = now;
+                self.reader.push(chunk);
+            }
+            Phase::Refused(refused) if self.lost.is_none() => {
+                refused.push(&chunk);
+                self.refuse_if(Refused::is_full);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the end of the response's body. An unfinished event is discarded (9.2.6).
+    pub fn handle_end(&mut self) {
+        self.lose(DisconnectReason::Ended);
+        self.refuse_if(|_| true);
+    }
+
+    /// Takes an error of the connection: the request failed, or the response broke off.
+    pub fn handle_error(&mut self, error: TransportError) {
+        self.lose(DisconnectReason::Transport(error));
+        self.refuse_if(|_| true);
+    }
+
+    /// Takes the time. Call it when a [`Wait`](Command::Wait) is over and nothing is there to be read.
+    pub fn handle_time(&mut self, now: Instant) {
+        let deadline = self.deadline();
+        if deadline.is_none_or(|deadline| now < deadline) || !self.reader.is_empty() {
+            return;
+        }
+        match self.phase {
+            Phase::Waiting { .. } => self.phase = Phase::DUE,
+            Phase::Requested { .. } => {
+                let timeout = self.policy.connect_timeout().unwrap_or_default();
+                self.lose(DisconnectReason::NoResponse(timeout));
+            }
+            Phase::Open { .. } => {
+                let timeout = self.policy.idle_timeout().unwrap_or_default();
+                self.lose(DisconnectReason::Silence(timeout));
+            }
+            Phase::Refused(_) => self.refuse_if(|_| true),
+            Phase::Due { .. } | Phase::Lost(_) | Phase::Paused | Phase::Closed => {}
+        }
+    }
+
+    /// Returns what is to be done next.
+    ///
+    /// Time that passes between a [`Deliver`](Command::Deliver) and the next call belongs to the application:
+    /// it is no silence of the server.
+    pub fn next_command(&mut self, now: Instant) -> Command {
+        if mem::take(&mut self.has_delivered) {
+            if let Phase::Open { heard, .. } = &mut self.phase {
+                *heard = now;
+            }
+        }
+        let command = self.command(now);
+        self.has_delivered = matches!(command, Command::Deliver(_));
+        command
+    }
+
+    /// Returns the state that the client is in.
+    pub const fn ready_state(&self) -> ReadyState {
+        match self.phase {
+            Phase::Open { .. } => ReadyState::Open,
+            Phase::Paused => ReadyState::Paused,
+            Phase::Closed => ReadyState::Closed,
+            _ => ReadyState::Connecting,
+        }
+    }
+
+    /// Returns the last event ID that the next request will send; empty if none.
+    pub fn last_event_id(&self) -> &str {
+        self.reader.last_event_id()
+    }
+
+    /// Describes the attempt to connect that [`Connect`](Command::Connect) asks for.
+    pub fn attempt(&self) -> Attempt<'_> {
+        Attempt {
+            number: self.row.attempts(),
+            last_event_id: self.reader.last_event_id(),
+            reason: self.reason.as_ref(),
+        }
+    }
+
+    fn command(&mut self, now: Instant) -> Command {
+        loop {
+            if let Some(command) = self.queue.pop_front() {
+                return command;
+            }
+            match &self.phase {
+                Phase::Due { is_withheld_known } => return self.connect(*is_withheld_known, now),
+                // Nobody decided, so the default does.
+                Phase::Lost(lost) => self.handle_verdict(lost.default_verdict(), now),
+                Phase::Closed => return Command::Finished,
+                _ => {
+                    if let Some(update) = self.reader.next() {
+                        return Command::Deliver(update);
+                    }
+                    match self.lost.take() {
+                        Some(reason) => self.disconnect_for(reason, now),
+                        None => return Command::Wait(self.deadline()),
+                    }
+                }
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Requested { since } => since.checked_add(self.policy.connect_timeout()?),
+            Phase::Open { heard, .. } => heard.checked_add(self.policy.idle_timeout()?),
+            Phase::Refused(refused) => refused.deadline(),
+            Phase::Waiting { until } => *until,
+            Phase::Due { .. } | Phase::Lost(_) | Phase::Paused | Phase::Closed => None,
+        }
+    }
+
+    /// Makes a request (9.2.3, 9.2.4), or first reports that it will lack the last event ID.
+    fn connect(&mut self, is_withheld_known: bool, now: Instant) -> Command {
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        let id = self.reader.last_event_id();
+        if let Some(value) = header_value(id) {
+            headers.insert(LAST_EVENT_ID, value);
+        } else if !id.is_empty() && !is_withheld_known {
+            self.phase = Phase::Due { is_withheld_known: true };
+            return Command::Deliver(Update::LastEventIdWithheld(id.to_owned()));
+        }
+        self.phase = Phase::Requested { since: now };
+        self.is_idempotent = true;
+        Command::Connect(headers)
+    }
+
+    /// Forgets the connection and all that it has led to.
+    fn disconnect(&mut self) {
+        self.reader.reset();
+        self.lost = None;
+        self.queue.clear();
+        self.queue.push_back(Command::Disconnect);
+    }
+}
+
+impl Phase {
+    const DUE: Self = Self::Due { is_withheld_known: false };
+}
+
+/// Returns a header value that reaches the server as `id`, if one can; `None` for an empty ID.
+///
+/// It is UTF-8 as it is (9.2.3). A control character is not allowed in a header, and whitespace at the ends of a
+/// value is not part of it (RFC 9110, 5.5).
+fn header_value(id: &str) -> Option<HeaderValue> {
+    let blank = [' ', '\t'];
+    if id.is_empty() || id.starts_with(blank) || id.ends_with(blank) {
+        return None;
+    }
+    HeaderValue::from_bytes(id.as_bytes()).ok()
+}

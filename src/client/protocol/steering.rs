@@ -1,0 +1,74 @@
+use std::time::Duration;
+
+use super::{Phase, Protocol};
+use crate::client::{command::Command, disconnect_reason::DisconnectReason, update::Update};
+
+impl Protocol {
+    /// Drops the connection and reconnects at once, with the same last event ID. Also ends a wait or a pause.
+    ///
+    /// Events that were received and not yet delivered are discarded; the server sends them again after the last
+    /// event ID. Starts a new row of attempts. Does nothing before the first request, nor once the client is
+    /// closed.
+    pub fn reconnect(&mut self) {
+        match self.phase {
+            Phase::Closed | Phase::Due { .. } => {}
+            Phase::Paused => self.resume(),
+            _ => {
+                self.disconnect();
+                let reason = DisconnectReason::Requested;
+                self.queue
+                    .push_back(Command::Deliver(Update::Reconnecting { delay: Duration::ZERO, reason }));
+                self.connect_anew();
+            }
+        }
+    }
+
+    /// Sets the last event ID, which may be empty, and reconnects at once as [`reconnect`](Self::reconnect) does.
+    pub fn reconnect_after(&mut self, last_event_id: impl Into<String>) {
+        if let Phase::Closed = self.phase {
+            return;
+        }
+        self.reader.set_last_event_id(&last_event_id.into());
+        if let Phase::Due { .. } = self.phase {
+            // Whether this ID can be sent is to be found out again.
+            self.phase = Phase::DUE;
+        }
+        self.reconnect();
+    }
+
+    /// Drops the connection and makes no request until [`resume`](Self::resume), or
+    /// [`reconnect`](Self::reconnect).
+    ///
+    /// The last event ID and the reconnection time stay. Events that were received and not yet delivered are
+    /// discarded; the server sends them again.
+    pub fn pause(&mut self) {
+        if !matches!(self.phase, Phase::Closed | Phase::Paused) {
+            self.disconnect();
+            self.phase = Phase::Paused;
+            self.queue.push_back(Command::Deliver(Update::Paused));
+        }
+    }
+
+    /// Ends a pause: connects at once, with the last event ID.
+    pub fn resume(&mut self) {
+        if let Phase::Paused = self.phase {
+            self.connect_anew();
+        }
+    }
+
+    /// Closes the client: drops the connection and makes no further request.
+    ///
+    /// What was received and not yet delivered is discarded.
+    pub fn close(&mut self) {
+        if !matches!(self.phase, Phase::Closed) {
+            self.disconnect();
+            self.phase = Phase::Closed;
+        }
+    }
+
+    fn connect_anew(&mut self) {
+        self.row.end();
+        self.reason = Some(DisconnectReason::Requested);
+        self.phase = Phase::DUE;
+    }
+}

@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+
+use super::update::Update;
+use crate::decode::{Decoder, Item, Leftover, Limits};
+
+/// Decodes a connection's body into updates, one at a time.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    decoder: Decoder,
+    /// The bytes that are not decoded yet.
+    chunk: Bytes,
+    has_dispatched: bool,
+    yields_comments: bool,
+    yields_reconnection_times: bool,
+    /// The last event ID that the application knows, if it wants to know of each.
+    known_id: Option<String>,
+}
+
+impl Reader {
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.decoder = Decoder::with_limits(limits).with_last_event_id(self.decoder.last_event_id());
+    }
+
+    /// Sets the last event ID, which the application knows. Discards what was received and not decoded.
+    pub(super) fn set_last_event_id(&mut self, id: &str) {
+        self.know(id);
+        self.chunk = Bytes::new();
+        self.decoder.reset();
+        self.decoder.set_last_event_id(id);
+    }
+
+    pub(super) fn yield_comments(&mut self) {
+        self.yields_comments = true;
+    }
+
+    pub(super) fn yield_reconnection_times(&mut self) {
+        self.yields_reconnection_times = true;
+    }
+
+    pub(super) fn yield_last_event_ids(&mut self) {
+        self.known_id = Some(self.decoder.last_event_id().to_owned());
+    }
+
+    pub(super) fn last_event_id(&self) -> &str {
+        self.decoder.last_event_id()
+    }
+
+    pub(super) fn reconnection_time(&self) -> Option<Duration> {
+        self.decoder.reconnection_time()
+    }
+
+    /// Returns whether an event was dispatched on this connection.
+    pub(super) const fn has_dispatched(&self) -> bool {
+        self.has_dispatched
+    }
+
+    /// Returns whether all that was received is decoded.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunk.is_empty()
+    }
+
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        self.chunk = if self.chunk.is_empty() { chunk } else { [&self.chunk[..], &chunk].concat().into() };
+    }
+
+    /// Decodes up to the next update, or to the end of the chunk.
+    pub(super) fn next(&mut self) -> Option<Update> {
+        let mut rest = &self.chunk[..];
+        let mut items = self.decoder.decode(&mut rest);
+        let update = loop {
+            match items.next() {
+                Some(Item::Event(event)) => break Some(Update::Event(event.to_owned())),
+                Some(Item::LimitExceeded(exceeded)) => break Some(Update::LimitExceeded(exceeded)),
+                Some(Item::Comment(text)) if self.yields_comments => {
+                    break Some(Update::Comment(text.to_owned()));
+                }
+                Some(Item::Retry(time)) if self.yields_reconnection_times => {
+                    break Some(Update::ReconnectionTime(time));
+                }
+                // The decoder keeps the reconnection time, and a comment has been heard as a byte.
+                Some(_) => {}
+                None => break None,
+            }
+        };
+        let taken = self.chunk.len() - rest.len();
+        self.chunk.advance(taken);
+        if self.chunk.is_empty() {
+            self.chunk = Bytes::new();
+        }
+        match &update {
+            Some(Update::Event(event)) => {
+                self.has_dispatched = true;
+                if let Some(known) = &mut self.known_id {
+                    event.last_event_id().clone_into(known);
+                }
+            }
+            Some(_) => {}
+            None => return self.changed_id(),
+        }
+        update
+    }
+
+    /// Ends the stream. Returns what it leaves over.
+    pub(super) fn end(&mut self) -> Option<Leftover> {
+        self.decoder.end()
+    }
+
+    /// Prepares for the next connection, with the last event ID and the reconnection time of this one.
+    pub(super) fn reset(&mut self) {
+        self.decoder.reset();
+        self.chunk = Bytes::new();
+        self.has_dispatched = false;
+    }
+
+    /// Reports an ID that no event brought.
+    fn changed_id(&mut self) -> Option<Update> {
+        let known = self.known_id.as_mut()?;
+        let id = self.decoder.last_event_id();
+        if known == id {
+            return None;
+        }
+        id.clone_into(known);
+        Some(Update::LastEventId(id.to_owned()))
+    }
+
+    fn know(&mut self, id: &str) {
+        if let Some(known) = &mut self.known_id {
+            id.clone_into(known);
+        }
+    }
+}

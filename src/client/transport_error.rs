@@ -1,0 +1,89 @@
+use std::{error::Error, fmt, sync::Arc};
+
+/// An error of the transport that carries requests and responses.
+///
+/// It displays the error together with all of its causes, so that a line of a log says why a connection failed:
+/// `client error (Connect): tcp connect error: Connection refused (os error 111)`. For that reason it has no
+/// `source()`; [`get_ref`](Self::get_ref) returns the error itself, to downcast it or to walk its causes. A clone
+/// shares the error.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+///
+/// use ssekit::client::TransportError;
+///
+/// let error = TransportError::new(io::Error::other("no route to host"));
+/// assert_eq!(error.to_string(), "no route to host");
+/// assert!(error.get_ref().is::<io::Error>());
+/// assert!(!error.is_permanent());
+/// ```
+#[derive(Clone)]
+pub struct TransportError {
+    error: Arc<dyn Error + Send + Sync>,
+    is_permanent: bool,
+}
+
+impl TransportError {
+    /// Wraps an error that may be gone at the next attempt. A `TransportError` stays as it is.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        match error.into().downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self { error: error.into(), is_permanent: false },
+        }
+    }
+
+    /// Wraps an error that every further attempt would meet again, such as a URL that cannot be requested.
+    ///
+    /// A client fails for good when its transport returns one, unless it was given another
+    /// [verdict](super::Failure).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::TransportError;
+    ///
+    /// let error = TransportError::permanent("no token for this tenant");
+    /// assert!(error.is_permanent());
+    /// ```
+    pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_permanent: true, ..Self::new(error) }
+    }
+
+    /// Returns whether every further attempt would meet this error again.
+    pub const fn is_permanent(&self) -> bool {
+        self.is_permanent
+    }
+
+    /// Returns the transport's error, for instance to downcast it.
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.error
+    }
+}
+
+impl Error for TransportError {}
+
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = self.error.to_string();
+        f.write_str(&shown)?;
+        let mut source = self.error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // Many errors show their cause themselves.
+            if !shown.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            shown = text;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+use std::fmt;
+
+use super::ReceivedEvent;
+
+/// What a stream leaves over at its end: an unfinished event, or lines that no event stream has.
+///
+/// The standard discards both in silence. They tell of a server that forgot the last blank line, of a connection
+/// that was cut, and of a body that is no event stream: JSON, HTML, an `error:` line, compressed bytes.
+/// [`Decoder::end`](super::Decoder::end) returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    pub(super) unfinished: Option<ReceivedEvent>,
+    pub(super) ignored: Ignored,
+}
+
+impl Leftover {
+    /// Returns the event that a blank line at the end would have dispatched, if there is one.
+    ///
+    /// Its last line may be cut short.
+    pub const fn unfinished(&self) -> Option<&ReceivedEvent> {
+        self.unfinished.as_ref()
+    }
+
+    /// Returns the number of lines after the last dispatched event that were neither a known field nor a comment.
+    pub const fn ignored_lines(&self) -> u64 {
+        self.ignored.lines
+    }
+
+    /// Returns the beginning of the first of those lines: at most 256 bytes, with U+FFFD for what is not UTF-8.
+    pub fn first_ignored_line(&self) -> Option<String> {
+        (self.ignored.lines > 0).then(|| String::from_utf8_lossy(&self.ignored.first).into_owned())
+    }
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.unfinished, self.ignored.lines) {
+            (Some(_), _) => f.write_str("the event stream ended in the middle of an event"),
+            (None, 1) => f.write_str("the stream ended after a line that is no field of an event"),
+            (None, lines) => write!(f, "the stream ended after {lines} lines that are no fields of an event"),
+        }?;
+        let Some(line) = self.first_ignored_line() else { return Ok(()) };
+        write!(f, ": {:?}", line.chars().take(SHOWN_CHARACTERS).collect::<String>())
+    }
+}
+
+impl std::error::Error for Leftover {}
+
+/// The lines that were ignored since an event was dispatched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ignored {
+    pub(super) lines: u64,
+    first: Vec<u8>,
+}
+
+impl Ignored {
+    #[cold]
+    pub(super) fn push(&mut self, line: &[u8]) {
+        if self.lines == 0 {
+            self.first.extend_from_slice(&line[..line.len().min(KEPT_BYTES)]);
+        }
+        self.lines = self.lines.saturating_add(1);
+    }
+}
+
+const KEPT_BYTES: usize = 256;
+const SHOWN_CHARACTERS: usize = 100;
