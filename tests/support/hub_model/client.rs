@@ -88,7 +88,7 @@ impl World {
         let (pending, gap): (BTreeSet<Position>, _) = match after {
             None if options.oldest => {
                 let told = result.as_ref().is_ok_and(|events| events.gap().is_some());
-                let remembers = self.setup.max_topics >= TOPICS;
+                let remembers = !self.forgets();
                 // A topic that the hub forgot while it had no history may have begun anew since.
                 let gone = of_topics()
                     .any(|(at, event)| !event.held && (remembers || *at > self.empty_at[event.topic]));
