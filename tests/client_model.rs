@@ -2,6 +2,8 @@
 
 #[path = "support/client_model.rs"]
 mod client_model;
+#[path = "support/client_steps.rs"]
+mod client_steps;
 #[path = "support/streams.rs"]
 mod streams;
 #[path = "support/twin.rs"]
@@ -9,7 +11,7 @@ mod twin;
 
 use proptest::prelude::*;
 
-use self::client_model::{setups, steps};
+use self::client_steps::{setups, steps};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

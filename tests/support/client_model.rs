@@ -1,18 +1,18 @@
 //! What a client's `Protocol` may do, whatever happens to it.
 
+#[path = "client_inputs.rs"]
+mod inputs;
+#[path = "client_rules.rs"]
+mod rules;
+
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Response, StatusCode, response::Parts};
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use http::{HeaderValue, StatusCode};
 use ssekit::client::{
-    Command, DisconnectReason, EventSourceError, Failure, Policy, Protocol, ReadyState, TransportError,
-    Update, Verdict,
+    Command, DisconnectReason, EventSourceError, Failure, Policy, Protocol, ReadyState, Update, Verdict,
 };
 
-use crate::{
-    streams::stream,
-    twin::{Seen, interpret},
-};
+use crate::twin::{Seen, interpret};
 
 /// The numbers of a policy. Times are in milliseconds.
 #[derive(Clone, Debug)]
@@ -221,195 +221,6 @@ impl Watched {
         }
     }
 
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Response { status, content_type, retry_after, date } => {
-                let mut response = Response::builder().status(status);
-                let fields =
-                    [("content-type", Some(content_type)), ("retry-after", retry_after), ("date", date)];
-                for (name, value) in fields {
-                    if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(&value).ok()) {
-                        response = response.header(name, value);
-                    }
-                }
-                self.respond(response.body(()).unwrap().into_parts().0);
-            }
-            Step::Chunk(bytes) => self.hand_in(bytes),
-            Step::End => {
-                self.protocol.handle_end();
-                self.lost = true;
-            }
-            Step::Error => {
-                self.protocol.handle_error(TransportError::new("broken"));
-                self.lost = true;
-            }
-            Step::Time { passes, told } => {
-                self.now += millis(passes);
-                if told {
-                    self.protocol.handle_time(self.now);
-                    self.told_at = Some(self.now);
-                    self.notice_silence();
-                    if let Some(reconnection) = &mut self.reconnection {
-                        reconnection.over |= reconnection.until.is_some_and(|at| self.now >= at);
-                        self.due |= reconnection.over;
-                    }
-                }
-            }
-            Step::Pull => {
-                self.pull();
-            }
-            Step::PullAll => self.pull_all(),
-            Step::Verdict(verdict) => self.verdict = verdict,
-            Step::Idempotent(idempotent) => self.idempotent.0 = idempotent,
-            Step::Reconnect => {
-                self.settle();
-                let before = self.protocol.ready_state();
-                self.protocol.reconnect();
-                self.reconnected(before);
-            }
-            Step::ReconnectAfter(id) => {
-                self.settle();
-                let before = self.protocol.ready_state();
-                self.protocol.reconnect_after(id.clone());
-                assert!(before == ReadyState::Closed || self.protocol.last_event_id() == id);
-                self.reconnected(before);
-            }
-            Step::Pause => {
-                self.settle();
-                let paused = self.protocol.ready_state() == ReadyState::Paused;
-                self.protocol.pause();
-                if !paused {
-                    self.steered(true);
-                }
-            }
-            Step::Resume => {
-                let before = self.protocol.ready_state();
-                if before == ReadyState::Paused {
-                    self.reconnected(before);
-                }
-                self.protocol.resume();
-                assert_ne!(self.protocol.ready_state(), ReadyState::Paused);
-            }
-            Step::Close => self.close(),
-        }
-    }
-
-    fn hand_in(&mut self, bytes: Vec<u8>) {
-        match &mut self.connection {
-            Connection::Open(open) if !self.lost => {
-                open.take(&bytes);
-                if !bytes.is_empty() {
-                    (open.heard, open.decoded) = (self.now, false);
-                }
-            }
-            Connection::Refused { bytes: count, .. } if !self.lost => {
-                *count = (*count + bytes.len()).min(self.setup.max_error_body_bytes);
-                self.lost = *count == self.setup.max_error_body_bytes;
-            }
-            _ => {}
-        }
-        self.protocol.handle_chunk(bytes.into(), self.now);
-    }
-
-    /// Learns of a delay that may be over before it was told.
-    fn settle(&mut self) {
-        if self.told_at.is_some() && self.decided().is_some() {
-            self.pull_all();
-        }
-    }
-
-    fn reconnected(&mut self, before: ReadyState) {
-        if before == ReadyState::Paused {
-            self.row_ends();
-            self.due = true;
-        } else if !self.due {
-            self.steered(false);
-        }
-    }
-
-    fn row_ends(&mut self) {
-        (self.attempts, self.backoffs) = (0, 0);
-    }
-
-    /// The application has reconnected or paused.
-    fn steered(&mut self, pauses: bool) {
-        if self.protocol.ready_state() == ReadyState::Closed {
-            return;
-        }
-        if let Connection::Open(open) = &self.connection {
-            self.retry = open.retry.or(self.retry);
-            self.retry_known &= open.decoded;
-        }
-        if !pauses {
-            self.row_ends();
-        }
-        self.awaited = Awaited::Steered { pauses };
-        self.due = !pauses;
-        self.reconnection = None;
-        self.lost = true;
-    }
-
-    fn respond(&mut self, response: Parts) {
-        let status = response.status;
-        let known = match response.headers.get("content-type").map(HeaderValue::as_bytes) {
-            Some(b"text/event-stream") => Some(true),
-            Some(b"text/plain") | None => Some(false),
-            Some(_) => None,
-        };
-        self.protocol.handle_response(response, self.now);
-
-        let Connection::Requested { .. } = self.connection else { return };
-        if self.lost || self.closed {
-            assert_ne!(self.protocol.ready_state(), ReadyState::Open, "it opens what is lost");
-            return;
-        }
-        let opens = self.protocol.ready_state() == ReadyState::Open;
-        assert!(status == StatusCode::OK || !opens);
-        assert!(status != StatusCode::OK || known.is_none_or(|known| known == opens), "a type is misread");
-        if opens {
-            self.connection = Connection::Open(Open {
-                since: self.now,
-                heard: self.now,
-                announced: false,
-                last_event_id: self.protocol.last_event_id().to_owned(),
-                stream: Vec::new(),
-                decoded: true,
-                events: Vec::new(),
-                dispatched: 0,
-                retry: None,
-            });
-        } else if status == StatusCode::NO_CONTENT {
-            self.lost = true;
-            assert_eq!(self.protocol.ready_state(), ReadyState::Closed);
-        } else {
-            self.connection = Connection::Refused { at: self.now, status, bytes: 0 };
-            self.lost = self.setup.max_error_body_bytes == 0;
-        }
-    }
-
-    fn close(&mut self) {
-        // One that has closed by itself may still have to tell why.
-        self.closed |= self.protocol.ready_state() != ReadyState::Closed;
-        self.protocol.close();
-    }
-
-    fn notice_silence(&mut self) {
-        let over = |since: Instant, timeout: Option<u64>| {
-            let until = timeout.and_then(|timeout| since.checked_add(millis(timeout)));
-            until.is_some_and(|until| self.now >= until)
-        };
-        match &self.connection {
-            Connection::None => {}
-            Connection::Requested { at } => self.lost |= over(*at, self.setup.connect_timeout),
-            Connection::Refused { at, .. } => self.lost |= over(*at, Some(ERROR_BODY_TIME)),
-            Connection::Open(open) if over(open.heard, self.setup.idle_timeout) => {
-                self.lost |= open.decoded;
-                self.may_be_lost |= !open.decoded;
-            }
-            Connection::Open(_) => {}
-        }
-    }
-
     fn pull_all(&mut self) {
         // Each byte that was handed in leads to at most one update.
         while self.pull() {}
@@ -509,25 +320,6 @@ impl Watched {
         self.told_at = None;
     }
 
-    fn default_verdict(&self, reason: &DisconnectReason) -> Verdict {
-        let verdict = match reason {
-            DisconnectReason::Status(response) => match response.status().as_u16() {
-                501 | 505 => Verdict::Fail,
-                408 | 425 | 429 | 500..=599 => Verdict::Reconnect,
-                _ => Verdict::Fail,
-            },
-            DisconnectReason::ContentType(_) | DisconnectReason::ContentEncoding(_) => Verdict::Fail,
-            _ => Verdict::Reconnect,
-        };
-        let id = self.protocol.last_event_id();
-        let resumes = !id.is_empty() && fits_in_a_header(id);
-        match (verdict, reason) {
-            (Verdict::Reconnect, _) if self.idempotent.1 || self.setup.resends || resumes => verdict,
-            (Verdict::Reconnect, DisconnectReason::Ended) => Verdict::Stop,
-            _ => Verdict::Fail,
-        }
-    }
-
     /// Returns the verdict that is in force, and when it was given.
     fn decided(&self) -> Option<(Verdict, Instant)> {
         match &self.awaited {
@@ -602,68 +394,6 @@ impl Watched {
         self.due = over;
         self.awaited = Awaited::Nothing;
     }
-
-    fn assert_delay(&mut self, delay: Duration, verdict: Verdict) {
-        let Setup { time, bounds, backoff, max_attempts, has_jitter, .. } = self.setup;
-        assert!(max_attempts.is_none_or(|max| self.attempts < max), "one attempt too many");
-        self.attempts += 1;
-        let least = millis(bounds.0.min(bounds.1));
-        let Awaited::Verdict { failure, progress, .. } = &self.awaited else { panic!() };
-        match verdict {
-            Verdict::ReconnectAfter(after) => return assert_eq!(delay, after.max(least)),
-            Verdict::Reconnect => {}
-            other => panic!("it reconnects after {other:?}"),
-        }
-        let time = self.retry.unwrap_or(millis(time)).max(millis(bounds.0)).min(millis(bounds.1));
-        if *progress {
-            let jitter = if has_jitter { time / 10 } else { Duration::ZERO };
-            assert!(!self.retry_known || delay <= time && delay >= (time - jitter).max(least.min(time)));
-            return;
-        }
-        let factor = 2_u128.checked_pow(self.backoffs).unwrap_or(u128::MAX);
-        let window = u128::from(backoff.0).saturating_mul(factor).min(backoff.1.into()) as u64;
-        self.backoffs += 1;
-        let time = time.max(failure.retry_after().unwrap_or_default());
-        let in_window = delay < time.saturating_add(millis(window)) || window == 0 && delay == time;
-        let saturated = delay == Duration::MAX;
-        assert!(
-            !self.retry_known || delay >= time && (in_window || saturated),
-            "{delay:?}: {time:?} and {window} ms"
-        );
-    }
-
-    fn assert_wait(&self, until: Option<Instant>) {
-        let within = |since: Instant, timeout: Option<u64>| match (until, timeout) {
-            (until, None) => assert_eq!(until, None),
-            (None, Some(timeout)) => assert_eq!(self.now.checked_add(millis(timeout)), None),
-            (Some(until), Some(timeout)) => {
-                assert!(since.checked_add(millis(timeout)).is_some_and(|earliest| until >= earliest));
-                assert!(self.now.checked_add(millis(timeout)).is_none_or(|latest| until <= latest));
-            }
-        };
-        match &self.connection {
-            Connection::None if self.protocol.ready_state() == ReadyState::Paused => assert_eq!(until, None),
-            Connection::None => {
-                let reconnection = self.reconnection.as_ref().expect("it waits for nothing");
-                assert!(!reconnection.over);
-                assert_eq!(until, reconnection.until);
-            }
-            Connection::Requested { at } => {
-                assert!(!self.lost, "it waits for a response on a lost connection");
-                within(*at, self.setup.connect_timeout);
-            }
-            Connection::Refused { at, status, .. } => {
-                assert!(!self.lost, "it waits for the body of a {status}");
-                within(*at, Some(ERROR_BODY_TIME));
-            }
-            Connection::Open(open) => {
-                assert!(!self.lost, "it waits on a lost connection");
-                assert!(open.announced);
-                assert_eq!(open.dispatched, open.events.len(), "an event is held back");
-                within(open.heard, self.setup.idle_timeout);
-            }
-        }
-    }
 }
 
 const ERROR_BODY_TIME: u64 = 5_000;
@@ -672,94 +402,6 @@ fn fits_in_a_header(id: &str) -> bool {
     HeaderValue::from_bytes(id.as_bytes()).is_ok() && id.trim_matches([' ', '\t']) == id
 }
 
-fn millis(millis: u64) -> Duration {
+pub(crate) fn millis(millis: u64) -> Duration {
     if millis == u64::MAX { Duration::MAX } else { Duration::from_millis(millis) }
-}
-
-pub(crate) fn setups() -> impl Strategy<Value = Setup> {
-    let time = || prop_oneof![8 => 0..1000_u64, 2 => 0..1_000_000_u64, 1 => Just(u64::MAX)];
-    let last_event_id = prop_oneof![4 => Just(""), 1 => select(vec!["7", " 7", "é", "\u{1}", "\u{7F}"])];
-    let limits = (option::of(0..5_u32), option::of(time()), option::of(time()), time());
-    let times = (time(), (time(), time()), (time(), time()), time());
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), select(vec![0_usize, 7, 16_384]));
-    (any::<u64>(), last_event_id, times, limits, flags).prop_map(|(seed, id, times, limits, flags)| Setup {
-        seed,
-        last_event_id: id.to_owned(),
-        time: times.0,
-        bounds: times.1,
-        backoff: times.2,
-        sustained_uptime: times.3,
-        max_attempts: limits.0,
-        connect_timeout: limits.1,
-        idle_timeout: limits.2,
-        max_retry_after: limits.3,
-        max_error_body_bytes: flags.3,
-        has_jitter: flags.0,
-        resends: flags.1,
-        has_details: flags.2,
-    })
-}
-
-pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let status = prop_oneof![
-        8 => Just(200_u16),
-        4 => select(vec![204_u16, 400, 408, 425, 429, 500, 501, 502, 503, 504, 529]),
-        1 => 100..1000_u16,
-    ];
-    let content_type = prop_oneof![
-        8 => Just(b"text/event-stream".to_vec()),
-        1 => Just(b"text/plain".to_vec()),
-        1 => select(vec![&b"text/plain, text/event-stream;a=\"b, "[..], b"TEXT/event-stream ;", b"a/b,;\"\\"])
-            .prop_map(<[u8]>::to_vec),
-        1 => vec(any::<u8>(), 0..20),
-    ];
-    let seconds = (0..100_u64).prop_map(|seconds| seconds.to_string().into_bytes());
-    let other = select(vec![
-        &b"99999999999999999999999"[..],
-        b"Sun, 06 Nov 1994 08:49:37 GMT",
-        b"Sun, 06 Nov 1994 08:50:00 GMT",
-        b"Sat, 29 Feb 0000 23:59:60 GMT",
-        b"Sat, 31 Jan 0000 00:00:00 GMT",
-        b"Fri, 31 Dec 9999 23:59:59 GMT",
-        b" 7 ",
-        b"+7",
-        b"",
-    ]);
-    let other = || prop_oneof![6 => other.clone().prop_map(<[u8]>::to_vec), 1 => vec(any::<u8>(), 0..40)];
-    let retry_after = prop_oneof![3 => Just(None), 1 => seconds.prop_map(Some), 1 => other().prop_map(Some)];
-    let response = (status, content_type, retry_after, option::of(other()));
-    let response = response.prop_map(|(status, content_type, retry_after, date)| Step::Response {
-        status,
-        content_type,
-        retry_after,
-        date,
-    });
-    let passes = prop_oneof![4 => 0..2000_u64, 1 => 0..2_000_000_u64];
-    let step = prop_oneof![
-        10 => response,
-        10 => stream().prop_map(Step::Chunk),
-        3 => Just(Step::End),
-        3 => Just(Step::Error),
-        12 => (passes, prop_oneof![4 => Just(true), 1 => Just(false)])
-            .prop_map(|(passes, told)| Step::Time { passes, told }),
-        6 => Just(Step::Pull),
-        30 => Just(Step::PullAll),
-        3 => option::of(verdicts()).prop_map(Step::Verdict),
-        1 => any::<bool>().prop_map(Step::Idempotent),
-        2 => Just(Step::Reconnect),
-        2 => select(vec!["", "7", " 7", "é", "\u{1}"]).prop_map(|id| Step::ReconnectAfter(id.to_owned())),
-        2 => Just(Step::Pause),
-        3 => Just(Step::Resume),
-        1 => Just(Step::Close),
-    ];
-    vec(step, 0..100)
-}
-
-fn verdicts() -> impl Strategy<Value = Verdict> {
-    prop_oneof![
-        4 => Just(Verdict::Reconnect),
-        2 => (0..5_000_u64).prop_map(|after| Verdict::ReconnectAfter(millis(after))),
-        1 => Just(Verdict::Stop),
-        1 => Just(Verdict::Fail),
-    ]
 }

@@ -1,23 +1,15 @@
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Instant,
-};
+//! The client as a stream: its settings and what steers it here, its work in `driving`.
 
-use futures_core::{Stream, stream::FusedStream};
-use http::{
-    HeaderMap, Request,
-    header::{ACCEPT, CACHE_CONTROL, Entry},
-    response::Parts,
-};
+mod driving;
+
+use std::{fmt, future::poll_fn, pin::Pin, time::Instant};
+
+use futures_core::Stream;
+use http::{Request, response::Parts};
 
 use super::{
     attempt::Attempt,
-    command::Command,
     connect::Connect,
-    content_type::opens_event_stream,
     error::EventSourceError,
     failure::{Failure, Verdict},
     handle::EventSourceHandle,
@@ -25,12 +17,11 @@ use super::{
     policy::Policy,
     protocol::Protocol,
     transport::{ResponseBody, ResponseFuture, Transport},
-    transport_error::TransportError,
     update::{ReadyState, Update},
 };
 #[cfg(feature = "tokio")]
 use crate::timer::TokioTimer;
-use crate::{LAST_EVENT_ID, decode::Limits, random::seed, timer::Timer};
+use crate::{decode::Limits, random::seed, timer::Timer};
 
 /// A client that reads an event stream and comes back to it: a `Stream` of [`Update`]s.
 ///
@@ -204,7 +195,7 @@ impl<B: 'static> EventSource<B> {
         Self { decide: Some(Box::new(decide)), ..self }
     }
 
-    /// Sets which responses are read as event streams. Default: [`opens_event_stream`], a 200 of type
+    /// Sets which responses are read as event streams. Default: [`opens_event_stream`](super::opens_event_stream), a 200 of type
     /// `text/event-stream` that is not encoded. A 204 stops the client in any case.
     ///
     /// # Examples
@@ -332,112 +323,6 @@ impl<B: 'static> EventSource<B> {
     pub fn last_event_id(&self) -> &str {
         self.protocol.last_event_id()
     }
-
-    fn start(&mut self, headers: HeaderMap) {
-        match self.requests.make_request(&self.protocol.attempt()) {
-            Ok(mut request) => {
-                apply(headers, request.headers_mut());
-                self.protocol.handle_request(request.method().is_idempotent());
-                self.connection = Connection::Requested(self.transport.send(request));
-            }
-            Err(error) => self.protocol.handle_error(error),
-        }
-    }
-
-    fn decide_on(&mut self, failure: &Failure) {
-        if let Some(decide) = &mut self.decide {
-            let verdict = decide(failure);
-            self.protocol.handle_verdict(verdict, self.timer.now());
-        }
-    }
-
-    /// Polls the connection, then the timer, and hands what comes first to the protocol.
-    fn poll_input(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.poll_connection(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        let Some(until) = until else { return Poll::Pending };
-        // A timer that elapses early is armed again then: that is cheaper than to arm it for each chunk.
-        if self.armed.is_none_or(|armed| until < armed) {
-            self.timer.arm(until.saturating_duration_since(self.timer.now()));
-            self.armed = Some(until);
-        }
-        ready!(self.timer.poll_elapsed(cx));
-        self.armed = None;
-        self.protocol.handle_time(self.timer.now());
-        Poll::Ready(())
-    }
-
-    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.connection {
-            Connection::None => return Poll::Pending,
-            Connection::Requested(response) => match ready!(response.as_mut().poll(cx)) {
-                Ok((head, body)) => {
-                    self.connection = Connection::Open(body);
-                    let accepts =
-                        self.accept.as_mut().map_or_else(|| opens_event_stream(&head), |f| f(&head));
-                    self.protocol.handle_response_as(head, accepts, self.timer.now());
-                }
-                Err(error) => self.lose(error),
-            },
-            Connection::Open(body) => match ready!(body.as_mut().poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    // Trailers say nothing to an event stream.
-                    if let Ok(chunk) = frame.into_data() {
-                        self.protocol.handle_chunk(chunk, self.timer.now());
-                    }
-                }
-                Some(Err(error)) => self.lose(error),
-                None => {
-                    self.connection = Connection::None;
-                    self.protocol.handle_end();
-                }
-            },
-        }
-        Poll::Ready(())
-    }
-
-    fn lose(&mut self, error: TransportError) {
-        self.connection = Connection::None;
-        self.protocol.handle_error(error);
-    }
-}
-
-impl<B: 'static> Stream for EventSource<B> {
-    type Item = Result<Update, EventSourceError>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        if let Some(handle) = &this.handle {
-            handle.apply(&mut this.protocol, cx);
-        }
-        for _ in 0..MAX_COMMANDS_PER_POLL {
-            match this.protocol.next_command(this.timer.now()) {
-                Command::Connect(headers) => this.start(headers),
-                Command::Disconnect => this.connection = Connection::None,
-                Command::Deliver(update) => return Poll::Ready(Some(Ok(update))),
-                Command::Decide(failure) => this.decide_on(&failure),
-                Command::Fail(error) => return Poll::Ready(Some(Err(error))),
-                Command::Wait(until) => ready!(this.poll_input(until, cx)),
-                Command::Finished => {
-                    this.is_done = true;
-                    return Poll::Ready(None);
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.is_done { (0, Some(0)) } else { (0, None) }
-    }
-}
-
-impl<B: 'static> FusedStream for EventSource<B> {
-    fn is_terminated(&self) -> bool {
-        self.is_done
-    }
 }
 
 impl<B> fmt::Debug for EventSource<B> {
@@ -445,18 +330,3 @@ impl<B> fmt::Debug for EventSource<B> {
         f.debug_struct("EventSource").field("protocol", &self.protocol).finish_non_exhaustive()
     }
 }
-
-/// Puts the client's headers into an application's request.
-fn apply(client: HeaderMap, request: &mut HeaderMap) {
-    request.remove(LAST_EVENT_ID);
-    for (name, value) in client {
-        let Some(name) = name else { continue };
-        match request.entry(name) {
-            Entry::Occupied(entry) if [ACCEPT, CACHE_CONTROL].contains(entry.key()) => {}
-            entry => drop(entry.or_insert(value)),
-        }
-    }
-}
-
-/// Bounds the work of one poll when a body is always ready and has nothing but comments.
-const MAX_COMMANDS_PER_POLL: usize = 64;
