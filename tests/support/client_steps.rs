@@ -66,7 +66,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         retry_after,
         date,
     });
-    let passes = prop_oneof![4 => 0..2000_u64, 1 => 0..2_000_000_u64];
+    let passes = prop_oneof![2 => 0..2000_u64, 3 => 0..2_000_000_u64];
     let step = prop_oneof![
         10 => response,
         10 => stream().prop_map(Step::Chunk),
@@ -84,7 +84,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Resume),
         1 => Just(Step::Close),
     ];
-    vec(step, 0..100)
+    vec(step, 0..300)
 }
 
 fn verdicts() -> impl Strategy<Value = Verdict> {
