@@ -68,7 +68,7 @@ fn a_beginning_that_is_gone_is_remembered_when_the_history_is_empty() {
 
 #[test]
 fn a_topic_that_may_have_been_forgotten_has_a_gap_unless_a_publisher_begins_it() {
-    let hub = Hub::builder(Bounds::events(10)).with_max_topics(0).with_max_bytes(300).build();
+    let hub = Hub::builder(Bounds::events(10)).with_max_topics(0).with_max_bytes(700).build();
     let gap = |topic: &str| {
         let client = hub.subscription([topic]).with_start(Start::Oldest).subscribe();
         client.unwrap().gap().map(|gap| gap.reason())
