@@ -89,6 +89,7 @@
 //! | `reqwest` | `reqwest::Client` as its transport, reqwest's responses as event streams; brings `client` |
 //! | `json` | payloads as JSON: `Event::json`, `ReceivedEvent::json` |
 //! | `redis` | one log for many processes on Redis Streams: `relay::RedisLog` |
+//! | `serve` | an HTTP server whose idle event streams cost little: `serve::Server` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -117,6 +118,9 @@ pub mod relay;
 pub mod replay;
 mod request;
 mod response;
+#[cfg(feature = "serve")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serve")))]
+pub mod serve;
 mod shrink;
 mod slab;
 mod sync;

@@ -1,0 +1,46 @@
+use std::{future::Future, io};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
+
+use super::{
+    http1, http2,
+    options::Options,
+    registry::Place,
+    service::HttpService,
+    version::{self, Version},
+};
+
+/// Serves one connection from its handshake to its end, or to its hand-over.
+pub(super) async fn serve<Io, S, K>(
+    handshake: impl Future<Output = io::Result<Io>>,
+    service: S,
+    options: Options,
+    place: Place,
+) where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: HttpService<K>,
+    K: 'static,
+{
+    let registry = place.registry();
+    let opening = timeout(options.head_timeout, async {
+        let mut io = handshake.await?;
+        let (version, read) = version::read(&mut io).await?;
+        io::Result::Ok((io, version, read))
+    });
+    // What has not begun when the server shuts down does not begin any more.
+    let Some(Ok(Ok((io, version, read)))) = registry.draining.interrupt(opening).await else { return };
+    let handed_over = match version {
+        Version::Http1 => registry.cut.interrupt(http1::serve(io, read, service, options, &place)).await,
+        Version::Http2 => {
+            registry.cut.interrupt(http2::serve(io, read, service, options, &place)).await;
+            return;
+        }
+    };
+    if let Some(Some(stream)) = handed_over {
+        // A task of its own, since this one is as large as hyper's connection until it ends.
+        tokio::spawn(async move { stream.run(&place.registry().cut).await });
+    }
+}

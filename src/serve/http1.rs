@@ -1,0 +1,80 @@
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+};
+
+use bytes::Bytes;
+use http::Response;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    head,
+    options::{LEAST_BUFFER, LONGEST, Options},
+    peer::Peer,
+    registry::Place,
+    service::{HttpService, Outermost, Seat},
+    socket::Socket,
+    stall::Stall,
+    stream::EventStream,
+};
+
+/// Serves HTTP/1.1 requests until the connection ends, or until the answer is an event stream that is handed over.
+pub(super) async fn serve<Io, S, K>(
+    io: Io,
+    read: Bytes,
+    service: S,
+    options: Options,
+    place: &Place,
+) -> Option<EventStream<Io, S::Body>>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: HttpService<K>,
+    K: 'static,
+{
+    // Without vectored writes a frame would take three calls, and three TLS records. hyper copies it instead.
+    let seat = Seat::new(options.hand_over && io.is_write_vectored());
+    let socket = Socket::new(io, read, options.write_timeout);
+    let flushed = socket.flushed();
+    let service = Outermost::new(service, Arc::clone(&seat));
+    let mut connection = builder(&options).serve_connection(socket, service).with_upgrades();
+
+    let mut draining = pin!(place.registry().draining.wait());
+    let mut is_draining = false;
+    let kept: Option<Response<S::Body>> = poll_fn(|cx| {
+        if !is_draining && draining.as_mut().poll(cx).is_ready() {
+            is_draining = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        if Pin::new(&mut connection).poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        // Taking a connection apart drops what hyper has still to write, so all must have gone out: an earlier
+        // answer, or `100 Continue`. hyper notes a change only when it is polled, and so both are seen here.
+        if seat.is_taken() && flushed.load(Ordering::Relaxed) {
+            return Poll::Ready(seat.take());
+        }
+        Poll::Pending
+    })
+    .await;
+
+    let (head, body) = kept?.into_parts();
+    let parts = connection.into_parts()?;
+    let (io, given_back) = parts.io.into_inner();
+    let sent = parts.read_buf.len() + given_back;
+    let peer = Peer::new(options.half_close, sent);
+    Some(EventStream::new(io, peer, head::encode(head.headers), body, Stall::new(options.write_timeout)))
+}
+
+fn builder(options: &Options) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.head_timeout.min(LONGEST))
+        .half_close(options.half_close)
+        .max_buf_size(options.max_buffer_bytes.max(LEAST_BUFFER));
+    builder
+}

@@ -1,0 +1,251 @@
+use std::{
+    convert::Infallible,
+    future::{self, Future},
+    io,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep,
+};
+
+use super::{
+    connection,
+    latch::Latch,
+    listener::Listener,
+    options::Options,
+    registry::{Drained, Registry},
+    service::HttpService,
+};
+
+/// A server for HTTP/1.1 and HTTP/2 whose idle event streams cost little. See the [module](super).
+///
+/// Set it up, then pass it a listener and a service ([`serve`](Self::serve), [`serve_until`](Self::serve_until)), or
+/// one connection after the other ([`spawn`](Self::spawn)). Dropping it, or a future that one of its methods
+/// returned and that owns it, cuts all its connections.
+///
+/// # Examples
+///
+/// An axum `Router`, with a hub that closes when the process is interrupted:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use axum::{Router, extract::State, http::HeaderMap, response::Response, routing::get};
+/// use ssekit::{Bounds, Hub, hub::Close, serve::Server};
+///
+/// async fn events(State(hub): State<Hub>, headers: HeaderMap) -> http::Response<ssekit::Body> {
+///     match hub.resume(["orders"], ssekit::last_event_id(&headers, None)) {
+///         Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
+///         Err(refusal) => refusal.response(),
+///     }
+/// }
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let hub = Hub::new(Bounds::events(10_000));
+/// let app = Router::new().route("/orders", get(events)).with_state(hub.clone());
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+/// let stop = async move {
+///     let _ = tokio::signal::ctrl_c().await;
+///     hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+/// };
+/// let drained = Server::new().serve_until(listener, app, stop).await;
+/// println!("{} connections were cut", drained.cut);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a server does nothing before it is given connections"]
+pub struct Server {
+    options: Options,
+    registry: Arc<Registry>,
+}
+
+impl Server {
+    /// Creates a server with the defaults that its methods name.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how many connections there may be at once (default: 100,000; at least one).
+    ///
+    /// Further clients wait in the listener's queue.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.options.max_connections = connections;
+        self
+    }
+
+    /// Sets how long a client may take for a handshake and the first bytes, and then for the head of each request
+    /// (default: 30 s).
+    ///
+    /// It also limits the silence between two requests over HTTP/1.1. Over HTTP/2 it limits the time until the first
+    /// request, and is the interval at which the server asks for a sign of life.
+    pub fn head_timeout(mut self, timeout: Duration) -> Self {
+        self.options.head_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a client may take nothing while there is something to be written to it (default: 30 s).
+    ///
+    /// Each byte that the client takes restarts the time. A client that is cut can resume. Over HTTP/2 this concerns
+    /// the connection: one stream that stalls while others are read is not cut.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.options.write_timeout = timeout;
+        self
+    }
+
+    /// Sets the size of hyper's buffers for a connection, in bytes (default: 128 KiB; at least 8 KiB).
+    ///
+    /// It also bounds the head of a request.
+    pub fn max_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_buffer_bytes = bytes;
+        self
+    }
+
+    /// Sets how long connections may take to end when the server shuts down (default: 5 s).
+    ///
+    /// Then they are cut: those that were [handed over](super#the-hand-over) write for at most a second more what
+    /// their streams have yielded.
+    pub fn drain(mut self, time: Duration) -> Self {
+        self.options.drain = time;
+        self
+    }
+
+    /// Sets whether an HTTP/1.1 client that has shut down its sending half still receives (default: no).
+    ///
+    /// Most clients that do so have gone. If you allow it, the server notices the end of such a client only when it
+    /// writes to it.
+    pub fn half_close(mut self, allowed: bool) -> Self {
+        self.options.half_close = allowed;
+        self
+    }
+
+    /// Sets whether event streams are [handed over](super#the-hand-over) (default: yes), or stay with hyper.
+    pub fn hand_over(mut self, enabled: bool) -> Self {
+        self.options.hand_over = enabled;
+        self
+    }
+
+    /// Serves the connections of a listener for ever.
+    pub async fn serve<L, S, K>(self, listener: L, service: S) -> Infallible
+    where
+        L: Listener,
+        S: HttpService<K>,
+        K: 'static,
+    {
+        let mut listener = listener;
+        self.accept(&mut listener, service).await
+    }
+
+    /// Serves the connections of a listener until `stop` is ready, then shuts down.
+    ///
+    /// Close your hub at the end of `stop`, as the [example](Self#examples) does, so that its streams end in order.
+    /// For shutting down, see [`shut_down`](Self::shut_down); it begins when the listener has been dropped.
+    pub async fn serve_until<L, S, K>(
+        self,
+        listener: L,
+        service: S,
+        stop: impl Future<Output = ()>,
+    ) -> Drained
+    where
+        L: Listener,
+        S: HttpService<K>,
+        K: 'static,
+    {
+        let mut listener = listener;
+        {
+            let (mut accept, mut stop) = (pin!(self.accept(&mut listener, service)), pin!(stop));
+            future::poll_fn(|cx| {
+                let _: std::task::Poll<Infallible> = accept.as_mut().poll(cx);
+                stop.as_mut().poll(cx)
+            })
+            .await;
+        }
+        drop(listener);
+        self.shut_down().await
+    }
+
+    /// Serves one connection in a task of its own.
+    ///
+    /// First it waits until there is room for it. Set `TCP_NODELAY` yourself. Must be called in a tokio runtime with
+    /// time enabled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use hyper::{Request, body::Incoming, service::service_fn};
+    /// use ssekit::serve::Server;
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = Server::new();
+    /// let (mut client, stream) = tokio::io::duplex(1024);
+    /// let service = service_fn(|_: Request<Incoming>| async {
+    ///     Ok::<_, Infallible>(ssekit::response(futures_util::stream::iter([ssekit::Event::new("a")])))
+    /// });
+    /// server.spawn(stream, service).await;
+    ///
+    /// client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await?;
+    /// let mut response = String::new();
+    /// client.read_to_string(&mut response).await?;
+    /// assert!(response.ends_with("\r\n\r\n9\r\ndata: a\n\n\r\n0\r\n\r\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn spawn<Io, S, K>(&self, stream: Io, service: S)
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: HttpService<K>,
+        K: 'static,
+    {
+        let place = self.registry.enter(&self.options).await;
+        tokio::spawn(connection::serve(future::ready(Ok(stream)), service, self.options, place));
+    }
+
+    /// Ends all connections in bounded time.
+    ///
+    /// Connections without a request end at once, and the others after the answer that they are giving. Those that
+    /// have not ended when the [time to drain](Self::drain) is over are cut; this takes at most two seconds more.
+    pub async fn shut_down(self) -> Drained {
+        self.registry.shut_down(self.options.drain).await
+    }
+
+    async fn accept<S, K>(&self, listener: &mut impl Listener, service: S) -> Infallible
+    where
+        S: HttpService<K>,
+        K: 'static,
+    {
+        loop {
+            let place = self.registry.enter(&self.options).await;
+            let handshake = loop {
+                match listener.accept().await {
+                    Ok(handshake) => break handshake,
+                    Err(error) if concerns_one_connection(&error) => {}
+                    // Out of file descriptors or memory: some connection may end meanwhile.
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                }
+            };
+            tokio::spawn(connection::serve(handshake, service.clone(), self.options, place));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Registry { draining, cut, .. } = &*self.registry;
+        [draining, cut].into_iter().for_each(Latch::set);
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -1,0 +1,246 @@
+use std::{
+    error::Error,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use http::{
+    HeaderName, Method, Request, Response, StatusCode, Version,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+use http_body::Body;
+use hyper::{body::Incoming, ext::ReasonPhrase};
+use pin_project_lite::pin_project;
+
+use super::request_body::{BodyRead, RequestBody};
+use crate::client::content_type::is_event_stream;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A service that a [`Server`](super::Server) can serve.
+///
+/// It is implemented for
+///
+/// - each `tower_service::Service` of [`Request<RequestBody>`](RequestBody), such as an axum `Router`;
+/// - each `hyper::service::Service` of `Request<Incoming>`, such as hyper's `service_fn`;
+///
+/// if they can be cloned. Each connection gets a clone. You need not name `Kind`, which tells the two apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service that `ssekit::serve` can serve",
+    note = "a tower service takes `http::Request<ssekit::serve::RequestBody>`, a hyper service takes \
+            `http::Request<hyper::body::Incoming>`; both are `Clone`, `Send` and `'static`, their futures are `Send`, \
+            and they return an `http::Response` whose body is an `http_body::Body`"
+)]
+pub trait HttpService<Kind>: Clone + Send + 'static {
+    /// The body of its responses.
+    type Body: Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
+    /// Its error, which ends a connection.
+    type Error: Into<BoxError>;
+    /// What a call returns.
+    type Future: Future<Output = Result<Response<Self::Body>, Self::Error>> + Send + 'static;
+
+    /// Answers a request.
+    fn call(&self, request: Request<RequestBody>) -> Self::Future;
+}
+
+/// The kind of service that is tower's.
+#[derive(Debug)]
+pub enum Tower {}
+
+/// The kind of service that is hyper's.
+#[derive(Debug)]
+pub enum Hyper {}
+
+impl<S, B> HttpService<Tower> for S
+where
+    S: tower_service::Service<
+            Request<RequestBody>,
+            Response = Response<B>,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = B;
+    type Error = S::Error;
+    type Future = WhenReady<S, Request<RequestBody>, S::Future>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        WhenReady::Waiting { service: self.clone(), request: Some(request) }
+    }
+}
+
+impl<S, B> HttpService<Hyper> for S
+where
+    S: hyper::service::Service<
+            Request<Incoming>,
+            Response = Response<B>,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = B;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        self.call(request.map(RequestBody::into_incoming))
+    }
+}
+
+pin_project! {
+    /// Calls a tower service once it is ready for it.
+    #[derive(Debug)]
+    #[project = WhenReadyProjected]
+    pub enum WhenReady<S, R, F> {
+        Waiting { service: S, request: Option<R> },
+        Called { #[pin] future: F },
+    }
+}
+
+impl<S, R> Future for WhenReady<S, R, S::Future>
+where
+    S: tower_service::Service<R>,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let future = match self.as_mut().project() {
+                WhenReadyProjected::Called { future } => return future.poll(cx),
+                WhenReadyProjected::Waiting { service, request } => {
+                    ready!(service.poll_ready(cx))?;
+                    match request.take() {
+                        Some(request) => service.call(request),
+                        None => return Poll::Pending,
+                    }
+                }
+            };
+            self.set(Self::Called { future });
+        }
+    }
+}
+
+/// The application's service with all its layers, seen from outside. It decides which responses hyper gets.
+#[derive(Debug)]
+pub(super) struct Outermost<S, B, K> {
+    service: S,
+    seat: Arc<Seat<B>>,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// Where a response waits that is kept back from hyper.
+#[derive(Debug)]
+pub(super) struct Seat<B> {
+    hand_over: bool,
+    kept: Mutex<Option<Response<B>>>,
+    asked: AtomicBool,
+}
+
+impl<B> Seat<B> {
+    pub(super) fn new(hand_over: bool) -> Arc<Self> {
+        Arc::new(Self { hand_over, kept: Mutex::new(None), asked: AtomicBool::new(false) })
+    }
+
+    /// Tells whether there has been a request.
+    pub(super) fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.kept().is_some()
+    }
+
+    pub(super) fn take(&self) -> Option<Response<B>> {
+        self.kept().take()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Response<B>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: HttpService<K>, K> Outermost<S, S::Body, K> {
+    pub(super) fn new(service: S, seat: Arc<Seat<S::Body>>) -> Self {
+        Self { service, seat, kind: PhantomData }
+    }
+}
+
+impl<S: HttpService<K>, K> hyper::service::Service<Request<Incoming>> for Outermost<S, S::Body, K> {
+    type Response = Response<S::Body>;
+    type Error = S::Error;
+    type Future = Answer<S::Future, S::Body>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.seat.asked.store(true, Ordering::Relaxed);
+        let suits = self.seat.hand_over && request_suits(&request);
+        let request = request.map(RequestBody::new);
+        let seat = suits.then(|| (Arc::clone(&self.seat), request.body().body_read()));
+        Answer { future: Some(self.service.call(request)), seat }
+    }
+}
+
+pin_project! {
+    /// The answer to one request. It never comes if the response is kept back.
+    pub(super) struct Answer<F, B> {
+        #[pin]
+        future: Option<F>,
+        seat: Option<(Arc<Seat<B>>, BodyRead)>,
+    }
+}
+
+impl<F, B, E> Future for Answer<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let response = ready!(future.poll(cx))?;
+        this.future.set(None);
+        match this.seat {
+            Some((seat, read)) if read.is_complete() && response_suits(&response) => {
+                *seat.kept() = Some(response);
+                Poll::Pending
+            }
+            _ => Poll::Ready(Ok(response)),
+        }
+    }
+}
+
+/// Tells whether a request's answer is in chunked coding, and nothing but an answer is expected.
+fn request_suits<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_11
+        && request.method() != Method::HEAD
+        && request.method() != Method::CONNECT
+        && !request.headers().contains_key(UPGRADE)
+}
+
+/// Tells whether a response is an event stream that this crate frames as hyper would.
+fn response_suits<B: Body>(response: &Response<B>) -> bool {
+    let headers = response.headers();
+    response.status() == StatusCode::OK
+        && response.version() == Version::HTTP_11
+        && is_event_stream(headers)
+        && !LEFT_TO_HYPER.iter().any(|name| headers.contains_key(name))
+        && response.extensions().get::<ReasonPhrase>().is_none()
+        && !response.body().is_end_stream()
+        && response.body().size_hint().exact().is_none()
+}
+
+const LEFT_TO_HYPER: [HeaderName; 5] =
+    [CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_ENCODING, UPGRADE, TRAILER];

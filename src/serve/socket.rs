@@ -1,0 +1,109 @@
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::stall::Stall;
+
+/// A stream as hyper sees it.
+///
+/// It gives back what was read before, notes whether everything that hyper wrote has gone out, and fails a write that
+/// has been pending for too long.
+#[derive(Debug)]
+pub(super) struct Socket<Io> {
+    io: TokioIo<Io>,
+    given_back: Bytes,
+    flushed: Arc<AtomicBool>,
+    stall: Stall,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
+    pub(super) fn new(io: Io, given_back: Bytes, write_timeout: Duration) -> Self {
+        Self { io: TokioIo::new(io), given_back, flushed: Arc::default(), stall: Stall::new(write_timeout) }
+    }
+
+    /// Returns the flag that tells whether the last call for writing was a flush that succeeded.
+    ///
+    /// hyper flushes after each pass. If bytes are left in its buffer, it ends the pass with a write instead.
+    pub(super) fn flushed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flushed)
+    }
+
+    /// Returns the stream, and the number of bytes that were given back and that hyper has not taken.
+    pub(super) fn into_inner(self) -> (Io, usize) {
+        (self.io.into_inner(), self.given_back.len())
+    }
+
+    /// Watches over what a call for writing has returned.
+    fn watch<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall.progress();
+            return written;
+        }
+        self.stall.poll_elapsed(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<Io: AsyncRead + Unpin> Read for Socket<Io> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.given_back.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buffer);
+        }
+        let len = self.given_back.len().min(buffer.remaining());
+        buffer.put_slice(&self.given_back[..len]);
+        self.given_back.advance(len);
+        if self.given_back.is_empty() {
+            self.given_back = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Write for Socket<Io> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.flushed.store(false, Ordering::Relaxed);
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.watch(written, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.flushed.store(false, Ordering::Relaxed);
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.watch(written, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.flushed.store(matches!(flushed, Poll::Ready(Ok(()))), Ordering::Relaxed);
+        self.watch(flushed, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushed.store(false, Ordering::Relaxed);
+        let shut_down = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.watch(shut_down, cx)
+    }
+}

@@ -1,0 +1,48 @@
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::timer::{Timer, TokioTimer};
+
+/// How long a peer may take nothing. It has a timer only while a write is pending.
+#[derive(Debug)]
+pub(super) struct Stall {
+    timeout: Duration,
+    timer: TokioTimer,
+    armed: bool,
+    /// Progress no longer restarts the time.
+    last: bool,
+}
+
+impl Stall {
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { timeout, timer: TokioTimer::new(), armed: false, last: false }
+    }
+
+    /// Some bytes went out, or all.
+    pub(super) fn progress(&mut self) {
+        if self.armed && !self.last {
+            *self = Self::new(self.timeout);
+        }
+    }
+
+    /// A write is pending. Ready when it has been for too long.
+    pub(super) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.armed {
+            self.timer.arm(self.timeout);
+            self.armed = true;
+        }
+        self.timer.poll_elapsed(cx)
+    }
+
+    /// From now on all together may take no longer than [`LINGER`].
+    pub(super) fn linger(&mut self) {
+        if !self.last {
+            *self = Self { last: true, ..Self::new(self.timeout.min(LINGER)) };
+        }
+    }
+}
+
+/// How long the server waits for a peer when nothing is left to be said, or no time is.
+pub(super) const LINGER: Duration = Duration::from_secs(1);

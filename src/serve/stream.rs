@@ -1,0 +1,202 @@
+use std::{
+    future::{Future, poll_fn},
+    io::{self, IoSlice},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    latch::Latch,
+    outgoing::{Outgoing, SLICES},
+    peer::Peer,
+    stall::Stall,
+};
+
+pin_project! {
+    /// An event stream that has been handed over: a head and a body on their way to a socket.
+    ///
+    /// It is all that there is of the connection, so its size matters.
+    pub(super) struct EventStream<Io, B: Body> {
+        io: Io,
+        peer: Peer,
+        // Dropped when it has ended, together with what the application's layers have put in it.
+        #[pin]
+        body: Option<B>,
+        outgoing: Outgoing<B::Data>,
+        stall: Stall,
+        phase: Phase,
+    }
+}
+
+/// How far a stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Streaming,
+    /// The body has ended in order: the rest is written, then the sending half is shut down.
+    Ending,
+    /// The body has failed, or there is no more time: the rest is written, and the connection just stops.
+    Cutting,
+    /// Everything is said. The peer closes first.
+    Lingering,
+}
+
+/// What became of filling the buffer.
+enum Filled {
+    /// The body has nothing to send, and will wake the task.
+    Pending,
+    /// There may be more.
+    More,
+}
+
+impl<Io, B> EventStream<Io, B>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    B: Body,
+{
+    pub(super) fn new(io: Io, peer: Peer, head: Bytes, body: B, stall: Stall) -> Self {
+        Self { io, peer, body: Some(body), outgoing: Outgoing::new(head), stall, phase: Phase::Streaming }
+    }
+
+    /// Writes the stream until it or its peer has ended, or for a little longer than until `cut` is set.
+    pub(super) async fn run(self, cut: &Latch) {
+        let mut stream = pin!(self);
+        let mut cut = pin!(cut.wait());
+        let mut was_cut = false;
+        poll_fn(move |cx| {
+            if !was_cut && cut.as_mut().poll(cx).is_ready() {
+                was_cut = true;
+                stream.as_mut().cut();
+            }
+            stream.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    fn cut(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.body.set(None);
+        this.stall.linger();
+        if *this.phase == Phase::Streaming {
+            *this.phase = Phase::Cutting;
+        }
+    }
+
+    /// Ready when the socket can be dropped.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Bounded, so that a body which is always ready does not keep the thread to itself.
+        for _ in 0..ROUNDS {
+            // First, so that nothing is written for a peer that has gone, and nothing that it sent is left unread.
+            {
+                let this = self.as_mut().project();
+                if this.peer.poll_gone(this.io, cx).is_ready() {
+                    return Poll::Ready(());
+                }
+            }
+            let filled = self.as_mut().fill(cx);
+            // On any error the peer has gone, or has taken nothing for too long.
+            if ready!(self.as_mut().poll_write_all(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            match (self.phase, filled) {
+                (Phase::Streaming, Filled::More) => {}
+                (Phase::Streaming, Filled::Pending) => return Poll::Pending,
+                (Phase::Cutting, _) => return Poll::Ready(()),
+                (Phase::Ending, _) => {
+                    if ready!(self.as_mut().poll_shut_down(cx)).is_err() {
+                        return Poll::Ready(());
+                    }
+                }
+                (Phase::Lingering, _) => return self.project().stall.poll_elapsed(cx),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes from the body what it has, up to what is written at once.
+    fn fill(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Filled {
+        let mut this = self.project();
+        for _ in 0..MOST_FRAMES {
+            if this.outgoing.is_full() {
+                break;
+            }
+            let Some(body) = this.body.as_mut().as_pin_mut() else { break };
+            // A panic must not take away what was yielded before it. The body is not polled again.
+            let frame = match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
+                Ok(Poll::Pending) => return Filled::Pending,
+                Ok(Poll::Ready(frame)) => frame,
+                Err(_) => {
+                    this.body.set(None);
+                    *this.phase = Phase::Cutting;
+                    break;
+                }
+            };
+            match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
+                Some(Ok(Ok(data))) => this.outgoing.push(data),
+                // Trailers end a body; without a `trailer` header they are not sent.
+                None | Some(Ok(Err(_))) => {
+                    this.body.set(None);
+                    this.outgoing.push_end();
+                    *this.phase = Phase::Ending;
+                }
+                Some(Err(_)) => {
+                    this.body.set(None);
+                    *this.phase = Phase::Cutting;
+                }
+            }
+        }
+        Filled::More
+    }
+
+    /// Writes and flushes what has been gathered.
+    fn poll_write_all(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.project();
+        while !this.outgoing.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = this.outgoing.slices(&mut slices);
+            match Pin::new(&mut *this.io).poll_write_vectored(cx, &slices[..filled]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => {
+                    this.outgoing.advance(written);
+                    this.stall.progress();
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return this.stall.poll_elapsed(cx).map(|()| Err(stalled())),
+            }
+        }
+        // A TLS stream has its own buffer.
+        if Pin::new(&mut *this.io).poll_flush(cx)?.is_pending() {
+            return this.stall.poll_elapsed(cx).map(|()| Err(stalled()));
+        }
+        this.stall.progress();
+        this.outgoing.shrink();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends the sending half, and begins to wait for the peer.
+    fn poll_shut_down(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.project();
+        if Pin::new(&mut *this.io).poll_shutdown(cx)?.is_pending() {
+            return this.stall.poll_elapsed(cx).map(|()| Err(stalled()));
+        }
+        *this.phase = Phase::Lingering;
+        this.peer.end_with_its_sending();
+        this.stall.linger();
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn stalled() -> io::Error {
+    io::ErrorKind::TimedOut.into()
+}
+
+/// Frames that are taken from a body at once, empty ones included.
+const MOST_FRAMES: usize = 32;
+/// How often one poll fills and writes.
+const ROUNDS: usize = 4;
