@@ -58,6 +58,26 @@ fn main() {
         }
     }
 
+    let mut serve = Corpus::new(root, "serve");
+    let requests = [
+        "GET /edpd0Dd HTTP/1.1\r\nhost: a\r\n\r\n",
+        "GET /d HTTP/1.1\r\nhost: a\r\n\r\n",
+        "GET /ecddx HTTP/1.1\r\nhost: a\r\n\r\n",
+        "POST /red HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc",
+        "POST /ed HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "HEAD /ed HTTP/1.0\r\nconnection: keep-alive\r\n\r\n",
+        "POST /red HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\nabc",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ];
+    for first in requests {
+        for second in requests {
+            // Small pieces over a small buffer, and all at once.
+            for header in [[7, 0, 16, 0], [255, 1, 255, 31]] {
+                serve.add(&[&header[..], first.as_bytes(), second.as_bytes()].concat());
+            }
+        }
+    }
+
     // Each byte of these is a choice.
     for target in ["client", "hub", "replay"] {
         let mut corpus = Corpus::new(root, target);

@@ -4,6 +4,7 @@
 
 mod app;
 mod client;
+mod differential;
 mod endings;
 mod hand_over;
 mod head;
@@ -13,3 +14,8 @@ mod script;
 mod shutdown;
 mod stalls;
 mod versions;
+
+#[path = "../support/random.rs"]
+mod random;
+#[path = "../support/serve_model.rs"]
+mod serve_model;

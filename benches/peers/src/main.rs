@@ -62,6 +62,12 @@ enum What {
         #[arg(long, default_value_t = 10_000)]
         connections: usize,
     },
+    /// The memory of idle connections, by who serves them.
+    Idle {
+        /// How many connections there are.
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+    },
     /// Instructions for an event, counted by callgrind. Takes minutes.
     Instructions { part: Option<instructions::Part> },
     #[command(hide = true)]
@@ -80,9 +86,13 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             return ExitCode::FAILURE;
         }
-        What::Load { connections } => {
+        What::Load { connections } | What::Idle { connections } => {
             machine::raise_open_files();
-            return match load::run(*connections, quick) {
+            let result = match what {
+                What::Idle { .. } => load::run_idle(*connections),
+                _ => load::run(*connections, quick),
+            };
+            return match result {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     eprintln!("{error}");

@@ -6,6 +6,7 @@ pub(crate) mod axum;
 mod broadcast_bytes;
 mod client;
 mod idle;
+pub(crate) mod served;
 pub(crate) mod server;
 pub(crate) mod ssekit;
 
@@ -33,6 +34,9 @@ pub(crate) fn serve_named(name: &str) -> io::Result<()> {
         broadcast_bytes::Broadcast::NAME => serve::<broadcast_bytes::Broadcast>(),
         axum::Axum::NAME => serve::<axum::Axum>(),
         idle::Idle::NAME => serve::<idle::Idle>(),
+        served::HandedOver::NAME => serve::<served::HandedOver>(),
+        served::Kept::NAME => serve::<served::Kept>(),
+        served::AxumServe::NAME => serve::<served::AxumServe>(),
         _ => Err(io::Error::other("no such server")),
     }
 }
@@ -99,7 +103,7 @@ fn measure(connections: usize, effort: Effort) -> io::Result<Vec<Run>> {
 }
 
 fn tell(report: &mut Report, connections: usize, runs: &[Run]) {
-    let [hub, bytes, axum] = runs else { return };
+    let [hub, bytes, axum, ..] = runs else { return };
     let name = format!("N = {connections}");
     let (rate, cpu) = if connections == 100 { (1.5, 0.4) } else { (2.5, 0.25) };
     for (what, run) in NAMES.iter().zip(runs) {
@@ -160,6 +164,7 @@ impl Drop for Server {
     }
 }
 
-const NAMES: [&str; 3] = [ssekit::Hub::NAME, broadcast_bytes::Broadcast::NAME, axum::Axum::NAME];
+const NAMES: [&str; 4] =
+    [ssekit::Hub::NAME, broadcast_bytes::Broadcast::NAME, axum::Axum::NAME, served::HandedOver::NAME];
 /// Deliveries a second at which latency is measured.
 const MODERATE: usize = 20_000;

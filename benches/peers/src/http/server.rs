@@ -36,6 +36,11 @@ pub(crate) trait Stack: Send + Sync + Sized + 'static {
     fn subscribe(&self, headers: &HeaderMap) -> Response<Self::Body>;
 
     fn publish(&self, data: String);
+
+    /// Serves connections for ever, by default each by hyper.
+    fn serve(stack: Arc<Self>, listener: TcpListener) -> impl Future<Output = io::Result<()>> {
+        serve_by_hyper(stack, listener)
+    }
 }
 
 /// Serves until the process is killed.
@@ -50,16 +55,20 @@ pub(crate) fn serve<S: Stack>() -> io::Result<()> {
         let stack = Arc::new(S::new(CAPACITY));
         let listener = listen()?;
         println!("{}", listener.local_addr()?);
-        loop {
-            let (connection, _) = listener.accept().await?;
-            connection.set_nodelay(true)?;
-            let stack = Arc::clone(&stack);
-            let service = service_fn(move |request| answer(Arc::clone(&stack), request));
-            // A client that goes away ends its connection with an error, which concerns nobody.
-            let mut server = http1::Builder::new();
-            tokio::spawn(server.max_buf_size(MAX_BUFFER).serve_connection(TokioIo::new(connection), service));
-        }
+        S::serve(stack, listener).await
     })
+}
+
+async fn serve_by_hyper<S: Stack>(stack: Arc<S>, listener: TcpListener) -> io::Result<()> {
+    loop {
+        let (connection, _) = listener.accept().await?;
+        connection.set_nodelay(true)?;
+        let stack = Arc::clone(&stack);
+        let service = service_fn(move |request: Request<Incoming>| answer(Arc::clone(&stack), request));
+        // A client that goes away ends its connection with an error, which concerns nobody.
+        let mut server = http1::Builder::new();
+        tokio::spawn(server.max_buf_size(MAX_BUFFER).serve_connection(TokioIo::new(connection), service));
+    }
 }
 
 /// Listens for thousands of clients at once. What the kernel holds for one that does not read is bounded.
@@ -70,9 +79,9 @@ fn listen() -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn answer<S: Stack>(
+pub(super) async fn answer<S: Stack, B>(
     stack: Arc<S>,
-    request: Request<Incoming>,
+    request: Request<B>,
 ) -> Result<Response<Either<S::Body, Full<Bytes>>>, Infallible> {
     let text = match request.uri().path() {
         "/events" => return Ok(stack.subscribe(request.headers()).map(Either::Left)),
@@ -124,6 +133,6 @@ fn usage() -> String {
 /// No subscriber may lose events at full rate, or there would be less to do.
 pub(crate) const CAPACITY: usize = 8_192;
 /// hyper would take up to 400 KB a connection from a stream whose reader has stalled.
-const MAX_BUFFER: usize = 16 * 1024;
+pub(super) const MAX_BUFFER: usize = 16 * 1024;
 const SEND_BUFFER: u32 = 16 * 1024;
 const BACKLOG: u32 = 4096;

@@ -72,6 +72,13 @@ impl Hub {
         Ok(Usage { cpu: (ticks(11) + ticks(12)) / 100.0, memory: bytes("VmRSS:"), peak: bytes("VmHWM:") })
     }
 
+    /// Returns the memory that the process has for itself, and its part of what it shares.
+    pub(super) fn proportional(&self) -> io::Result<f64> {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()))?;
+        let number = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next());
+        Ok(number.and_then(|number| number.parse::<f64>().ok()).unwrap_or(f64::NAN) * 1024.0)
+    }
+
     /// Waits until it has no more than so many files open.
     pub(super) fn wait_until_left(&self, files: usize) -> io::Result<()> {
         let start = Instant::now();

@@ -17,15 +17,35 @@ use self::{
     hubs::{Hub, Nchan},
 };
 use crate::{
-    http::{Idle, Server, axum, server::Stack, ssekit},
+    http::{
+        Idle, Server, axum,
+        served::{AxumServe, HandedOver, Kept},
+        server::Stack,
+        ssekit,
+    },
     machine,
 };
 
+/// Prints what an idle connection costs, by who serves it.
+pub(crate) fn run_idle(connections: usize) -> io::Result<()> {
+    machine::pin(1);
+    println!("\n## Memory of the server's process for each of {connections} idle connections, KiB\n");
+    println!("| server | resident | proportional |");
+    println!("| --- | --- | --- |");
+    for name in [Idle::NAME, ssekit::Hub::NAME, AxumServe::NAME, Kept::NAME, HandedOver::NAME] {
+        let hub = Hub::Ours(Server::start(name)?);
+        let [resident, proportional] = idle(&hub, connections)?.map(|bytes| bytes / 1024.0);
+        println!("| {name} | {resident:.2} | {proportional:.2} |");
+    }
+    Ok(())
+}
+
 pub(crate) fn run(connections: usize, quick: bool) -> io::Result<()> {
     machine::pin(1);
-    let alone = idle(Hub::Ours(Server::start(Idle::NAME)?), connections)?;
+    let [alone, _] = idle(&Hub::Ours(Server::start(Idle::NAME)?), connections)?;
     eprintln!("idle: {alone:.0} bytes for hyper alone");
     let ours = measure(Hub::Ours(Server::start(ssekit::Hub::NAME)?), true, connections, quick)?;
+    let served = measure(Hub::Ours(Server::start(HandedOver::NAME)?), true, connections, quick)?;
     let axum = measure(Hub::Ours(Server::start(axum::Axum::NAME)?), false, connections, quick)?;
     let nchan = match Nchan::start()? {
         Some(nchan) => measure(Hub::Nchan(nchan), true, connections, quick)
@@ -33,9 +53,10 @@ pub(crate) fn run(connections: usize, quick: bool) -> io::Result<()> {
             .ok(),
         None => None,
     };
-    print(connections, alone, &ours, &axum, nchan.as_ref());
-    if ours.wrong > 0 {
-        return Err(io::Error::other(format!("{} events or connections of ours were wrong", ours.wrong)));
+    print(connections, alone, [&ours, &served, &axum], nchan.as_ref());
+    let wrong = ours.wrong + served.wrong;
+    if wrong > 0 {
+        return Err(io::Error::other(format!("{wrong} events or connections of ours were wrong")));
     }
     Ok(())
 }
@@ -65,13 +86,15 @@ struct Storm {
     resumed: usize,
 }
 
-/// Connects clients that get nothing, and returns the bytes that each costs.
-fn idle(hub: Hub, connections: usize) -> io::Result<f64> {
-    let before = hub.usage()?.memory;
+/// Connects clients that get nothing, and returns the bytes that each costs: resident ones, and the process's own.
+fn idle(hub: &Hub, connections: usize) -> io::Result<[f64; 2]> {
+    let memory = || io::Result::Ok([hub.usage()?.memory, hub.proportional()?]);
+    let before = memory()?;
     let mut crowd = Crowd::new(hub.address())?;
     crowd.connect(connections, AT_ONCE, "", 0)?;
     crowd.linger();
-    Ok((hub.usage()?.memory - before) / connections as f64)
+    let after = memory()?;
+    Ok([0, 1].map(|at| (after[at] - before[at]) / connections as f64))
 }
 
 fn measure(hub: Hub, resumes: bool, connections: usize, quick: bool) -> io::Result<Figures> {
@@ -142,19 +165,24 @@ impl Latency {
     }
 }
 
-fn print(connections: usize, alone: f64, ours: &Figures, axum: &Figures, nchan: Option<&Figures>) {
+fn print(connections: usize, alone: f64, [ours, served, axum]: [&Figures; 3], nchan: Option<&Figures>) {
     println!(
         "\n## {connections} connections, 200 bytes of data an event, {RATE} events a second where timed\n"
     );
-    println!("| what | {} | {} | nginx with nchan |", ssekit::Hub::NAME, axum::Axum::NAME);
-    println!("| --- | --- | --- | --- |");
+    println!(
+        "| what | {} | {} | {} | nginx with nchan |",
+        ssekit::Hub::NAME,
+        HandedOver::NAME,
+        axum::Axum::NAME
+    );
+    println!("| --- | --- | --- | --- | --- |");
     let row = |what: &str, figure: &dyn Fn(&Figures) -> String| {
         let nchan = nchan.map_or_else(|| "not measured".to_owned(), figure);
-        println!("| {what} | {} | {} | {nchan} |", figure(ours), figure(axum));
+        println!("| {what} | {} | {} | {} | {nchan} |", figure(ours), figure(served), figure(axum));
     };
     let latency = |latency: &Latency| latency.0.map(|value| format!("{value:.1}")).join(" / ");
     row("memory of an idle connection, KiB", &|run| format!("{:.2}", run.idle / 1024.0));
-    println!("| of which hyper alone, KiB | {0:.2} | {0:.2} | |", alone / 1024.0);
+    println!("| of which hyper alone, KiB | {0:.2} | | {0:.2} | |", alone / 1024.0);
     row("delivery p50 / p99 / p99.9, ms", &|run| latency(&run.calm));
     row(&format!("the same with {STALLED} stalled readers, ms"), &|run| latency(&run.with_stalled));
     row("CPU for a million deliveries, s", &|run| format!("{:.2}", run.cpu));
