@@ -1,7 +1,7 @@
-//! A resumable event stream with hyper alone. Run it, subscribe, publish:
+//! A resumable event stream with a service for hyper, on the server that this crate brings. Run it, subscribe, publish:
 //!
 //! ```text
-//! cargo run --features http-body,tokio --example hyper
+//! cargo run --features serve --example hyper
 //! curl -N localhost:3000/orders
 //! curl localhost:3000/orders -d 'two coffees'
 //! ```
@@ -9,9 +9,8 @@
 use std::{convert::Infallible, error::Error, time::Duration};
 
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
-use ssekit::{Body, Bounds, Event, Hub, Text, hub::Close};
+use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
+use ssekit::{Body, Bounds, Event, Hub, Text, hub::Close, serve::Server};
 
 async fn orders(hub: Hub, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     if request.method() == Method::POST {
@@ -42,20 +41,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hub = Hub::new(Bounds::events(10_000).with_bytes(64 << 20));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let connections = GracefulShutdown::new();
-    loop {
-        let (socket, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
-            _ = tokio::signal::ctrl_c() => break,
-        };
-        // Else a small event may wait for the acknowledgement of what was sent before it, up to 40 ms.
-        socket.set_nodelay(true)?;
+    let service = {
         let hub = hub.clone();
-        let service = service_fn(move |request| orders(hub.clone(), request));
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
-        tokio::spawn(connections.watch(connection));
-    }
-    hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
-    connections.shutdown().await;
+        service_fn(move |request| orders(hub.clone(), request))
+    };
+    let stop = async {
+        let _ = tokio::signal::ctrl_c().await;
+        hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+    };
+    let drained = Server::new().serve_until(listener, service, stop).await;
+    println!("{} connections were cut", drained.cut);
     Ok(())
 }

@@ -226,8 +226,7 @@ fn parse(mut wire: &[u8]) -> Vec<Parsed> {
 
 fn chunked(wire: &mut &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
-    loop {
-        let Some(end) = wire.windows(2).position(|bytes| bytes == b"\r\n") else { break };
+    while let Some(end) = wire.windows(2).position(|bytes| bytes == b"\r\n") {
         let size = std::str::from_utf8(&wire[..end]).expect("a size is text");
         let size = usize::from_str_radix(size, 16).expect("a size is hexadecimal");
         let rest = &wire[end + 2..];
