@@ -94,10 +94,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Without its feature an item that the docs link to is not there.
-#![cfg_attr(
-    not(all(feature = "http-body", feature = "json", feature = "tokio")),
-    allow(rustdoc::broken_intra_doc_links)
-)]
+#![cfg_attr(not(all(feature = "json", feature = "serve")), allow(rustdoc::broken_intra_doc_links))]
 
 mod body;
 pub mod client;
