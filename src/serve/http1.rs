@@ -18,7 +18,7 @@ use super::{
     registry::Place,
     service::{HttpService, Outermost, Seat},
     socket::Socket,
-    stall::Stall,
+    stall::{LINGER, Stall},
     stream::EventStream,
 };
 
@@ -38,26 +38,38 @@ where
     // Without vectored writes a frame would take three calls, and three TLS records. hyper copies it instead.
     let seat = Seat::new(options.hand_over && io.is_write_vectored());
     let socket = Socket::new(io, read, options.write_timeout);
-    let flushed = socket.flushed();
+    let (flushed, active) = (socket.flushed(), socket.active());
     let service = Outermost::new(service, Arc::clone(&seat));
     let mut connection = builder(&options).serve_connection(socket, service).with_upgrades();
 
     let mut draining = pin!(place.registry().draining.wait());
     let mut is_draining = false;
+    // hyper has a time for the next head, but forgets about some connections with a body that nobody has read.
+    let mut silence = Stall::new(options.head_timeout.saturating_add(LINGER));
     let kept: Option<Response<S::Body>> = poll_fn(|cx| {
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
             is_draining = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
+        // hyper forgets some wake-ups: a request that it has read already while it wrote the answer before. So a poll
+        // that moved bytes is followed by another one.
+        active.store(false, Ordering::Relaxed);
         if Pin::new(&mut connection).poll(cx).is_ready() {
             return Poll::Ready(None);
+        }
+        if active.load(Ordering::Relaxed) {
+            cx.waker().wake_by_ref();
         }
         // Taking a connection apart drops what hyper has still to write, so all must have gone out: an earlier
         // answer, or `100 Continue`. hyper notes a change only when it is polled, and so both are seen here.
         if seat.is_taken() && flushed.load(Ordering::Relaxed) {
             return Poll::Ready(seat.take());
         }
-        Poll::Pending
+        if seat.is_busy() {
+            silence.progress();
+            return Poll::Pending;
+        }
+        silence.poll_elapsed(cx).map(|()| None)
     })
     .await;
 

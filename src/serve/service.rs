@@ -14,7 +14,7 @@ use http::{
     HeaderName, Method, Request, Response, StatusCode, Version,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
-use http_body::Body;
+use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, ext::ReasonPhrase};
 use pin_project_lite::pin_project;
 
@@ -146,16 +146,28 @@ pub(super) struct Seat<B> {
     hand_over: bool,
     kept: Mutex<Option<Response<B>>>,
     asked: AtomicBool,
+    /// Each answer that is awaited or written has a clone.
+    busy: Arc<()>,
 }
 
 impl<B> Seat<B> {
     pub(super) fn new(hand_over: bool) -> Arc<Self> {
-        Arc::new(Self { hand_over, kept: Mutex::new(None), asked: AtomicBool::new(false) })
+        Arc::new(Self {
+            hand_over,
+            kept: Mutex::new(None),
+            asked: AtomicBool::new(false),
+            busy: Arc::new(()),
+        })
     }
 
     /// Tells whether there has been a request.
     pub(super) fn asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether an answer is awaited or written.
+    pub(super) fn is_busy(&self) -> bool {
+        Arc::strong_count(&self.busy) > 1
     }
 
     pub(super) fn is_taken(&self) -> bool {
@@ -178,7 +190,7 @@ impl<S: HttpService<K>, K> Outermost<S, S::Body, K> {
 }
 
 impl<S: HttpService<K>, K> hyper::service::Service<Request<Incoming>> for Outermost<S, S::Body, K> {
-    type Response = Response<S::Body>;
+    type Response = Response<Busy<S::Body>>;
     type Error = S::Error;
     type Future = Answer<S::Future, S::Body>;
 
@@ -187,7 +199,7 @@ impl<S: HttpService<K>, K> hyper::service::Service<Request<Incoming>> for Outerm
         let suits = self.seat.hand_over && request_suits(&request);
         let request = request.map(RequestBody::new);
         let seat = suits.then(|| (Arc::clone(&self.seat), request.body().body_read()));
-        Answer { future: Some(self.service.call(request)), seat }
+        Answer { future: Some(self.service.call(request)), seat, busy: Arc::clone(&self.seat.busy) }
     }
 }
 
@@ -197,6 +209,16 @@ pin_project! {
         #[pin]
         future: Option<F>,
         seat: Option<(Arc<Seat<B>>, BodyRead)>,
+        busy: Arc<()>,
+    }
+}
+
+pin_project! {
+    /// The body of a response that hyper writes.
+    pub(super) struct Busy<B> {
+        #[pin]
+        body: B,
+        _busy: Arc<()>,
     }
 }
 
@@ -205,7 +227,7 @@ where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
 {
-    type Output = Result<Response<B>, E>;
+    type Output = Result<Response<Busy<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -217,8 +239,28 @@ where
                 *seat.kept() = Some(response);
                 Poll::Pending
             }
-            _ => Poll::Ready(Ok(response)),
+            _ => Poll::Ready(Ok(response.map(|body| Busy { body, _busy: Arc::clone(this.busy) }))),
         }
+    }
+}
+
+impl<B: Body> Body for Busy<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -25,12 +25,14 @@ pub(super) struct Socket<Io> {
     io: TokioIo<Io>,
     given_back: Bytes,
     flushed: Arc<AtomicBool>,
+    active: Arc<AtomicBool>,
     stall: Stall,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
     pub(super) fn new(io: Io, given_back: Bytes, write_timeout: Duration) -> Self {
-        Self { io: TokioIo::new(io), given_back, flushed: Arc::default(), stall: Stall::new(write_timeout) }
+        let (flushed, active) = (Arc::default(), Arc::default());
+        Self { io: TokioIo::new(io), given_back, flushed, active, stall: Stall::new(write_timeout) }
     }
 
     /// Returns the flag that tells whether the last call for writing was a flush that succeeded.
@@ -38,6 +40,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
     /// hyper flushes after each pass. If bytes are left in its buffer, it ends the pass with a write instead.
     pub(super) fn flushed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.flushed)
+    }
+
+    /// Returns the flag that is set when bytes are read or written.
+    pub(super) fn active(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.active)
     }
 
     /// Returns the stream, and the number of bytes that were given back and that hyper has not taken.
@@ -62,8 +69,11 @@ impl<Io: AsyncRead + Unpin> Read for Socket<Io> {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if self.given_back.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buffer);
+            let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+            self.active.fetch_or(read.is_ready(), Ordering::Relaxed);
+            return read;
         }
+        self.active.store(true, Ordering::Relaxed);
         let len = self.given_back.len().min(buffer.remaining());
         buffer.put_slice(&self.given_back[..len]);
         self.given_back.advance(len);
@@ -78,6 +88,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Write for Socket<Io> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.flushed.store(false, Ordering::Relaxed);
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.active.fetch_or(written.is_ready(), Ordering::Relaxed);
         self.watch(written, cx)
     }
 
@@ -88,6 +99,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Write for Socket<Io> {
     ) -> Poll<io::Result<usize>> {
         self.flushed.store(false, Ordering::Relaxed);
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.active.fetch_or(written.is_ready(), Ordering::Relaxed);
         self.watch(written, cx)
     }
 

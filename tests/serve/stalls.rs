@@ -177,3 +177,26 @@ impl tokio::io::AsyncWrite for Sink {
         Poll::Ready(Ok(()))
     }
 }
+
+/// hyper 1.12 forgets the second request, which it has read before it has written the first answer.
+#[tokio::test(start_paused = true)]
+async fn a_request_behind_a_body_that_nobody_read_is_answered() {
+    let (app, server) = (App::new(), Server::new());
+    let (stream, io) = duplex(16);
+    server.spawn(io, app.clone()).await;
+    let (reader, mut writer) = tokio::io::split(stream);
+    let mut client = Client::new(tokio::io::join(reader, tokio::io::sink()));
+    let first = "POST /unread HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\nabc";
+    let second = "GET /text HTTP/1.1\r\nhost: a\r\n\r\n";
+    let sending = tokio::spawn(async move {
+        let sent =
+            tokio::io::AsyncWriteExt::write_all(&mut writer, [first, second].concat().as_bytes()).await;
+        (sent, writer)
+    });
+    let script = app.scripts.next().await;
+    script.send("data: a\n\n");
+    drop(script);
+    client.until("0\r\n\r\n").await;
+    client.until("text").await;
+    drop(sending);
+}
