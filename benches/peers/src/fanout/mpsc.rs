@@ -35,6 +35,6 @@ impl Fanout for Mpsc {
 
 /// Encodes a message with the ID that its publisher gave it.
 pub(super) fn encode(message: &Message) -> Bytes {
-    let event = Event::new(message.data).with_id(message.id.into());
+    let event = Event::new(message.data).with_id(message.id);
     event.with_type(EventType::from_static(TYPE)).encode()
 }
