@@ -65,7 +65,8 @@ where
         if seat.is_taken() && flushed.load(Ordering::Relaxed) {
             return Poll::Ready(seat.take());
         }
-        if seat.is_busy() {
+        // Short answers begin and end within one poll.
+        if seat.is_busy() || active.load(Ordering::Relaxed) {
             silence.progress();
             return Poll::Pending;
         }

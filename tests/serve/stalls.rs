@@ -200,3 +200,16 @@ async fn a_request_behind_a_body_that_nobody_read_is_answered() {
     client.until("text").await;
     drop(sending);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_stay_in_use_for_longer_than_a_head_may_take() {
+    let server = Server::new().head_timeout(LIMIT);
+    let (stream, io) = duplex(4096);
+    server.spawn(io, App::new()).await;
+    let mut client = Client::new(stream);
+    for _ in 0..10 {
+        sleep(LIMIT / 2).await;
+        client.get("/text").await;
+        client.until("text").await;
+    }
+}
