@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use divan::{Bencher, counter::ItemsCount};
 use futures_core::Stream;
-use ssekit::{Bounds, Event, EventType, Hub, Subscription};
+use ssekit::{Bounds, Event, EventType, Hub, Subscribe, Subscription};
 
 fn main() {
     divan::main();
@@ -37,7 +37,7 @@ fn resume(bencher: Bencher<'_, '_>, clients: usize) {
     let last_event_id = &ids[ids.len() - 101];
     bencher.counter(ItemsCount::new(clients)).bench(|| {
         for _ in 0..clients {
-            let mut events = hub.resume([TOPIC], Some(last_event_id.clone().into())).unwrap();
+            let mut events = hub.subscribe(Subscribe::to([TOPIC]).after(last_event_id.clone())).unwrap();
             assert!(events.gap().is_none());
             let _position = next(&mut events).unwrap();
             let missed = next(&mut events).unwrap();

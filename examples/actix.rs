@@ -9,7 +9,7 @@
 use std::{io, time::Duration};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use ssekit::{Bounds, Event, Hub, hub::Close};
+use ssekit::{Bounds, Event, Hub, Subscribe, hub::Close};
 
 async fn events(hub: web::Data<Hub>, request: HttpRequest) -> HttpResponse {
     let header = request.headers().get(ssekit::LAST_EVENT_ID).map(|value| value.as_bytes());
@@ -18,7 +18,7 @@ async fn events(hub: web::Data<Hub>, request: HttpRequest) -> HttpResponse {
     for &header in ssekit::RESPONSE_HEADERS {
         response.insert_header(header);
     }
-    match hub.resume(["orders"], last_event_id) {
+    match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
         Ok(events) => response.streaming(events.keep_alive(Duration::from_secs(15))),
         Err(refusal) if refusal.retry().is_none() => HttpResponse::NoContent().finish(),
         Err(refusal) => response.body(refusal.body()),

@@ -29,7 +29,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use ssekit::{
-    Body, Bounds, Event, EventSource, Hub, ReceivedEvent,
+    Body, Bounds, Event, EventSource, Hub, ReceivedEvent, Subscribe,
     client::{EventSourceError, Update},
     hub::{Close, Notice},
     replay::Ids,
@@ -105,7 +105,10 @@ async fn events(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
-    match gateway.hub().resume([TOPIC], ssekit::last_event_id(&headers, query.as_deref())) {
+    match gateway
+        .hub()
+        .subscribe(Subscribe::to([TOPIC]).after(ssekit::last_event_id(&headers, query.as_deref())))
+    {
         Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
         Err(refusal) => refusal.response(),
     }

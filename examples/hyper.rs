@@ -10,7 +10,7 @@ use std::{convert::Infallible, error::Error, time::Duration};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
-use ssekit::{Body, Bounds, Event, Hub, Text, hub::Close, serve::Server};
+use ssekit::{Body, Bounds, Event, Hub, Subscribe, Text, hub::Close, serve::Server};
 
 async fn orders(hub: Hub, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     if request.method() == Method::POST {
@@ -21,7 +21,7 @@ async fn orders(hub: Hub, request: Request<Incoming>) -> Result<Response<Body>, 
         }));
     }
     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
-    Ok(match hub.resume(["orders"], last_event_id) {
+    Ok(match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
         Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
         Err(refusal) => refusal.response(),
     })

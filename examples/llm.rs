@@ -32,7 +32,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use ssekit::{
-    Bounds, Event, EventType, Hub,
+    Bounds, Event, EventType, Hub, Subscribe,
     hub::{Close, Gap, PublishError, Start, Topic},
 };
 use tokio::sync::oneshot;
@@ -111,8 +111,8 @@ async fn listen(
     service.known(number)?;
     let last_event_id = ssekit::last_event_id(&headers, query.as_deref());
     // A new client gets the answer from its first token on.
-    let answer = service.hub.subscription([number.to_string()]).with_start(Start::Oldest);
-    Ok(match answer.resume(last_event_id) {
+    let answer = Subscribe::to([number.to_string()]).start(Start::Oldest);
+    Ok(match service.hub.subscribe(answer.after(last_event_id)) {
         Ok(events) => {
             let cut = stream::iter(events.gap().map(cut).map(Ok::<_, Infallible>));
             ssekit::response(cut.chain(events.keep_alive(Duration::from_secs(15))))

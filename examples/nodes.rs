@@ -9,7 +9,7 @@ use std::{error::Error, time::Duration};
 
 use futures_util::StreamExt;
 use ssekit::{
-    Bounds, Event, Hub, LastEventId,
+    Bounds, Event, Hub, LastEventId, Subscribe,
     relay::{RedisLog, Relay, Subscription},
 };
 
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     drop(client);
     println!("the client's connection to A breaks\n");
     a.publish("orders", Event::new("two, published at A while the client is away")).await?;
-    let mut client = b.resume(["orders"], Some(LastEventId::from(first))).await?;
+    let mut client = b.subscribe(Subscribe::to("orders").after(Some(LastEventId::from(first)))).await?;
     b.publish("orders", Event::new("three, published at B")).await?;
     println!("client at B\n{}", until(&mut client, "three").await);
 

@@ -15,13 +15,16 @@ use axum::{
     http::{HeaderMap, Response, StatusCode},
     routing::get,
 };
-use ssekit::{Body, Bounds, Event, Hub, hub::Close, serve::Server};
+use ssekit::{Body, Bounds, Event, Hub, Subscribe, hub::Close, serve::Server};
 
-async fn events(State(hub): State<Hub>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response<Body> {
-    match hub.resume(["orders"], ssekit::last_event_id(&headers, query.as_deref())) {
-        Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
-        Err(refusal) => refusal.response(),
-    }
+async fn events(
+    State(hub): State<Hub>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Response<Body>> {
+    let last_event_id = ssekit::last_event_id(&headers, query.as_deref());
+    let events = hub.subscribe(Subscribe::to("orders").after(last_event_id))?;
+    Ok(ssekit::response(events.keep_alive(Duration::from_secs(15))))
 }
 
 async fn publish(State(hub): State<Hub>, order: String) -> Result<String, (StatusCode, String)> {

@@ -11,21 +11,20 @@
 //! # #[cfg(feature = "tokio")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
-//! use ssekit::{Body, Bounds, Event, Hub};
+//! use ssekit::{Body, Bounds, Hub, Subscribe};
 //!
 //! // The whole of a resumable endpoint, in whatever handler your stack has.
-//! fn events(hub: &Hub, request: &http::Request<()>) -> http::Response<Body> {
+//! fn events(hub: &Hub, request: &http::Request<()>) -> Result<http::Response<Body>, http::Response<Body>> {
 //!     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
-//!     match hub.resume(["orders"], last_event_id) {
-//!         Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
-//!         Err(refusal) => refusal.response(),
-//!     }
+//!     let events = hub.subscribe(Subscribe::to("orders").after(last_event_id))?;
+//!     Ok(ssekit::response(events.keep_alive(Duration::from_secs(15))))
 //! }
 //!
 //! let hub = Hub::new(Bounds::events(10_000));
-//! let id = hub.publish("orders", Event::new("two coffees"))?;
+//! let id = hub.publish("orders", "two coffees")?;
 //! let request = http::Request::get("/orders").header("last-event-id", id.as_str()).body(())?;
-//! assert_eq!(events(&hub, &request).headers()["content-type"], "text/event-stream");
+//! let response = events(&hub, &request).expect("the hub is open");
+//! assert_eq!(response.headers()["content-type"], "text/event-stream");
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "tokio"))]
@@ -140,7 +139,7 @@ pub use event::{JsonError, TypedError};
 pub use event_stream::BodyChunks;
 pub use event_stream::{EventStream, EventStreamError};
 pub use frame::IntoFrame;
-pub use hub::{handle::Hub, subscription::Subscription};
+pub use hub::{Subscribe, handle::Hub, subscription::Subscription};
 pub use keep_alive::KeepAlive;
 pub use replay::{bounds::Bounds, buffer::ReplayBuffer};
 pub use request::{

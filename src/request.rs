@@ -145,6 +145,20 @@ impl LastEventId {
 
 /// Takes an ID that an application knows from elsewhere. An empty one gives a value without an ID: no event can
 /// have been seen last by it.
+/// For [`Subscribe::after`](crate::Subscribe::after).
+impl From<EventId> for Option<LastEventId> {
+    fn from(id: EventId) -> Self {
+        Some(id.into())
+    }
+}
+
+/// For [`Subscribe::after`](crate::Subscribe::after).
+impl From<&EventId> for Option<LastEventId> {
+    fn from(id: &EventId) -> Self {
+        Some(id.clone().into())
+    }
+}
+
 impl From<EventId> for LastEventId {
     fn from(id: EventId) -> Self {
         Self { id: Some(id).filter(|id| !id.is_empty()) }

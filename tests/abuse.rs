@@ -17,7 +17,7 @@ use clock::Clock;
 use futures_util::{FutureExt, StreamExt};
 use hub_client::{is_notice, last_event_id, read};
 use ssekit::{
-    Bounds, Event, EventType, Hub,
+    Bounds, Event, EventType, Hub, Subscribe,
     hub::{Lag, PublishError, RefusalReason, Start},
 };
 use topic_names::hostile_names;
@@ -37,8 +37,8 @@ fn a_name_reaches_no_other_topics_events() {
     publish_to_all(&hub, &names);
     for (number, name) in names.iter().enumerate() {
         assert_eq!(read(&mut live[number]).data(), [number.to_string()], "{name:?}");
-        let from_oldest = hub.subscription([name]).with_start(Start::Oldest);
-        let mut replayed = from_oldest.subscribe().unwrap();
+        let from_oldest = Subscribe::to([name]).start(Start::Oldest);
+        let mut replayed = hub.subscribe(from_oldest).unwrap();
         assert_eq!(read(&mut replayed).data(), [number.to_string()], "{name:?}");
         assert_eq!(replayed.next().now_or_never(), None, "{name:?}");
     }
@@ -52,8 +52,8 @@ fn two_names_bring_the_events_of_just_these_two_topics() {
     publish_to_all(&hub, &names);
     for first in 0..names.len() {
         for second in first + 1..names.len() {
-            let both = hub.subscription([&names[second], &names[first]]).with_start(Start::Oldest);
-            let seen = read(&mut both.subscribe().unwrap());
+            let both = Subscribe::to([&names[second], &names[first]]).start(Start::Oldest);
+            let seen = read(&mut hub.subscribe(both).unwrap());
             assert_eq!(seen.data(), [first.to_string(), second.to_string()]);
         }
     }
@@ -105,12 +105,12 @@ fn what_is_filtered_out_shows_neither_in_the_stream_nor_in_the_counts() {
     let clock = Clock::new();
     let hub = Hub::builder(Bounds::events(4)).with_clock(clock.now()).build();
     let subscription = |topics: &[&str]| {
-        let subscription = hub.subscription(topics.iter().copied()).with_filter(is_public);
-        subscription.with_lag(Lag::Skip).with_lifetime(Duration::from_secs(60), Duration::ZERO)
+        let subscription = Subscribe::to(topics).filter(is_public);
+        subscription.lag(Lag::Skip).lifetime(Duration::from_secs(60)..=Duration::from_secs(60))
     };
     let secret = || Event::new("secret").with_type(SECRET);
-    let mut one = subscription(&["a"]).subscribe().unwrap();
-    let mut two = subscription(&["a", "b"]).subscribe().unwrap();
+    let mut one = hub.subscribe(subscription(&["a"])).unwrap();
+    let mut two = hub.subscribe(subscription(&["a", "b"])).unwrap();
     let mut seen = [read(&mut one), read(&mut two)];
 
     // Live, among others and alone.
@@ -136,7 +136,7 @@ fn what_is_filtered_out_shows_neither_in_the_stream_nor_in_the_counts() {
         seen.blocks.extend(rest.blocks);
         let last = last_event_id(seen.blocks.iter().rev().find_map(|block| block.id.as_deref()).unwrap());
         hub.publish("a", secret()).unwrap();
-        let back = read(&mut subscription(topics).resume(last).unwrap());
+        let back = read(&mut hub.subscribe(subscription(topics).after(last)).unwrap());
         seen.blocks.extend(back.blocks);
         assert_silent(&seen.blocks, &["public"]);
     }
@@ -147,7 +147,7 @@ fn what_is_filtered_out_shows_neither_in_the_stream_nor_in_the_counts() {
 #[test]
 fn the_position_of_a_secret_says_only_that_the_order_moved() {
     let hub = Hub::new(Bounds::events(10));
-    let mut filtered = hub.subscription(["a"]).with_filter(is_public).subscribe().unwrap();
+    let mut filtered = hub.subscribe(Subscribe::to(["a"]).filter(is_public)).unwrap();
     let mut elsewhere = hub.subscribe(["b"]).unwrap();
     let begun = [read(&mut filtered), read(&mut elsewhere)];
     let id = hub.publish("a", Event::new("secret").with_type(SECRET)).unwrap();

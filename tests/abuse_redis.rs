@@ -16,7 +16,7 @@ use hub_client::last_event_id;
 use redis_server::RedisServer;
 use relay_client::{first, read, read_to_end};
 use ssekit::{
-    Bounds, Event, Hub,
+    Bounds, Event, Hub, Subscribe,
     hub::Start,
     relay::{PublishError, RedisLog, Relay},
 };
@@ -35,7 +35,7 @@ async fn a_name_reaches_no_other_topics_events_whoever_reads_them() {
     let names = hostile_names();
     // One holds all; the other has to read nearly all back from the log.
     let nodes = [node(&server, Bounds::events(10)), node(&server, Bounds::events(10).with_bytes(2_000))];
-    let mut start = nodes[0].subscription(["start"]).subscribe().await.unwrap();
+    let mut start = nodes[0].subscribe(Subscribe::to(["start"])).await.unwrap();
     let start = first(&mut start).await.id.unwrap();
     for (number, name) in names.iter().enumerate() {
         nodes[0].publish(name, Event::new(number.to_string())).await.unwrap();
@@ -45,7 +45,8 @@ async fn a_name_reaches_no_other_topics_events_whoever_reads_them() {
     }
     for node in &nodes {
         for (number, name) in names.iter().enumerate() {
-            let mut stream = node.subscription([name]).resume(last_event_id(&start)).await.unwrap();
+            let mut stream =
+                node.subscribe(Subscribe::to([name]).after(last_event_id(&start))).await.unwrap();
             let seen = read(&mut stream, 2).await;
             assert_eq!(
                 (seen.data(), seen.gaps()),
@@ -68,8 +69,8 @@ async fn finishing_a_topic_finishes_no_other_one() {
         node.finish(&name).await.unwrap();
         let again = node.publish(&name, Event::new("again")).await;
         assert!(matches!(again, Err(PublishError::Refused(ssekit::hub::PublishError::Finished))), "{name:?}");
-        let from_oldest = node.subscription([&name]).with_start(Start::Oldest);
-        read_to_end(&mut from_oldest.subscribe().await.unwrap()).await;
+        let from_oldest = Subscribe::to([&name]).start(Start::Oldest);
+        read_to_end(&mut node.subscribe(from_oldest).await.unwrap()).await;
         if let Some(other) = open.first() {
             node.publish(other, Event::new("still open")).await.unwrap();
         }

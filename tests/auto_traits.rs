@@ -13,7 +13,7 @@ use ssekit::{
     decode::{EventRef, Item, Items, Leftover, LimitExceeded, LimitKind, Limits},
     hub::{
         Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Moved, Notice, PositionForm,
-        PublishError, Refusal, RefusalReason, Start, Stats, SubscribeOptions, Topic,
+        PublishError, Refusal, RefusalReason, Start, Stats, Topic, Topics,
     },
     replay::{Events, IdError, Ids, PushError, Replay},
 };
@@ -83,8 +83,9 @@ const _: () = {
     // A filter may hold what only one thread at a time may see.
     send::<Subscription>();
     unpin::<Subscription>();
-    send::<SubscribeOptions<'_>>();
-    unpin::<SubscribeOptions<'_>>();
+    all::<Topics>();
+    send::<ssekit::Subscribe>();
+    unpin::<ssekit::Subscribe>();
 
     all::<Protocol>();
     all::<Command>();

@@ -28,7 +28,7 @@ use futures_core::Stream;
 use hub_client::{last_event_id, poll, read};
 use manual_timer::ManualTimer;
 use ssekit::{
-    Bounds, Event, EventId, EventType, Hub, LastEventId,
+    Bounds, Event, EventId, EventType, Hub, LastEventId, Subscribe,
     hub::{GapReason, Lag, PositionForm, PublishError, Start},
 };
 
@@ -75,7 +75,7 @@ fn a_new_client_may_start_with_the_oldest_event() {
     for data in 1..=3 {
         publish(&hub, "a", data);
     }
-    let mut client = hub.subscription(["a"]).with_start(Start::Oldest).subscribe().unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).start(Start::Oldest)).unwrap();
     let seen = read(&mut client);
     assert_eq!((seen.data(), seen.gaps()), (vec!["1", "2", "3"], vec![]));
     assert!(client.gap().is_none());
@@ -87,7 +87,7 @@ fn a_client_that_resumes_gets_all_that_it_missed_and_then_what_comes() {
     let hub = Hub::new(Bounds::events(10));
     let seen = publish(&hub, "a", 1);
     let missed = publish(&hub, "a", 2);
-    let mut client = hub.resume(["a"], Some(seen.clone().into())).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).after(seen.clone())).unwrap();
     let live = publish(&hub, "a", 3);
     assert_eq!(read(&mut client).blocks, [position(&seen), message(&missed, 2), message(&live, 3)]);
     assert_eq!((hub.stats().resumed, hub.stats().gaps), (1, 0));
@@ -100,7 +100,7 @@ fn resuming_with_the_latest_id_yields_nothing() {
     for wraps in 0..10 {
         let latest = publish(&hub, "a", wraps);
         for _ in 0..2 {
-            let mut client = hub.resume(["a"], Some(latest.clone().into())).unwrap();
+            let mut client = hub.subscribe(Subscribe::to(["a"]).after(latest.clone())).unwrap();
             assert_eq!(read(&mut client).blocks, [position(&latest)]);
             clock.advance(SECOND);
             hub.expire();
@@ -113,14 +113,14 @@ fn resuming_with_the_latest_id_yields_nothing() {
 fn an_evicted_client_is_told_first_and_gets_all_that_is_held() {
     let hub = Hub::new(Bounds::events(2));
     let ids: Vec<_> = (1..=4).map(|data| publish(&hub, "a", data)).collect();
-    let mut client = hub.resume(["a"], Some(ids[0].clone().into())).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).after(ids[0].clone())).unwrap();
     let gap = client.gap().unwrap();
     assert_eq!((gap.reason(), gap.position()), (GapReason::Evicted, Some(&ids[1])));
     let told = notice("reset", &ids[1], r#"{"reason": "evicted"}"#);
     assert_eq!(read(&mut client).blocks, [told, message(&ids[2], 3), message(&ids[3], 4)]);
 
     // The one that has seen all that was evicted has no gap.
-    let client = hub.resume(["a"], Some(ids[1].clone().into())).unwrap();
+    let client = hub.subscribe(Subscribe::to(["a"]).after(ids[1].clone())).unwrap();
     assert!(client.gap().is_none());
     assert_eq!((hub.stats().resumed, hub.stats().gaps), (1, 1));
 }
@@ -137,11 +137,11 @@ fn an_id_that_was_not_given_out_here_is_unknown() {
     let padded = format!("{epoch}-01");
     let no_id = LastEventId::from_bytes(b"\x7F");
     for id in [elsewhere.as_str(), &ahead, &far_ahead, &padded, "1", "reset", "-", epoch] {
-        let mut client = hub.resume(["a"], last_event_id(id)).unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).after(last_event_id(id))).unwrap();
         assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Unknown), "{id}");
         assert_eq!(read(&mut client).blocks, [notice("reset", &last, r#"{"reason": "unknown"}"#)], "{id}");
     }
-    let mut client = hub.subscription(["a"]).with_start(Start::Oldest).resume(no_id).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).start(Start::Oldest).after(no_id)).unwrap();
     let seen = read(&mut client);
     assert_eq!((seen.gaps(), seen.data()), (vec!["unknown"], vec!["1"]));
 }
@@ -154,14 +154,14 @@ fn a_client_that_is_cut_right_after_its_first_block_loses_nothing() {
         publish(&hub, "a", "evicted");
     }
     for id in [None, last_event_id("foreign"), Some(old.into())] {
-        let mut first = hub.resume(["a"], id).unwrap();
+        let mut first = hub.subscribe(Subscribe::to(["a"]).after(id)).unwrap();
         let Poll::Ready(Some(block)) = poll(&mut first) else { panic!("no first block") };
         let told = blocks(&block)[0].id.clone().unwrap();
         let pending = read(&mut first).data().len();
         drop(first);
         publish(&hub, "a", "missed");
 
-        let mut again = hub.resume(["a"], last_event_id(&told)).unwrap();
+        let mut again = hub.subscribe(Subscribe::to(["a"]).after(last_event_id(&told))).unwrap();
         let seen = read(&mut again);
         // One of those that were held may have gone meanwhile, which is told.
         assert_eq!(seen.gaps(), if pending == 4 { vec!["evicted"] } else { vec![] });
@@ -179,9 +179,9 @@ fn a_replay_far_longer_than_a_piece_is_delivered_whole() {
     for data in &expected {
         publish(&hub, "a", data);
     }
-    let mut client = hub.resume(["a"], Some(first.clone().into())).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).after(first.clone())).unwrap();
     assert!(read(&mut client).data() == expected);
-    let mut filtered = hub.subscription(["a", "b"]).with_filter(|_| true).resume(Some(first.into())).unwrap();
+    let mut filtered = hub.subscribe(Subscribe::to(["a", "b"]).filter(|_| true).after(first)).unwrap();
     assert!(read(&mut filtered).data() == expected);
 }
 
@@ -243,7 +243,7 @@ fn each_stream_begins_with_the_reconnection_time() {
         let hub = Hub::builder(Bounds::events(1)).with_retry(SECOND).with_position_form(form).build();
         publish(&hub, "a", 1);
         for id in [None, last_event_id("foreign")] {
-            let mut client = hub.resume(["a"], id).unwrap();
+            let mut client = hub.subscribe(Subscribe::to(["a"]).after(id)).unwrap();
             let first = &read(&mut client).blocks[0];
             assert_eq!(first.retry, Some(1000));
             // Else clients would make an empty message of it.
@@ -281,7 +281,7 @@ fn a_filter_sees_each_event_once_on_replay_and_live() {
         record.push((info.topic().to_owned(), info.event_type().map(str::to_owned)));
         info.event_type().is_some()
     };
-    let client = hub.subscription(["a", "b"]).with_filter(filter).resume(Some(first.into()));
+    let client = hub.subscribe(Subscribe::to(["a", "b"]).filter(filter).after(first));
     let mut client = client.unwrap();
     assert_eq!(read(&mut client).data(), ["3"]);
     publish(&hub, "b", 4);
@@ -298,7 +298,7 @@ fn a_filter_sees_each_event_once_on_replay_and_live() {
 fn a_client_whose_events_are_all_filtered_out_resumes_from_where_it_was_told() {
     let hub = Hub::new(Bounds::events(2));
     let timer = ManualTimer::new();
-    let client = hub.subscription(["a"]).with_filter(|_| false).subscribe().unwrap();
+    let client = hub.subscribe(Subscribe::to(["a"]).filter(|_| false)).unwrap();
     let mut client = client.keep_alive_with_timer(SECOND, timer.clone());
     let (_, waker) = CountingWaker::new();
     let mut told = Vec::new();
@@ -312,7 +312,7 @@ fn a_client_whose_events_are_all_filtered_out_resumes_from_where_it_was_told() {
         }
     }
     let last = told.last().unwrap().id.clone().unwrap();
-    let client = hub.subscription(["a"]).with_filter(|_| false).resume(last_event_id(&last));
+    let client = hub.subscribe(Subscribe::to(["a"]).filter(|_| false).after(last_event_id(&last)));
     assert!(client.unwrap().gap().is_none());
 }
 
@@ -323,7 +323,7 @@ fn a_stream_whose_filter_panics_ends_rather_than_hide_what_was_not_looked_at() {
         assert_ne!(event.event_type(), Some("bad"));
         true
     };
-    let mut client = hub.subscription(["a"]).with_filter(filter).subscribe().unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).filter(filter)).unwrap();
     read(&mut client);
     hub.publish("a", event("bad").with_type(EventType::from_static("bad"))).unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut client))).is_err());
@@ -379,7 +379,7 @@ fn a_subscription_whose_pending_events_are_all_gone_has_lagged() {
     for lag in [Lag::Disconnect, Lag::Skip] {
         let clock = Clock::new();
         let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).with_clock(clock.now()).build();
-        let mut client = hub.subscription(["a"]).with_lag(lag).subscribe().unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).lag(lag)).unwrap();
         read(&mut client);
         publish(&hub, "a", "lost");
         clock.advance(SECOND);
@@ -402,8 +402,8 @@ fn a_subscription_whose_pending_events_are_all_gone_has_lagged() {
 #[test]
 fn one_slow_subscription_alone_is_told_that_it_lagged() {
     let hub = Hub::new(Bounds::events(5));
-    let mut slow = hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
-    let mut fast = hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let mut slow = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
+    let mut fast = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
     let mut disconnected = hub.subscribe(["a"]).unwrap();
     read(&mut slow);
     read(&mut disconnected);
@@ -422,13 +422,13 @@ fn one_slow_subscription_alone_is_told_that_it_lagged() {
 #[test]
 fn a_client_cut_right_after_it_was_told_that_it_lagged_loses_nothing() {
     let hub = Hub::new(Bounds::events(5));
-    let mut slow = hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let mut slow = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
     read(&mut slow);
     for n in 0..20 {
         publish(&hub, "a", n);
     }
     let Poll::Ready(Some(told)) = poll(&mut slow) else { panic!("it was not told") };
     let id = blocks(&told)[0].id.clone().unwrap();
-    let seen = read(&mut hub.resume(["a"], last_event_id(&id)).unwrap());
+    let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(last_event_id(&id))).unwrap());
     assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["15", "16", "17", "18", "19"]));
 }

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use ssekit::{Bounds, Event, Hub, Subscription};
+use ssekit::{Bounds, Event, Hub, Subscribe, Subscription};
 
 /// The system's allocator, counting how often the present thread allocates.
 struct CountingAllocator;
@@ -126,7 +126,7 @@ fn a_burst_comes_in_one_piece_wherever_it_lies_in_the_history() {
 fn a_subscriber_of_several_topics_or_with_a_filter_gets_a_piece_with_few_allocations() {
     let hub = Hub::new(Bounds::events(1000));
     let mut topics = hub.subscribe(["a", "b"]).unwrap();
-    let mut filtered = hub.subscription(["a"]).with_filter(|_| true).subscribe().unwrap();
+    let mut filtered = hub.subscribe(Subscribe::to(["a"]).filter(|_| true)).unwrap();
     let publish = || {
         for n in 0..200 {
             hub.publish(["a", "b"][n % 2], Event::new("x")).unwrap();

@@ -22,7 +22,7 @@ use counting_waker::CountingWaker;
 use futures_core::Stream;
 use hub_client::{Seen, is_notice, read};
 use ssekit::{
-    Bounds, Event, Hub, Subscription,
+    Bounds, Event, Hub, Subscribe, Subscription,
     hub::{Close, Lag},
 };
 
@@ -153,7 +153,7 @@ fn what_one_has_read_is_told_to_be_gone_to_others_once_it_is_evicted() {
         let bounds = Bounds::events(1).with_age(Duration::from_secs(1));
         let hub = Hub::builder(bounds).with_max_bytes(cost + 30).with_clock(clock.now()).build();
         let mut clients: Vec<_> =
-            (0..CROWD).map(|_| hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap()).collect();
+            (0..CROWD).map(|_| hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap()).collect();
         publish(&hub, "a", 1);
         // Every second one reads it.
         assert!(clients.iter_mut().step_by(2).all(|client| read(client).data() == ["1"]));
@@ -183,6 +183,7 @@ fn nothing_is_lost_or_counted_twice_when_the_crowd_goes_and_comes() {
         assert_eq!((stats.subscribers, stats.delivered), (0, round * CROWD as u64));
     }
     publish(&hub, "a", "missed");
-    let mut clients: Vec<_> = (0..CROWD).map(|_| hub.resume(["a"], last.clone()).unwrap()).collect();
+    let mut clients: Vec<_> =
+        (0..CROWD).map(|_| hub.subscribe(Subscribe::to(["a"]).after(last.clone())).unwrap()).collect();
     assert_eq!(read_all(&mut clients).data(), ["missed"]);
 }

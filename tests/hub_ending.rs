@@ -27,7 +27,7 @@ use futures_core::Stream;
 use hub_client::{last_event_id, poll, read};
 use manual_timer::ManualTimer;
 use ssekit::{
-    Bounds, Event, EventId, Hub, LastEventId,
+    Bounds, Event, EventId, Hub, LastEventId, Subscribe,
     hub::{Close, PositionForm, PublishError, Refusal, RefusalReason, Start},
     timer::Timer,
 };
@@ -43,7 +43,7 @@ fn publish(hub: &Hub, topic: &str, data: impl ToString) -> EventId {
 }
 
 fn refusal(hub: &Hub, topics: &[&str], last: Option<LastEventId>) -> Refusal {
-    hub.resume(topics, last).expect_err("it was not refused")
+    hub.subscribe(Subscribe::to(topics).after(last)).expect_err("it was not refused")
 }
 
 #[test]
@@ -70,14 +70,14 @@ fn a_client_of_a_finished_topic_gets_what_it_missed_and_then_the_end_and_then_20
     let first = publish(&hub, "a", 1);
     publish(&hub, "a", 2);
     hub.finish("a");
-    let seen = read(&mut hub.resume(["a"], Some(first.into())).unwrap());
+    let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap());
     assert_eq!((seen.data(), seen.gaps(), seen.ended), (vec!["2"], vec![], true));
 
     let refused = refusal(&hub, &["a"], seen.last_event_id());
     assert_eq!((refused.reason(), refused.retry()), (RefusalReason::Finished, None));
     assert_eq!(refused.response().status(), 204);
     assert_eq!(refusal(&hub, &["a"], None).response().status(), 204, "a new client, from now on");
-    let oldest = hub.subscription(["a"]).with_start(Start::Oldest).subscribe();
+    let oldest = hub.subscribe(Subscribe::to(["a"]).start(Start::Oldest));
     assert_eq!(read(&mut oldest.unwrap()).data(), ["1", "2"]);
     assert_eq!(refusal(&hub, &[], None).reason(), RefusalReason::Finished, "no topic at all");
 }
@@ -89,11 +89,11 @@ fn a_client_with_a_gap_is_told_before_a_finished_topic_ends() {
     publish(&hub, "a", 2);
     publish(&hub, "a", 3);
     hub.finish("a");
-    let seen = read(&mut hub.resume(["a"], Some(first.into())).unwrap());
+    let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap());
     assert_eq!((seen.gaps(), seen.data(), seen.ended), (vec!["evicted"], vec!["3"], true));
     assert_eq!(refusal(&hub, &["a"], seen.last_event_id()).reason(), RefusalReason::Finished);
 
-    let seen = read(&mut hub.resume(["a"], last_event_id("foreign")).unwrap());
+    let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(last_event_id("foreign"))).unwrap());
     assert_eq!((seen.gaps(), seen.data(), seen.ended), (vec!["unknown"], vec![], true));
     assert_eq!(refusal(&hub, &["a"], seen.last_event_id()).reason(), RefusalReason::Finished);
 }
@@ -106,7 +106,7 @@ fn a_finished_topic_that_has_aged_out_is_a_gap_and_then_the_end_for_a_client_tha
     hub.finish("a");
     hub.finish("never published to");
     clock.advance(SECOND);
-    let oldest = |topic: &str, last| hub.subscription([topic]).with_start(Start::Oldest).resume(last);
+    let oldest = |topic: &str, last| hub.subscribe(Subscribe::to([topic]).start(Start::Oldest).after(last));
     let seen = read(&mut oldest("a", None).unwrap());
     assert_eq!((seen.gaps(), seen.data(), seen.ended), (vec!["evicted"], vec![], true));
     let refused = oldest("a", seen.last_event_id()).unwrap_err();
@@ -248,7 +248,7 @@ fn a_closing_hub_ends_streams_at_its_deadline_and_they_have_lost_nothing() {
     let clock = Clock::new();
     let hub = Hub::builder(Bounds::events(100)).with_clock(clock.now()).build();
     let ids: Vec<_> = (0..3).map(|n| publish(&hub, "a", n)).collect();
-    let mut client = hub.resume(["a"], Some(ids[0].clone().into())).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).after(ids[0].clone())).unwrap();
     assert!(poll(&mut client).is_ready());
     hub.close(Close::new().with_deadline(SECOND).with_last_event(event("bye")));
     clock.advance(SECOND - Duration::from_nanos(1));
@@ -259,7 +259,7 @@ fn a_closing_hub_ends_streams_at_its_deadline_and_they_have_lost_nothing() {
 
     let hub = Hub::builder(Bounds::events(100)).with_clock(clock.now()).build();
     let ids: Vec<_> = (0..3).map(|n| publish(&hub, "a", n)).collect();
-    let mut client = hub.resume(["a"], Some(ids[0].clone().into())).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).after(ids[0].clone())).unwrap();
     hub.close(Close::new().with_deadline(SECOND).with_last_event(event("bye")));
     clock.advance(SECOND);
     let seen = read(&mut client);
@@ -273,7 +273,7 @@ fn a_stream_ends_within_its_greatest_lifetime() {
     let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
     let (max, jitter) = (10 * SECOND, 4 * SECOND);
     let mut clients: Vec<_> =
-        (0..100).map(|_| hub.subscription(["a"]).with_lifetime(max, jitter).subscribe().unwrap()).collect();
+        (0..100).map(|_| hub.subscribe(Subscribe::to(["a"]).lifetime(max - jitter..=max)).unwrap()).collect();
     let mut alive = Vec::new();
     for _ in 0..=20 {
         alive.push(clients.iter_mut().filter_map(|client| (!read(client).ended).then_some(())).count());
@@ -284,9 +284,9 @@ fn a_stream_ends_within_its_greatest_lifetime() {
     assert_eq!(alive[20], 0);
     assert_eq!(hub.stats().subscribers, 0);
 
-    let at_once = hub.subscription(["a"]).with_lifetime(Duration::ZERO, SECOND).subscribe();
+    let at_once = hub.subscribe(Subscribe::to(["a"]).lifetime(Duration::ZERO - SECOND..=Duration::ZERO));
     assert!(read(&mut at_once.unwrap()).ended);
-    let never = hub.subscription(["a"]).with_lifetime(Duration::MAX, Duration::MAX).subscribe();
+    let never = hub.subscribe(Subscribe::to(["a"]).lifetime(Duration::MAX - Duration::MAX..=Duration::MAX));
     assert!(!read(&mut never.unwrap()).ended);
 }
 
@@ -295,7 +295,7 @@ fn a_keep_alive_is_never_later_than_the_greatest_lifetime() {
     let timer = ManualTimer::new();
     let clock = timer.clone();
     let hub = Hub::builder(Bounds::events(10)).with_clock(move || clock.now()).build();
-    let client = hub.subscription(["a"]).with_lifetime(28 * SECOND, Duration::ZERO).subscribe().unwrap();
+    let client = hub.subscribe(Subscribe::to(["a"]).lifetime(28 * SECOND..=28 * SECOND)).unwrap();
     let mut client = client.keep_alive_with_timer(15 * SECOND, timer.clone());
     let (wakes, waker) = CountingWaker::new();
     let mut next = || Pin::new(&mut client).poll_next(&mut Context::from_waker(&waker));
@@ -325,7 +325,7 @@ async fn a_quiet_stream_without_a_keep_alive_ends_on_time() {
     let hub = Hub::new(Bounds::events(10));
     let start = Instant::now();
     let lifetime = Duration::from_millis(300);
-    let client = hub.subscription(["a"]).with_lifetime(lifetime, Duration::ZERO).subscribe().unwrap();
+    let client = hub.subscribe(Subscribe::to(["a"]).lifetime(lifetime..=lifetime)).unwrap();
     let seen = timeout(10 * SECOND, client.collect::<Vec<_>>()).await.expect("it does not end");
     assert_eq!(seen.len(), 1, "the position");
     // Tokio's timer rounds up to whole milliseconds.
@@ -351,8 +351,8 @@ async fn events_age_on_a_paused_clock() {
 fn a_stream_that_ends_tells_its_last_position() {
     let clock = Clock::new();
     let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
-    let client = hub.subscription(["a"]).with_filter(|_| false).with_lifetime(SECOND, Duration::ZERO);
-    let mut client = client.subscribe().unwrap();
+    let client = Subscribe::to(["a"]).filter(|_| false).lifetime(SECOND..=SECOND);
+    let mut client = hub.subscribe(client).unwrap();
     let filtered_out = publish(&hub, "a", 1);
     read(&mut client);
     clock.advance(SECOND);
@@ -399,8 +399,7 @@ fn the_drop_callback_runs_once_and_may_use_the_hub() {
     drop(ended);
     assert_eq!(*counts.lock().unwrap(), [1, 0]);
 
-    let mut ended =
-        hub.subscription(["c"]).with_lifetime(Duration::ZERO, Duration::ZERO).subscribe().unwrap();
+    let mut ended = hub.subscribe(Subscribe::to(["c"]).lifetime(Duration::ZERO..=Duration::ZERO)).unwrap();
     assert!(read(&mut ended).ended);
     drop(ended.on_drop(callback()));
     assert_eq!(counts.lock().unwrap().len(), 3, "it is not forgotten if the stream has ended already");

@@ -18,7 +18,7 @@ use counting_waker::CountingWaker;
 use futures_core::Stream;
 use hub_client::read;
 use ssekit::{
-    Bounds, Event, Hub,
+    Bounds, Event, Hub, Subscribe,
     hub::{Close, PublishError, RefusalReason},
 };
 
@@ -101,7 +101,7 @@ fn a_panic_finishes_the_topic() {
     assert!(panicked.is_err());
     let seen = read(&mut client);
     assert_eq!((seen.data(), seen.ended), (vec!["1"], true));
-    let refused = hub.resume(["job"], seen.last_event_id()).unwrap_err();
+    let refused = hub.subscribe(Subscribe::to(["job"]).after(seen.last_event_id())).unwrap_err();
     assert_eq!(refused.reason(), RefusalReason::Finished);
 }
 

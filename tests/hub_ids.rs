@@ -18,7 +18,7 @@ use clock::Clock;
 use futures_core::Stream;
 use hub_client::{last_event_id, read};
 use ssekit::{
-    Bounds, Event, EventId, Hub,
+    Bounds, Event, EventId, Hub, Subscribe,
     hub::{Close, GapReason, PublishError, Start},
     replay::{IdError, IdOrder, Ids},
 };
@@ -52,7 +52,7 @@ fn numbered(id: u128) -> Event {
 }
 
 fn gap(hub: &Hub, last: u128) -> Option<GapReason> {
-    let client = hub.resume(["a"], last_event_id(&last.to_string())).unwrap();
+    let client = hub.subscribe(Subscribe::to(["a"]).after(last_event_id(&last.to_string()))).unwrap();
     client.gap().map(|gap| gap.reason())
 }
 
@@ -71,7 +71,7 @@ fn ordered_ids_may_leave_numbers_out_and_any_number_resumes() {
         (51, Some(GapReason::Unknown), vec![]),
     ] {
         assert_eq!(gap(&hub, last), reason, "{last}");
-        let mut client = hub.resume(["a"], last_event_id(&last.to_string())).unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).after(last_event_id(&last.to_string()))).unwrap();
         assert_eq!(read(&mut client).data(), data, "{last}");
     }
 }
@@ -115,7 +115,7 @@ fn a_hub_that_does_not_know_what_was_before_never_hides_it() {
     hub.publish("a", numbered(1000)).unwrap();
     for last in [0, 500, 999] {
         assert_eq!(gap(&hub, last), Some(GapReason::Evicted), "{last}");
-        let mut client = hub.resume(["a"], last_event_id(&last.to_string())).unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).after(last_event_id(&last.to_string()))).unwrap();
         assert_eq!(read(&mut client).data(), ["1000"]);
     }
     assert_eq!(gap(&hub, 1000), None);
@@ -152,7 +152,7 @@ fn ids_without_an_order_are_found_while_they_are_held() {
         hub.publish("a", id(name)).unwrap();
     }
     let resume = |last: &str| {
-        let mut client = hub.resume(["a"], last_event_id(last)).unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).after(last_event_id(last))).unwrap();
         let seen = read(&mut client);
         (client.gap().map(|gap| gap.reason()), seen.data().join(" "))
     };
@@ -173,7 +173,7 @@ fn the_newest_id_without_an_order_is_known_even_when_its_event_is_gone() {
     hub.publish("a", newest).unwrap();
     clock.advance(SECOND);
     hub.expire();
-    let mut client = hub.resume(["a"], last_event_id("newest")).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).after(last_event_id("newest"))).unwrap();
     let seen = read(&mut client);
     assert_eq!((seen.gaps(), seen.data()), (vec![], vec![]));
 }
@@ -182,11 +182,14 @@ fn the_newest_id_without_an_order_is_known_even_when_its_event_is_gone() {
 fn a_client_with_an_unknown_id_is_stopped_in_the_end_even_if_there_is_no_id_to_tell() {
     let hub = hub(Ids::unordered());
     hub.finish("a");
-    let mut client = hub.resume(["a"], last_event_id("from before")).unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a"]).after(last_event_id("from before"))).unwrap();
     let seen = read(&mut client);
     assert_eq!((seen.gaps(), seen.ended), (vec!["unknown"], true));
     assert_eq!(seen.blocks[0].id.as_deref(), Some(""), "the client forgets its ID");
-    assert_eq!(hub.resume(["a"], seen.last_event_id()).unwrap_err().response().status(), 204);
+    assert_eq!(
+        hub.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).unwrap_err().response().status(),
+        204
+    );
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn a_start_with_the_oldest_event_works_with_every_kind_of_id() {
         for id in 2..8 {
             hub.publish("a", numbered(id)).unwrap();
         }
-        let client = hub.subscription(["a", "b"]).with_start(Start::Oldest).subscribe();
+        let client = hub.subscribe(Subscribe::to(["a", "b"]).start(Start::Oldest));
         assert_eq!(read(&mut client.unwrap()).data(), ["5", "6", "7"]);
     }
 }
@@ -262,11 +265,11 @@ fn all_code_of_an_application_may_use_the_hub() {
             .build();
         nosy.0.hub.set(hub.clone()).unwrap();
         let client =
-            hub.subscription(["a", "b"]).with_lifetime(100 * SECOND, SECOND).with_filter(move |_| {
+            Subscribe::to(["a", "b"]).lifetime(100 * SECOND - SECOND..=100 * SECOND).filter(move |_| {
                 filter.call("filter");
                 true
             });
-        let client = client.subscribe().unwrap().on_drop(move || callback.call("on_drop"));
+        let client = hub.subscribe(client).unwrap().on_drop(move || callback.call("on_drop"));
         let mut client = Box::pin(client);
         let mut poll = || {
             // The hub holds the only clone of the waker once this one is dropped.
@@ -277,7 +280,7 @@ fn all_code_of_an_application_may_use_the_hub() {
         assert!(poll().is_pending());
         hub.publish("a", numbered(1)).unwrap();
         while poll().is_ready() {}
-        drop(hub.resume(["a"], last_event_id("1")).unwrap());
+        drop(hub.subscribe(Subscribe::to(["a"]).after(last_event_id("1"))).unwrap());
         hub.expire();
         hub.finish("b");
         while poll().is_ready() {}

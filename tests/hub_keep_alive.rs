@@ -18,7 +18,7 @@ use blocks::{Block, blocks};
 use counting_waker::CountingWaker;
 use futures_core::Stream;
 use manual_timer::ManualTimer;
-use ssekit::{Bounds, Event, EventId, EventType, Hub, hub::PositionForm};
+use ssekit::{Bounds, Event, EventId, EventType, Hub, Subscribe, hub::PositionForm};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -121,7 +121,7 @@ fn a_keep_alive_of_the_applications_carries_no_id_that_the_hub_does_not_know() {
 fn a_position_is_never_ahead_of_what_was_given() {
     let hub = Hub::new(Bounds::events(1000));
     let timer = ManualTimer::new();
-    let client = hub.subscription(["a"]).with_filter(|event| event.event_type().is_some()).subscribe();
+    let client = hub.subscribe(Subscribe::to(["a"]).filter(|event| event.event_type().is_some()));
     let mut client = client.unwrap().keep_alive_with_timer(SECOND, timer.clone());
     let (wakes, waker) = CountingWaker::new();
     let mut next = || Pin::new(&mut client).poll_next(&mut Context::from_waker(&waker));

@@ -16,7 +16,7 @@ use clock::Clock;
 use counting_allocator::{CountingAllocator, held_bytes};
 use futures_core::Stream;
 use ssekit::{
-    Bounds, Event, Hub, Subscription,
+    Bounds, Event, Hub, Subscribe, Subscription,
     hub::{Lag, PublishError},
 };
 
@@ -190,7 +190,7 @@ fn many_topics_with_one_small_event_each_and_stalled_subscribers() {
         let mut stalled = Vec::new();
         for n in 0..STALLED {
             let topic = format!("topic {}", n * (TOPICS / STALLED));
-            let mut subscription = hub.subscription([&topic]).with_lag(Lag::Skip).subscribe().unwrap();
+            let mut subscription = hub.subscribe(Subscribe::to([&topic]).lag(Lag::Skip)).unwrap();
             assert!(poll(&mut subscription).is_some());
             hub.publish(&topic, event("taken")).unwrap();
             let taken = poll(&mut subscription).unwrap();

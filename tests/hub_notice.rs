@@ -2,7 +2,7 @@
 
 use futures_util::{FutureExt, StreamExt, stream};
 use ssekit::{
-    Bounds, Event, EventId, EventStream, EventType, Hub, ReceivedEvent, Subscription,
+    Bounds, Event, EventId, EventStream, EventType, Hub, ReceivedEvent, Subscribe, Subscription,
     hub::{GapReason, HubBuilder, Lag, Notice},
 };
 
@@ -30,12 +30,12 @@ fn each_reason_is_read_back() {
     hub.publish("a", Event::new("3")).unwrap();
 
     let reset = |reason| Some(Notice::Reset(Some(reason)));
-    let mut evicted = hub.resume(["a"], Some(first.into())).unwrap();
+    let mut evicted = hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap();
     assert_eq!(notices(&mut evicted), [reset(GapReason::Evicted), None]);
-    let mut unknown = hub.resume(["a"], Some(EventId::from_static("7").into())).unwrap();
+    let mut unknown = hub.subscribe(Subscribe::to(["a"]).after(EventId::from_static("7"))).unwrap();
     assert_eq!(notices(&mut unknown), [reset(GapReason::Unknown)]);
 
-    let mut slow = hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let mut slow = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
     assert_eq!(notices(&mut slow), [Some(Notice::Position)]);
     hub.publish("a", Event::new("4")).unwrap();
     hub.publish("a", Event::new("5")).unwrap();
@@ -48,7 +48,7 @@ fn types_of_the_application_are_told_from_events() {
         .with_position_type(EventType::from_static("at"))
         .with_reset_type(EventType::from_static("gap"))
         .build();
-    let mut events = hub.resume(["a"], Some(EventId::from_static("7").into())).unwrap();
+    let mut events = hub.subscribe(Subscribe::to(["a"]).after(EventId::from_static("7"))).unwrap();
     hub.publish("a", Event::new("").with_type(EventType::from_static("position"))).unwrap();
     let mut events = received(&mut events);
     events.extend(received(&mut hub.subscribe(["a"]).unwrap()));

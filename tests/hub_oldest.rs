@@ -13,7 +13,7 @@ use blocks::Block;
 use clock::Clock;
 use hub_client::read;
 use ssekit::{
-    Bounds, Event, EventId, Hub,
+    Bounds, Event, EventId, Hub, Subscribe,
     hub::{GapReason, Start},
 };
 
@@ -32,7 +32,7 @@ fn a_new_client_learns_that_the_beginning_is_gone() {
     let hub = Hub::new(Bounds::events(3));
     let ids: Vec<_> = (0..10).map(|data| publish(&hub, "a", data)).collect();
     publish(&hub, "whole", "x");
-    let oldest = |topics: &[&str]| hub.subscription(topics).with_start(Start::Oldest).subscribe().unwrap();
+    let oldest = |topics: &[&str]| hub.subscribe(Subscribe::to(topics).start(Start::Oldest)).unwrap();
     for topics in [&["a"][..], &["a", "whole"]] {
         let mut client = oldest(topics);
         let gap = client.gap().unwrap();
@@ -46,7 +46,7 @@ fn a_new_client_learns_that_the_beginning_is_gone() {
     assert!(hub.subscribe(["a"]).unwrap().gap().is_none(), "from now on, nothing is missing");
 
     // One that comes back from where it was told goes on, and nothing is missing.
-    let mut client = hub.subscription(["a"]).with_start(Start::Oldest).resume(Some(ids[6].clone().into()));
+    let mut client = hub.subscribe(Subscribe::to(["a"]).start(Start::Oldest).after(ids[6].clone()));
     assert_eq!(read(client.as_mut().unwrap()).gaps(), [""; 0]);
     assert_eq!(hub.stats().gaps, 2);
 }
@@ -59,7 +59,7 @@ fn a_beginning_that_is_gone_is_remembered_when_the_history_is_empty() {
     clock.advance(SECOND);
     hub.expire();
     assert_eq!(hub.stats().topics, 0);
-    let oldest = || hub.subscription(["a"]).with_start(Start::Oldest).subscribe().unwrap();
+    let oldest = || hub.subscribe(Subscribe::to(["a"]).start(Start::Oldest)).unwrap();
     assert_eq!(oldest().gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
     publish(&hub, "a", 2);
     let seen = read(&mut oldest());
@@ -70,7 +70,7 @@ fn a_beginning_that_is_gone_is_remembered_when_the_history_is_empty() {
 fn a_topic_that_may_have_been_forgotten_has_a_gap_unless_a_publisher_begins_it() {
     let hub = Hub::builder(Bounds::events(10)).with_max_topics(0).with_max_bytes(700).build();
     let gap = |topic: &str| {
-        let client = hub.subscription([topic]).with_start(Start::Oldest).subscribe();
+        let client = hub.subscribe(Subscribe::to([topic]).start(Start::Oldest));
         client.unwrap().gap().map(|gap| gap.reason())
     };
     assert_eq!(gap("a"), None, "nothing was forgotten yet");

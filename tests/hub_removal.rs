@@ -22,7 +22,7 @@ use clock::Clock;
 use futures_core::Stream;
 use hub_client::read;
 use ssekit::{
-    Bounds, Event, EventId, Hub, Subscription,
+    Bounds, Event, EventId, Hub, Subscribe, Subscription,
     hub::{GapReason, Lag, RefusalReason},
     replay::{IdOrder, Ids},
 };
@@ -66,7 +66,7 @@ fn a_client_of_a_finished_topic_that_was_forgotten_is_told_of_the_gap_and_ends()
     clock.advance(SECOND);
     hub.expire();
     for (n, id) in ids.iter().enumerate() {
-        let mut events = hub.resume([format!("job {n}")], Some(id.clone().into())).unwrap();
+        let mut events = hub.subscribe(Subscribe::to([format!("job {n}")]).after(id.clone())).unwrap();
         assert_eq!(events.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
         assert!(read_to_end(&mut events) > 0);
     }
@@ -82,10 +82,10 @@ fn a_live_topic_of_which_nothing_is_known_goes_on_after_one_reconnection() {
     hub.finish("job");
     clock.advance(SECOND);
     hub.expire();
-    let mut events = hub.resume(["quiet"], Some(old.into())).unwrap();
+    let mut events = hub.subscribe(Subscribe::to(["quiet"]).after(old)).unwrap();
     let told = events.gap().unwrap().position().cloned();
     read_to_end(&mut events);
-    let mut events = hub.resume(["quiet"], told.map(Into::into)).unwrap();
+    let mut events = hub.subscribe(Subscribe::to(["quiet"]).after(told.map(Into::into))).unwrap();
     assert!(events.gap().is_none());
     read(&mut events);
     publish(&hub, "quiet", "live");
@@ -102,7 +102,7 @@ fn one_of_several_topics_that_is_known_keeps_the_stream_alive() {
     clock.advance(SECOND);
     hub.expire();
     publish(&hub, "live", "one");
-    let mut events = hub.resume(["job", "live"], Some(old.into())).unwrap();
+    let mut events = hub.subscribe(Subscribe::to(["job", "live"]).after(old)).unwrap();
     assert_eq!(read(&mut events).data(), ["one"]);
     publish(&hub, "live", "two");
     assert_eq!(read(&mut events).data(), ["two"]);
@@ -113,7 +113,7 @@ fn streams_of_a_topic_that_is_removed_end_and_their_clients_miss_nothing_in_sile
     for topics in [&["a"][..], &["a", "b"]] {
         for lag in [Lag::Disconnect, Lag::Skip] {
             let hub = Hub::new(Bounds::events(10));
-            let subscribe = || hub.subscription(topics).with_lag(lag).subscribe().unwrap();
+            let subscribe = || hub.subscribe(Subscribe::to(topics).lag(lag)).unwrap();
             let (mut reads, mut waits) = (subscribe(), subscribe());
             let first = publish(&hub, "a", "first");
             let mut last = read(&mut reads).last_event_id();
@@ -130,7 +130,7 @@ fn streams_of_a_topic_that_is_removed_end_and_their_clients_miss_nothing_in_sile
                 assert!(!seen.contains("anew") && !seen.contains(other.as_str()), "{seen}");
                 assert!(matches!(poll(events, Waker::noop()), Poll::Ready(None)));
             }
-            let mut events = hub.resume(topics, last.take()).unwrap();
+            let mut events = hub.subscribe(Subscribe::to(topics).after(last.take())).unwrap();
             assert!(events.gap().is_none(), "it has seen all that there was");
             assert_eq!(read(&mut events).data(), ["anew"]);
         }
@@ -144,7 +144,7 @@ fn a_client_that_missed_events_of_a_removed_topic_is_told() {
     publish(&hub, "a", "second");
     hub.remove("a");
     hub.remove("never published to");
-    let events = hub.resume(["a"], Some(first.into())).unwrap();
+    let events = hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap();
     assert_eq!(events.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
 }
 
@@ -163,7 +163,8 @@ fn a_finished_topic_that_is_removed_still_stops_its_clients() {
         hub.finish("job");
         hub.remove("job");
         assert_eq!((hub.stats().events, hub.stats().topics), (0, 0));
-        let refusal = hub.resume(["job"], ids.last().cloned().map(Into::into)).unwrap_err();
+        let refusal =
+            hub.subscribe(Subscribe::to(["job"]).after(ids.last().cloned().map(Into::into))).unwrap_err();
         assert_eq!(refusal.reason(), RefusalReason::Finished);
     }
 }

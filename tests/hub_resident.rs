@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use ssekit::{Bounds, Event, EventId, Hub, hub::GapReason};
+use ssekit::{Bounds, Event, EventId, Hub, Subscribe, hub::GapReason};
 
 const TOPICS: usize = 1_000_000;
 const BOUND: usize = 256 << 20;
@@ -35,7 +35,7 @@ fn a_million_topics_stay_within_their_bound_and_what_did_not_fit_is_told() {
     // A client that saw the first event of all comes back to some topics.
     let gap = |n: usize| {
         let topic = format!("topic {n}");
-        let events = hub.resume([topic], first.clone().map(Into::into)).unwrap();
+        let events = hub.subscribe(Subscribe::to([topic]).after(first.clone().map(Into::into))).unwrap();
         events.gap().map(|gap| gap.reason())
     };
     for n in [1, 2, TOPICS / 10, TOPICS / 5] {

@@ -17,7 +17,10 @@ use blocks::blocks;
 use bytes::Bytes;
 use futures_core::Stream;
 use hub_client::{is_notice, last_event_id};
-use ssekit::{Bounds, Event, Hub, Subscription, hub::Lag};
+use ssekit::{
+    Bounds, Event, Hub, Subscribe, Subscription,
+    hub::{Lag, Topics},
+};
 
 const TOPICS: [&str; 4] = ["a", "b", "c", "d"];
 const PUBLISHERS: usize = 3;
@@ -105,14 +108,14 @@ fn consume(hub: &Hub, seed: u64, start: &Barrier) -> Record {
     let mut last = None;
     loop {
         let topics = record.topics.iter().map(|topic| TOPICS[*topic]);
-        let mut subscription = hub.subscription(topics);
+        let mut subscription = Subscribe::to(topics.collect::<Topics>());
         if random.below(2) == 0 {
-            subscription = subscription.with_lag(Lag::Skip);
+            subscription = subscription.lag(Lag::Skip);
         }
         if record.odd_only {
-            subscription = subscription.with_filter(|event| number(event.id()) % 2 == 1);
+            subscription = subscription.filter(|event| number(event.id()) % 2 == 1);
         }
-        let Ok(mut subscription) = subscription.resume(last.clone()) else { return record };
+        let Ok(mut subscription) = hub.subscribe(subscription.after(last.clone())) else { return record };
         record.connections += 1;
         if record.connections == 1 {
             start.wait();

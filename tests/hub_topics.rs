@@ -13,7 +13,7 @@ use std::time::Duration;
 use clock::Clock;
 use hub_client::{is_notice, poll, read};
 use ssekit::{
-    Bounds, Event, EventId, Hub,
+    Bounds, Event, EventId, Hub, Subscribe,
     hub::{GapReason, Lag, PublishError, RefusalReason, Start},
 };
 
@@ -28,7 +28,7 @@ fn publish(hub: &Hub, topic: &str, data: impl ToString) -> EventId {
 }
 
 fn gap(hub: &Hub, topics: &[&str], last: &EventId) -> Option<GapReason> {
-    let client = hub.resume(topics, Some(last.clone().into())).unwrap();
+    let client = hub.subscribe(Subscribe::to(topics).after(last.clone())).unwrap();
     client.gap().map(|gap| gap.reason())
 }
 
@@ -50,7 +50,7 @@ fn one_id_resumes_across_all_topics() {
     let ids: Vec<_> = (0..12).map(|n| publish(&hub, ["a", "b", "c"][n * n % 3], n)).collect();
     for (n, id) in ids.iter().enumerate() {
         for topics in [&["a", "b"][..], &["a"], &["b", "c"]] {
-            let mut client = hub.resume(topics, Some(id.clone().into())).unwrap();
+            let mut client = hub.subscribe(Subscribe::to(topics).after(id.clone())).unwrap();
             let later = (n + 1..12).filter(|later| topics.contains(&["a", "b", "c"][later * later % 3]));
             assert_eq!(read(&mut client).data(), later.map(|n| n.to_string()).collect::<Vec<_>>());
         }
@@ -60,7 +60,7 @@ fn one_id_resumes_across_all_topics() {
 #[test]
 fn events_lost_between_those_of_another_topic_are_told_before_anything_later() {
     let hub = Hub::new(Bounds::events(2));
-    let mut client = hub.subscription(["a", "b"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a", "b"]).lag(Lag::Skip)).unwrap();
     read(&mut client);
     publish(&hub, "a", "a1");
     publish(&hub, "b", "lost");
@@ -75,7 +75,7 @@ fn events_lost_between_those_of_another_topic_are_told_before_anything_later() {
 #[test]
 fn events_lost_after_they_were_found_are_told_before_anything_later() {
     let hub = Hub::new(Bounds::events(2));
-    let mut client = hub.subscription(["a", "b"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a", "b"]).lag(Lag::Skip)).unwrap();
     read(&mut client);
     publish(&hub, "a", "x".repeat(50_000));
     publish(&hub, "b", "lost");
@@ -92,7 +92,7 @@ fn events_lost_after_they_were_found_are_told_before_anything_later() {
 #[test]
 fn a_client_that_is_cut_in_a_lag_between_topics_is_told_again_rather_than_not_at_all() {
     let hub = Hub::new(Bounds::events(3));
-    let mut client = hub.subscription(["a", "b"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let mut client = hub.subscribe(Subscribe::to(["a", "b"]).lag(Lag::Skip)).unwrap();
     read(&mut client);
     publish(&hub, "a", "a1");
     for n in 0..4 {
@@ -106,7 +106,7 @@ fn a_client_that_is_cut_in_a_lag_between_topics_is_told_again_rather_than_not_at
     }
     for cut in 1..=blocks.len() {
         let seen = hub_client::Seen { blocks: blocks[..cut].to_vec(), ended: false };
-        let mut again = hub.resume(["a", "b"], seen.last_event_id()).unwrap();
+        let mut again = hub.subscribe(Subscribe::to(["a", "b"]).after(seen.last_event_id())).unwrap();
         let rest = read(&mut again);
         let all: Vec<_> = seen.data().into_iter().chain(rest.data()).collect();
         assert_eq!(all, ["a1", "1", "2", "3", "a2"], "cut after {cut}");
@@ -124,7 +124,7 @@ fn a_client_of_a_quiet_topic_has_no_gap_after_a_thousand_rings_of_other_events()
     assert_eq!(gap(&hub, &["busy"], &last), Some(GapReason::Evicted));
     let missed = publish(&hub, "quiet", 2);
     assert_ne!(missed, last);
-    assert_eq!(read(&mut hub.resume(["quiet"], Some(last.into())).unwrap()).data(), ["2"]);
+    assert_eq!(read(&mut hub.subscribe(Subscribe::to(["quiet"]).after(last)).unwrap()).data(), ["2"]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn the_oldest_event_of_all_goes_first_whatever_its_topic() {
         assert!(hub.stats().memory <= 90_000);
     }
     assert_eq!(hub.stats().events, 4);
-    let held = hub.subscription(["a", "b", "c"]).with_start(Start::Oldest).subscribe();
+    let held = hub.subscribe(Subscribe::to(["a", "b", "c"]).start(Start::Oldest));
     assert_eq!(read(&mut held.unwrap()).data(), [2, 3, 4, 5].map(text));
     let too_large = hub.publish("a", event("x".repeat(90_000)));
     assert!(matches!(too_large, Err(PublishError::TooLarge { .. })));
@@ -161,7 +161,7 @@ fn finished_topics_without_subscribers_go_before_older_events() {
     assert_eq!(gap(&hub, &["job"], &first), Some(GapReason::Evicted));
     assert_eq!(gap(&hub, &["live", "watched job"], &first), None);
     // It is as finished as before.
-    let refusal = hub.resume(["job"], Some(last.into())).unwrap_err();
+    let refusal = hub.subscribe(Subscribe::to(["job"]).after(last)).unwrap_err();
     assert_eq!(refusal.reason(), RefusalReason::Finished);
     publish(&hub, "live", text(5));
     assert_eq!(gap(&hub, &["live"], &first), None, "its first event is next to go, but the client has it");
@@ -205,7 +205,7 @@ fn a_topic_that_was_forgotten_and_comes_back_never_hides_a_gap() {
     }
     publish(&hub, "a", 3);
     for id in [&before, &first] {
-        let seen = read(&mut hub.resume(["a"], Some(id.clone().into())).unwrap());
+        let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(id.clone())).unwrap());
         assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["3"]));
     }
     // Those that were forgotten leave a floor, under which a gap is told that may not exist.

@@ -17,7 +17,7 @@ use hub_client::last_event_id;
 use memory_log::MemoryLog;
 use relay_client::{first, is_pending, read, read_to_end};
 use ssekit::{
-    Bounds, Event, EventId, EventType, Hub,
+    Bounds, Event, EventId, EventType, Hub, Subscribe,
     hub::{self, RefusalReason, Start},
     relay::{InvalidRecord, PublishError, Record, Relay},
 };
@@ -59,9 +59,9 @@ async fn a_client_goes_on_at_another_node() {
     let log = MemoryLog::default();
     let (one, two) = (start(&log, 100), start(&log, 100));
     let ids = publish(&one, "a", 0..5).await;
-    let mut client = one.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut client = one.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     assert_eq!(read(&mut client, 2).await.data()[..1], texts(1..2));
-    let mut client = two.resume(["a"], last_event_id(ids[2].as_str())).await.unwrap();
+    let mut client = two.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[2].as_str()))).await.unwrap();
     publish(&one, "a", 5..7).await;
     let seen = read(&mut client, 4).await;
     assert_eq!((seen.data(), seen.gaps()), (texts(3..7).iter().map(|text| &**text).collect(), vec![]));
@@ -73,7 +73,7 @@ async fn a_node_that_starts_later_holds_what_was_published_before() {
     let one = start(&log, 100);
     let ids = publish(&one, "a", 0..5).await;
     let two = start(&log, 100);
-    let mut client = two.resume(["a"], last_event_id(ids[1].as_str())).await.unwrap();
+    let mut client = two.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[1].as_str()))).await.unwrap();
     assert_eq!(read(&mut client, 3).await.data(), texts(2..5));
     assert_eq!(two.stats().paged, 0);
 }
@@ -83,7 +83,8 @@ async fn what_the_hub_does_not_hold_comes_from_the_log() {
     let log = MemoryLog::default();
     let relay = start(&log, 3);
     let ids = publish(&relay, "a", 0..100).await;
-    let mut client = relay.resume(["a"], last_event_id(ids[9].as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[9].as_str()))).await.unwrap();
     assert_eq!(client.gap(), None);
     let block = first(&mut client).await;
     assert_eq!((block.id.as_deref(), block.data.as_deref()), (Some(ids[9].as_str()), Some("")));
@@ -106,8 +107,8 @@ async fn topics_and_filter_hold_for_what_comes_from_the_log() {
         let event = if number % 2 == 0 { event.with_type(EventType::from_static("even")) } else { event };
         ids.push(relay.publish(["a", "b", "c"][number % 3], event).await.unwrap());
     }
-    let options = relay.subscription(["b", "a"]).with_filter(|event| event.event_type() == Some("even"));
-    let mut client = options.resume(last_event_id(ids[0].as_str())).await.unwrap();
+    let options = Subscribe::to(["b", "a"]).filter(|event| event.event_type() == Some("even"));
+    let mut client = relay.subscribe(options.after(last_event_id(ids[0].as_str()))).await.unwrap();
     let expected: Vec<String> = texts(1..60)
         .into_iter()
         .filter(|text| {
@@ -145,7 +146,8 @@ async fn a_cursor_ahead_of_the_node_waits_for_the_tail() {
     let ids = [0, 1, 2].map(|number: usize| {
         log.append_entry(Ok(Record::Event { topic: "a".into(), event: Event::new(number.to_string()) }))
     });
-    let mut client = relay.resume(["a"], last_event_id(ids[1].as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[1].as_str()))).await.unwrap();
     assert_eq!(client.gap(), None);
     assert_eq!(read(&mut client, 1).await.data(), ["2"]);
     assert_eq!(held.len(), 1);
@@ -177,12 +179,12 @@ async fn oldest_is_the_oldest_in_the_log() {
     let relay = start(&log, 3);
     publish(&relay, "b", 0..5).await;
     let ids = publish(&relay, "a", 0..20).await;
-    let mut client = relay.subscription(["a"]).with_start(Start::Oldest).subscribe().await.unwrap();
+    let mut client = relay.subscribe(Subscribe::to(["a"]).start(Start::Oldest)).await.unwrap();
     let seen = read(&mut client, 20).await;
     assert_eq!(seen.data(), texts(0..20));
     // What came before is claimed, so that a client that is cut at once gets the same.
     let position = seen.blocks[0].id.as_deref().unwrap();
-    let mut again = relay.resume(["a"], last_event_id(position)).await.unwrap();
+    let mut again = relay.subscribe(Subscribe::to(["a"]).after(last_event_id(position))).await.unwrap();
     assert_eq!(read(&mut again, 20).await.data(), texts(0..20));
     assert_eq!(seen.last_event_id(), last_event_id(ids[19].as_str()));
 }
@@ -196,7 +198,7 @@ async fn the_position_is_kept_fresh_while_the_log_is_read() {
     publish(&relay, "a", 1..5).await;
     // The log holds what is missing, but cannot be read: the stream goes on with keep-alives.
     let mut client = relay
-        .resume(["a"], last_event_id(ids[0].as_str()))
+        .subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str())))
         .await
         .unwrap()
         .keep_alive(Duration::from_secs(15));
@@ -214,7 +216,7 @@ async fn a_topic_finished_on_one_node_ends_on_all() {
     let log = MemoryLog::default();
     let (one, two) = (start(&log, 2), start(&log, 2));
     let ids = publish(&one, "a", 0..10).await;
-    let mut there = two.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut there = two.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     one.finish("a").await.unwrap();
     one.finish("a").await.unwrap();
     let seen = read_to_end(&mut there).await;
@@ -223,10 +225,11 @@ async fn a_topic_finished_on_one_node_ends_on_all() {
     for relay in [&one, &two, &start(&log, 2)] {
         let error = relay.publish("a", Event::new("more")).await.unwrap_err();
         assert!(matches!(error, PublishError::Refused(hub::PublishError::Finished)));
-        let mut late = relay.resume(["a"], last_event_id(ids[6].as_str())).await.unwrap();
+        let mut late =
+            relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[6].as_str()))).await.unwrap();
         let seen = read_to_end(&mut late).await;
         assert_eq!(seen.data(), texts(7..10));
-        let refusal = relay.resume(["a"], seen.last_event_id()).await.unwrap_err();
+        let refusal = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap_err();
         assert_eq!((refusal.reason(), refusal.retry()), (RefusalReason::Finished, None));
     }
 }
@@ -254,9 +257,9 @@ async fn a_stream_ends_after_its_greatest_lifetime_wherever_it_reads() {
     tokio::spawn(tail.run());
     let ids = publish(&relay, "a", 0..10).await;
     let lifetime = Duration::from_secs(60);
-    let options = || relay.subscription(["a"]).with_lifetime(lifetime, Duration::ZERO);
-    let mut live = options().subscribe().await.unwrap();
-    let mut paging = options().resume(last_event_id(ids[0].as_str())).await.unwrap();
+    let options = || Subscribe::to(["a"]).lifetime(lifetime..=lifetime);
+    let mut live = relay.subscribe(options()).await.unwrap();
+    let mut paging = relay.subscribe(options().after(last_event_id(ids[0].as_str()))).await.unwrap();
     first(&mut live).await;
     first(&mut paging).await;
     log.set_unreachable(true);
@@ -277,7 +280,7 @@ async fn an_entry_that_is_no_event_is_passed_over_and_counted() {
     publish(&relay, "a", 0..1).await;
     let seen = read(&mut client, 1).await;
     assert_eq!((seen.data(), seen.gaps(), relay.stats().invalid), (vec!["0"], vec![], 2));
-    let mut client = relay.subscription(["a"]).with_start(Start::Oldest).subscribe().await.unwrap();
+    let mut client = relay.subscribe(Subscribe::to(["a"]).start(Start::Oldest)).await.unwrap();
     assert_eq!(read(&mut client, 1).await.gaps(), Vec::<&str>::new());
     let error = relay.publish("a", forged).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(hub::PublishError::ReservedType)));
@@ -307,7 +310,7 @@ async fn dropping_a_subscription_frees_it_and_is_told() {
     let ids = publish(&relay, "a", 0..10).await;
     let (told, mut was_told) = tokio::sync::mpsc::unbounded_channel();
     let live = relay.subscribe(["a"]).await.unwrap();
-    let paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let paging = relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     let stats = relay.stats();
     assert_eq!((stats.hub.subscribers, stats.paging), (1, 1));
     for client in [live, paging] {
@@ -324,8 +327,8 @@ async fn a_stream_whose_filter_has_panicked_ends() {
     let log = MemoryLog::default();
     let relay = start(&log, 2);
     let ids = publish(&relay, "a", 0..10).await;
-    let options = relay.subscription(["a"]).with_filter(|event| panic!("at {}", event.id()));
-    let mut client = options.resume(last_event_id(ids[0].as_str())).await.unwrap();
+    let options = Subscribe::to(["a"]).filter(|event| panic!("at {}", event.id()));
+    let mut client = relay.subscribe(options.after(last_event_id(ids[0].as_str()))).await.unwrap();
     first(&mut client).await;
     let (panicked, mut client) = tokio::spawn(async move {
         let next = std::panic::AssertUnwindSafe(client.next()).catch_unwind().await;

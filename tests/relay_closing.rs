@@ -16,7 +16,7 @@ use hub_client::last_event_id;
 use memory_log::MemoryLog;
 use relay_client::{first, is_pending, read, read_to_end};
 use ssekit::{
-    Bounds, Event, EventId, Hub,
+    Bounds, Event, EventId, Hub, Subscribe,
     hub::{self, Close, RefusalReason, Start},
     relay::{PublishError, Relay},
 };
@@ -45,7 +45,7 @@ async fn a_closed_node_ends_its_streams_and_the_others_go_on() {
     let (one, two) = (start(&log, 2), start(&log, 2));
     let ids = publish(&one, "a", 0..40).await;
     let mut live = one.subscribe(["a"]).await.unwrap();
-    let mut paging = one.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut paging = one.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     first(&mut paging).await;
     log.set_unreachable(true);
     assert!(is_pending(&mut paging));
@@ -58,12 +58,14 @@ async fn a_closed_node_ends_its_streams_and_the_others_go_on() {
     log.set_unreachable(false);
     let refusal = one.subscribe(["a"]).await.unwrap_err();
     assert_eq!((refusal.reason(), refusal.retry()), (RefusalReason::Closed, Some(retry)));
-    let refusal = one.resume(["a"], last_event_id(ids[39].as_str())).await.unwrap_err();
+    let refusal =
+        one.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[39].as_str()))).await.unwrap_err();
     assert_eq!(refusal.reason(), RefusalReason::Closed);
     let error = one.publish("a", Event::new("x")).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(hub::PublishError::Closed)));
     publish(&two, "a", 40..41).await;
-    let mut client = two.resume(["a"], last_event_id(ids[38].as_str())).await.unwrap();
+    let mut client =
+        two.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[38].as_str()))).await.unwrap();
     assert_eq!(read(&mut client, 2).await.data(), texts(39..41));
 }
 
@@ -74,7 +76,8 @@ async fn streams_and_the_tail_end_when_the_last_handle_of_a_relay_is_dropped() {
     let tail = tokio::spawn(tail.run());
     let ids = publish(&relay, "a", 0..40).await;
     let mut live = relay.subscribe(["a"]).await.unwrap();
-    let mut paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut paging =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     first(&mut live).await;
     first(&mut paging).await;
     log.set_stalled(true);
@@ -94,7 +97,8 @@ async fn streams_end_when_the_tail_has_gone() {
     let tail = tokio::spawn(tail.run());
     let ids = publish(&relay, "a", 0..40).await;
     let mut live = relay.subscribe(["a"]).await.unwrap();
-    let mut paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut paging =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     first(&mut live).await;
     first(&mut paging).await;
     log.set_stalled(true);
@@ -102,7 +106,7 @@ async fn streams_end_when_the_tail_has_gone() {
     tail.abort();
     assert!(read_to_end(&mut live).await.ended && read_to_end(&mut paging).await.ended);
     for last in [None, last_event_id(ids[0].as_str()), last_event_id("n999")] {
-        let refusal = relay.resume(["a"], last).await.unwrap_err();
+        let refusal = relay.subscribe(Subscribe::to(["a"]).after(last)).await.unwrap_err();
         assert_eq!(refusal.reason(), RefusalReason::Unavailable);
     }
     relay.publish("a", Event::new("for the other nodes")).await.unwrap();
@@ -120,7 +124,7 @@ async fn closing_ends_the_wait_of_those_that_are_being_let_in() {
         .map(|(start, last)| {
             let relay = relay.clone();
             let last = last.and_then(last_event_id);
-            tokio::spawn(async move { relay.subscription(["a"]).with_start(start).resume(last).await })
+            tokio::spawn(async move { relay.subscribe(Subscribe::to(["a"]).start(start).after(last)).await })
         })
         .collect();
     while log.take_reads() < waiting.len() {

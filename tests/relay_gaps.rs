@@ -23,7 +23,7 @@ use hub_client::last_event_id;
 use memory_log::{MemoryLog, Unreachable};
 use relay_client::{first, is_pending, read, read_to_end};
 use ssekit::{
-    Bounds, Event, EventId, Hub,
+    Bounds, Event, EventId, Hub, Subscribe,
     hub::{GapReason, Lag, RefusalReason, Start},
     relay::{PublishError, Relay},
 };
@@ -60,7 +60,8 @@ async fn evicted_is_told_only_when_the_log_has_let_go() {
     let ids = publish(&relay, 0..20).await;
     log.trim(10);
     for (cursor, evicted) in [(8, true), (9, true), (10, false), (15, false)] {
-        let mut client = relay.resume(["a"], last_event_id(ids[cursor].as_str())).await.unwrap();
+        let mut client =
+            relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[cursor].as_str()))).await.unwrap();
         let reason = client.gap().map(|gap| gap.reason());
         assert_eq!(reason, evicted.then_some(GapReason::Evicted), "{cursor}");
         let from = if evicted { 10 } else { cursor + 1 };
@@ -87,8 +88,8 @@ async fn an_id_that_the_node_has_read_and_the_log_has_let_go_of_is_evicted() {
     log.trim(5);
     for lost in [0, 10, 14] {
         for lag in [Lag::Disconnect, Lag::Skip] {
-            let options = relay.subscription(["a"]).with_lag(lag);
-            let mut client = options.resume(last_event_id(ids[lost].as_str())).await.unwrap();
+            let options = Subscribe::to(["a"]).lag(lag);
+            let mut client = relay.subscribe(options.after(last_event_id(ids[lost].as_str()))).await.unwrap();
             assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
             let seen = read(&mut client, 5).await;
             assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["15", "16", "17", "18", "19"]));
@@ -103,7 +104,8 @@ async fn a_stream_that_lags_where_it_began_tells_so_before_it_ends() {
     let relay = start(&log, 2);
     let ids = publish(&relay, 0..3).await;
     tailed(&relay, 3).await;
-    let mut client = relay.resume(["a"], last_event_id(ids[2].as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[2].as_str()))).await.unwrap();
     assert_eq!(client.gap(), None);
     first(&mut client).await;
     publish(&relay, 3..23).await;
@@ -111,7 +113,7 @@ async fn a_stream_that_lags_where_it_began_tells_so_before_it_ends() {
     log.trim(5);
     let seen = read_to_end(&mut client).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec![]));
-    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let mut client = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     let seen = read(&mut client, 5).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["18", "19", "20", "21", "22"]));
 }
@@ -122,12 +124,13 @@ async fn a_log_that_is_trimmed_while_a_client_is_let_in_is_told_to_it() {
     let relay = start(&log, 2);
     let ids = publish(&relay, 0..20).await;
     tailed(&relay, 20).await;
-    let mut client = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     // It was there when the client came, and is not when the first page is read.
     log.trim(3);
     let seen = read_to_end(&mut client).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec![]));
-    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let mut client = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     assert_eq!(read(&mut client, 3).await.data(), ["17", "18", "19"]);
 }
 
@@ -138,8 +141,8 @@ async fn a_stream_that_the_log_has_lost_where_it_began_tells_so_before_it_ends()
         let relay = start(&log, 2);
         let ids = publish(&relay, 0..20).await;
         tailed(&relay, 20).await;
-        let options = relay.subscription(["a"]).with_lag(lag);
-        let mut client = options.resume(last_event_id(ids[0].as_str())).await.unwrap();
+        let options = Subscribe::to(["a"]).lag(lag);
+        let mut client = relay.subscribe(options.after(last_event_id(ids[0].as_str()))).await.unwrap();
         // The tail does not notice that the log is empty.
         log.set_deaf(true);
         log.erase();
@@ -154,7 +157,8 @@ async fn a_stream_whose_node_is_filled_anew_tells_what_it_lost_before_it_ends() 
     let relay = start(&log, 10);
     let ids = publish(&relay, 0..5).await;
     tailed(&relay, 5).await;
-    let mut client = relay.resume(["a"], last_event_id(ids[4].as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[4].as_str()))).await.unwrap();
     first(&mut client).await;
     let older = log.copy()[..3].to_vec();
     log.put_back(older);
@@ -169,8 +173,8 @@ async fn a_position_that_no_event_moved_is_told_before_the_stream_ends() {
     let ids = publish(&relay, 0..20).await;
     tailed(&relay, 20).await;
     log.set_deaf(true);
-    let options = relay.subscription(["a"]).with_filter(|_| false);
-    let mut client = options.resume(last_event_id(ids[0].as_str())).await.unwrap();
+    let options = Subscribe::to(["a"]).filter(|_| false);
+    let mut client = relay.subscribe(options.after(last_event_id(ids[0].as_str()))).await.unwrap();
     first(&mut client).await;
     // It reads to the end of the log, and has nothing to give.
     publish(&relay, 20..22).await;
@@ -181,7 +185,7 @@ async fn a_position_that_no_event_moved_is_told_before_the_stream_ends() {
     let seen = read_to_end(&mut client).await;
     assert_eq!((seen.gaps(), seen.data()), (vec![], vec![]));
     assert_ne!(seen.last_event_id(), last_event_id(ids[0].as_str()));
-    let client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let client = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
 }
 
@@ -190,18 +194,18 @@ async fn a_new_client_that_starts_at_the_oldest_is_told_if_the_beginning_is_gone
     let log = MemoryLog::default();
     let relay = start(&log, 2);
     publish(&relay, 0..10).await;
-    let oldest = || relay.subscription(["a"]).with_start(Start::Oldest);
-    let mut client = oldest().subscribe().await.unwrap();
+    let oldest = || Subscribe::to(["a"]).start(Start::Oldest);
+    let mut client = relay.subscribe(oldest()).await.unwrap();
     assert_eq!(client.gap(), None);
     assert_eq!(read(&mut client, 10).await.gaps(), Vec::<&str>::new());
     // It was all there when this one came, and is not when its first page is read.
-    let mut late = oldest().subscribe().await.unwrap();
+    let mut late = relay.subscribe(oldest()).await.unwrap();
     log.trim(3);
     let seen = read_to_end(&mut late).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec![]));
 
     for finished in [false, true] {
-        let mut client = oldest().subscribe().await.unwrap();
+        let mut client = relay.subscribe(oldest()).await.unwrap();
         assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
         let seen = read(&mut client, 3 - usize::from(finished)).await;
         let data = if finished { vec!["8", "9"] } else { vec!["7", "8", "9"] };
@@ -217,7 +221,8 @@ async fn a_client_of_a_quiet_topic_is_not_told_of_what_does_not_concern_it() {
     let relay = start(&log, 2);
     let id = relay.publish("quiet", Event::new("x")).await.unwrap();
     publish(&relay, 0..100).await;
-    let mut client = relay.resume(["quiet"], last_event_id(id.as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["quiet"]).after(last_event_id(id.as_str()))).await.unwrap();
     let newest = log.ids().pop();
     assert_eq!(client.gap(), None);
     assert_eq!(first(&mut client).await.id, newest);
@@ -234,15 +239,15 @@ async fn an_id_that_was_never_given_out_is_unknown() {
     let removed = ids[10].as_str();
     for unknown in ["n99999", "nonsense", "7", removed] {
         let node = start(&log, 2);
-        let mut client = node.resume(["a"], last_event_id(unknown)).await.unwrap();
+        let mut client = node.subscribe(Subscribe::to(["a"]).after(last_event_id(unknown))).await.unwrap();
         assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Unknown), "{unknown}");
         let block = first(&mut client).await;
         assert_eq!(block.id.as_deref(), Some(ids[19].as_str()));
         assert!(is_pending(&mut client));
 
         let later = start(&log, 2);
-        let options = later.subscription(["a"]).with_start(Start::Oldest);
-        let mut client = options.resume(last_event_id(unknown)).await.unwrap();
+        let options = Subscribe::to(["a"]).start(Start::Oldest);
+        let mut client = later.subscribe(options.after(last_event_id(unknown))).await.unwrap();
         let seen = read(&mut client, 19).await;
         assert_eq!((seen.gaps(), seen.data().len()), (vec!["unknown"], 19));
     }
@@ -253,7 +258,7 @@ async fn a_subscriber_that_is_slower_than_the_log_is_told_or_ends() {
     let log = MemoryLog::default();
     let relay = start(&log, 2);
     let mut ending = relay.subscribe(["a"]).await.unwrap();
-    let mut skipping = relay.subscription(["a"]).with_lag(Lag::Skip).subscribe().await.unwrap();
+    let mut skipping = relay.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).await.unwrap();
     first(&mut ending).await;
     first(&mut skipping).await;
     publish(&relay, 0..20).await;
@@ -291,7 +296,7 @@ async fn a_node_that_the_log_was_trimmed_past_sends_its_clients_to_be_told() {
     }
     log.trim(2);
     assert_eq!(read_to_end(&mut client).await.data(), Vec::<&str>::new());
-    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let mut client = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     let seen = read(&mut client, 2).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["8", "9"]));
     let stats = relay.stats();
@@ -309,7 +314,7 @@ async fn a_log_that_was_deleted_is_told_and_begins_anew() {
     assert_eq!(read_to_end(&mut client).await.data(), Vec::<&str>::new());
     noticed(&relay, 1).await;
     publish(&relay, 3..5).await;
-    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let mut client = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     let seen = read(&mut client, 2).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["3", "4"]));
 }
@@ -329,14 +334,17 @@ async fn a_log_in_an_older_state_is_told_and_gives_nothing_twice() {
     assert_eq!(read_to_end(&mut client).await.data(), Vec::<&str>::new());
     noticed(&relay, 1).await;
     for node in [&relay, &other] {
-        let options = node.subscription(["a"]).with_start(Start::Now);
-        let mut client = options.resume(seen.last_event_id()).await.unwrap();
+        let options = Subscribe::to(["a"]).start(Start::Now);
+        let mut client = node.subscribe(options.after(seen.last_event_id())).await.unwrap();
         let block = first(&mut client).await;
         assert_eq!(block.data.as_deref(), Some(r#"{"reason": "unknown"}"#));
         assert!(is_pending(&mut client));
     }
     // One that was there before the older state has missed nothing but what nobody can have.
-    let mut client = relay.resume(["a"], seen.blocks[2].id.as_deref().and_then(last_event_id)).await.unwrap();
+    let mut client = relay
+        .subscribe(Subscribe::to(["a"]).after(seen.blocks[2].id.as_deref().and_then(last_event_id)))
+        .await
+        .unwrap();
     let seen = read(&mut client, 3).await;
     assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["2", "6", "7"]));
 }
@@ -357,7 +365,8 @@ async fn a_client_that_reads_the_log_does_not_go_over_to_a_hub_of_another() {
     log.put_back(older);
     log.set_newest(50);
     publish(&relay, 44..46).await;
-    let mut client = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     let seen = read(&mut client, 41).await;
     let expected: Vec<String> = texts(1..40).into_iter().chain(texts(44..46)).collect();
     assert_eq!((seen.gaps(), seen.data()), (vec![], expected.iter().map(|text| &**text).collect()));
@@ -381,7 +390,8 @@ async fn while_the_log_cannot_be_reached_streams_stay_and_publishing_fails() {
     };
     tokio::spawn(tail.on_fault(count).run());
     let ids = publish(&relay, 0..10).await;
-    let mut client = relay.resume(["a"], last_event_id(ids[9].as_str())).await.unwrap();
+    let mut client =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[9].as_str()))).await.unwrap();
     first(&mut client).await;
     while relay.stats().lag > Duration::ZERO {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -396,12 +406,13 @@ async fn while_the_log_cannot_be_reached_streams_stay_and_publishing_fails() {
     assert!(matches!(error, PublishError::NotPublished(Unreachable)));
 
     // What the hub holds can be resumed, the rest is not guessed.
-    let mut local = relay.resume(["a"], last_event_id(ids[7].as_str())).await.unwrap();
+    let mut local =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[7].as_str()))).await.unwrap();
     assert_eq!(read(&mut local, 2).await.data(), ["8", "9"]);
-    let refusal = relay.resume(["a"], last_event_id("n5000")).await.unwrap_err();
+    let refusal = relay.subscribe(Subscribe::to(["a"]).after(last_event_id("n5000"))).await.unwrap_err();
     assert_eq!(refusal.reason(), RefusalReason::Unavailable);
     assert!(refusal.retry().is_some());
-    let mut old = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut old = relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     assert!(first(&mut old).await.id.is_some() && is_pending(&mut old));
 
     log.set_unreachable(false);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, future::join};
 use memory_log::MemoryLog;
 use ssekit::{
-    Bounds, Event, Hub,
+    Bounds, Event, Hub, Subscribe,
     relay::{Relay, Subscription},
 };
 use tokio::time::{Instant, timeout};
@@ -25,11 +25,11 @@ async fn a_quiet_stream_ends_on_time_wherever_it_reads() {
     for _ in 0..5 {
         relay.publish("a", Event::new("another")).await.unwrap();
     }
-    let options = || relay.subscription(["a"]).with_lifetime(LIFETIME, Duration::ZERO);
+    let options = || Subscribe::to(["a"]).lifetime(LIFETIME..=LIFETIME);
     let start = Instant::now();
-    let live = options().subscribe().await.unwrap();
+    let live = relay.subscribe(options()).await.unwrap();
     // What this one missed is only in the log, which cannot be read.
-    let paging = options().resume(Some(first.into())).await.unwrap();
+    let paging = relay.subscribe(options().after(first)).await.unwrap();
     log.set_unreachable(true);
     assert_eq!(start.elapsed(), Duration::ZERO);
     join(assert_ends_on_time(live), assert_ends_on_time(paging)).await;

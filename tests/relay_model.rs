@@ -17,7 +17,7 @@ use hub_client::last_event_id;
 use memory_log::{MemoryLog, Numbers};
 use proptest::{collection::vec, prelude::*};
 use ssekit::{
-    Bounds, Event, Hub,
+    Bounds, Event, Hub, Subscribe,
     hub::{GapReason, Lag, Start},
     relay::{Relay, Subscription},
     replay::IdOrder,
@@ -196,14 +196,15 @@ impl Client {
 
     async fn connect(&mut self, log: &MemoryLog, node: &Relay<MemoryLog>) {
         let Wants { topics, remainder, start, lag } = self.wants.clone();
-        let options = node.subscription(topics).with_start(start).with_lag(lag);
+        let options = Subscribe::to(topics).start(start).lag(lag);
         let options = match remainder {
-            Some(remainder) => options.with_filter(move |event| number(event.id()) % 2 == remainder),
+            Some(remainder) => options.filter(move |event| number(event.id()) % 2 == remainder),
             None => options,
         };
         self.told |= self.last.is_none();
         (self.begun_at, self.told_since) = (self.last.clone(), false);
-        self.subscription = options.resume(self.last.as_deref().and_then(last_event_id)).await.ok();
+        self.subscription =
+            node.subscribe(options.after(self.last.as_deref().and_then(last_event_id))).await.ok();
         if let (None, Start::Oldest, Some(subscription)) = (&self.last, start, &self.subscription) {
             let reason = subscription.gap().map(|gap| gap.reason());
             assert_eq!(reason, (!log.is_whole()).then_some(GapReason::Evicted));

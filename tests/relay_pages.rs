@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use hub_client::last_event_id;
 use memory_log::MemoryLog;
 use relay_client::{first, read};
-use ssekit::{Bounds, Event, EventId, Hub, hub::Start, relay::Relay};
+use ssekit::{Bounds, Event, EventId, Hub, Subscribe, hub::Start, relay::Relay};
 
 use tokio::time::Instant;
 
@@ -55,7 +55,8 @@ async fn a_page_is_one_entry_or_half_a_megabyte() {
     let (other, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(1)));
     tokio::spawn(tail.with_remembered_ids(1).run());
     for relay in [&relay, &other] {
-        let mut client = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+        let mut client =
+            relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
         first(&mut client).await;
         log.take_read_entries();
         let mut seen = 1;
@@ -81,8 +82,8 @@ async fn a_client_that_is_let_in_costs_two_entries_at_most_until_it_reads() {
     let mut clients = Vec::new();
     for last in [None, Some("nonsense"), Some("n999"), Some(ids[0].as_str()), Some(ids[30].as_str())] {
         for start in [Start::Now, Start::Oldest] {
-            let options = relay.subscription(["a"]).with_start(start);
-            let mut client = options.resume(last.and_then(last_event_id)).await.unwrap();
+            let options = Subscribe::to(["a"]).start(start);
+            let mut client = relay.subscribe(options.after(last.and_then(last_event_id))).await.unwrap();
             first(&mut client).await;
             let cost = log.take_read_entries();
             assert!(cost <= 2, "{cost} for {last:?}");
@@ -98,20 +99,22 @@ async fn ids_that_take_long_to_look_up_hold_up_nobody_else() {
     let ids = publish(&relay, "a", 0..50).await;
     let mut live = relay.subscribe(["a"]).await.unwrap();
     first(&mut live).await;
-    let mut paging = relay.resume(["a"], last_event_id(ids[0].as_str())).await.unwrap();
+    let mut paging =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();
     first(&mut paging).await;
     log.set_lookups_stalled(true);
     log.take_reads();
     for number in 0..100 {
         let relay = relay.clone();
         let bogus = last_event_id(&format!("n{}", 1000 + number));
-        tokio::spawn(async move { relay.resume(["a"], bogus).await.map(drop) });
+        tokio::spawn(async move { relay.subscribe(Subscribe::to(["a"]).after(bogus)).await.map(drop) });
     }
     while log.take_reads() == 0 {
         tokio::task::yield_now().await;
     }
     let before = Instant::now();
-    let mut resumed = relay.resume(["a"], last_event_id(ids[47].as_str())).await.unwrap();
+    let mut resumed =
+        relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[47].as_str()))).await.unwrap();
     assert_eq!(read(&mut resumed, 2).await.data(), texts(48..50));
     assert_eq!(read(&mut paging, 49).await.data(), texts(1..50));
     assert_eq!(before.elapsed(), Duration::ZERO);

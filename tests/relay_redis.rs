@@ -22,7 +22,7 @@ use futures_util::{StreamExt, future::join_all};
 use hub_client::{is_notice, last_event_id};
 use redis_server::RedisServer;
 use ssekit::{
-    Bounds, Event, Hub,
+    Bounds, Event, Hub, Subscribe,
     relay::{PublishError, RedisLog, Relay},
 };
 
@@ -87,16 +87,17 @@ async fn read(number: usize, nodes: Vec<Relay<RedisLog>>, record: Arc<Record>) -
     last = blocks(&begin)[0].id.clone().or(last);
     loop {
         let node = &nodes[(number + cuts) % NODES];
-        let mut stream = match node.resume(["a"], last.as_deref().and_then(last_event_id)).await {
-            Ok(stream) => stream,
-            // Redis is away, and this node does not know the ID.
-            Err(refusal) => {
-                assert!(refusal.retry().is_some());
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                cuts += 1;
-                continue;
-            }
-        };
+        let mut stream =
+            match node.subscribe(Subscribe::to(["a"]).after(last.as_deref().and_then(last_event_id))).await {
+                Ok(stream) => stream,
+                // Redis is away, and this node does not know the ID.
+                Err(refusal) => {
+                    assert!(refusal.retry().is_some());
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    cuts += 1;
+                    continue;
+                }
+            };
         assert_eq!(stream.gap(), None, "client {number} after {last:?}");
         // Each stream is cut after some more events, and the last one is not.
         let until = if cuts < CUTS {

@@ -24,7 +24,7 @@ use proxy::{Fault, Proxy};
 use redis_server::{RedisServer, url};
 use relay_client::{first, read, read_to_end};
 use ssekit::{
-    Bounds, Event, Hub,
+    Bounds, Event, Hub, Subscribe,
     hub::{GapReason, RefusalReason},
     relay::{PublishError, RedisLog, Relay, Stats, Subscription},
 };
@@ -155,7 +155,7 @@ async fn a_log_that_was_deleted_is_told_of() {
     publish(&nodes[1], 5..7).await;
     for node in &nodes {
         until(node, |stats| stats.resets == 1).await;
-        let mut client = node.resume(["a"], seen.last_event_id()).await.unwrap();
+        let mut client = node.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
         assert_eq!(client.gap().unwrap().reason(), GapReason::Evicted);
         let seen = read(&mut client, 2).await;
         assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["5", "6"]));
@@ -173,7 +173,7 @@ async fn a_redis_that_comes_back_empty_is_told_of() {
     assert!(read_to_end(&mut client).await.blocks.is_empty());
     until(&relay, |stats| stats.resets == 1).await;
     publish(&relay, 5..6).await;
-    let mut client = relay.resume(["a"], seen.last_event_id()).await.unwrap();
+    let mut client = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     let seen = read(&mut client, 1).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["5"]));
 }
@@ -196,12 +196,12 @@ async fn a_redis_that_comes_back_with_an_older_state_is_told_of() {
     publish(&nodes[1], 10..12).await;
     for node in &nodes {
         // Who has seen what is lost is told, and gets nothing of before again.
-        let mut lost = node.resume(["a"], after.last_event_id()).await.unwrap();
+        let mut lost = node.subscribe(Subscribe::to(["a"]).after(after.last_event_id())).await.unwrap();
         assert_eq!(lost.gap().unwrap().reason(), GapReason::Unknown);
         let block = first(&mut lost).await;
         assert_eq!(block.event.as_deref(), Some("reset"));
         // Who has not has missed nothing that is left.
-        let mut kept = node.resume(["a"], before.last_event_id()).await.unwrap();
+        let mut kept = node.subscribe(Subscribe::to(["a"]).after(before.last_event_id())).await.unwrap();
         let seen = read(&mut kept, 2).await;
         assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["10", "11"]));
     }
@@ -223,7 +223,7 @@ async fn a_node_that_the_log_was_trimmed_past_tells_its_clients() {
     ]);
     assert!(read_to_end(&mut client).await.blocks.is_empty());
     until(&node, |stats| stats.resets == 1).await;
-    let mut client = node.resume(["a"], seen.last_event_id()).await.unwrap();
+    let mut client = node.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     let seen = read(&mut client, 2).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["6", "7"]));
 }
@@ -240,7 +240,7 @@ async fn the_order_is_that_of_redis_whatever_its_clock_says() {
     let seen = read(&mut client, 5).await;
     assert_eq!((seen.data(), seen.gaps()), (texts(0..5).iter().map(|text| &**text).collect(), vec![]));
     let third = seen.blocks[2].id.as_deref().and_then(hub_client::last_event_id);
-    let mut client = nodes[1].resume(["a"], third).await.unwrap();
+    let mut client = nodes[1].subscribe(Subscribe::to(["a"]).after(third)).await.unwrap();
     assert_eq!(read(&mut client, 2).await.data(), ["3", "4"]);
 }
 
@@ -254,7 +254,7 @@ async fn the_number_of_connections_does_not_depend_on_the_number_of_subscribers(
     for number in 0..5_000 {
         // One in ten comes back for what only the log holds.
         let last = (number % 10 == 0).then(|| first.clone().into());
-        clients.push(relay.resume(["a"], last).await.unwrap());
+        clients.push(relay.subscribe(Subscribe::to(["a"]).after(last)).await.unwrap());
     }
     let connections: String = server.command(&["CLIENT", "LIST"]);
     let others = connections.lines().filter(|line| !line.contains("cmd=client|list")).count();
@@ -322,7 +322,7 @@ async fn connections_that_were_closed_while_idle_fail_no_publish_and_no_resume()
         assert_eq!(seen.data(), [round.to_string()]);
         // One that the other node must ask the log for.
         let unknown = hub_client::last_event_id(&format!("1700000000000-{round}"));
-        drop(other.resume(["a"], unknown).await.unwrap());
+        drop(other.subscribe(Subscribe::to(["a"]).after(unknown)).await.unwrap());
         // Until those are left that follow.
         while server.clients() > 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -340,7 +340,7 @@ async fn an_id_that_must_be_looked_up_is_not_guessed_while_redis_is_away() {
     assert_eq!(read(&mut client, 3).await.data(), texts(0..3));
     server.kill();
     let unknown = hub_client::last_event_id("1700000000000-0");
-    let refusal = relay.resume(["a"], unknown).await.unwrap_err();
+    let refusal = relay.subscribe(Subscribe::to(["a"]).after(unknown)).await.unwrap_err();
     assert_eq!(refusal.reason(), RefusalReason::Unavailable);
     // New clients and those that are here are served.
     drop(subscribe(&relay).await);

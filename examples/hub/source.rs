@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 #[cfg(feature = "redis")]
 use ssekit::relay::{self, RedisLog, Relay};
 use ssekit::{
-    Event, EventId, Hub, LastEventId,
+    Event, EventId, Hub, LastEventId, Subscribe,
     hub::{Close, PublishError, Refusal, Start, Stats},
 };
 
@@ -34,12 +34,12 @@ impl Source {
     ) -> Result<BoxStream<'static, Result<Bytes, Infallible>>, Refusal> {
         Ok(match self {
             Self::Local(hub) => {
-                let events = hub.subscription(topics).with_start(start).resume(last_event_id)?;
+                let events = hub.subscribe(Subscribe::to(topics).start(start).after(last_event_id))?;
                 events.keep_alive(heartbeat).boxed()
             }
             #[cfg(feature = "redis")]
             Self::Shared(relay) => {
-                let events = relay.subscription(topics).with_start(start).resume(last_event_id).await?;
+                let events = relay.subscribe(Subscribe::to(topics).start(start).after(last_event_id)).await?;
                 events.keep_alive(heartbeat).boxed()
             }
         })

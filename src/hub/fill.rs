@@ -14,7 +14,7 @@ impl Subscription {
     /// Keeps the connection alive: whenever nothing was sent for `interval`, a comment is sent, or the client's
     /// position if that has moved.
     ///
-    /// The stream also ends on time when its [greatest lifetime](crate::hub::SubscribeOptions::with_lifetime) has
+    /// The stream also ends on time when its [greatest lifetime](crate::Subscribe::lifetime) has
     /// passed, however long the interval.
     ///
     /// # Panics

@@ -1,12 +1,11 @@
 use std::{
-    borrow::Borrow,
     fmt,
     sync::atomic::{self, Ordering},
     time::Duration,
 };
 
 use super::{
-    Close, Drained, HubBuilder, PublishError, Refusal, SubscribeOptions, Subscription, Topic,
+    Close, Drained, HubBuilder, PublishError, Refusal, Subscribe, Subscription, Topic,
     notice::Notices,
     state::{State, Wake},
     wake::resume,
@@ -15,7 +14,6 @@ use crate::{
     Bounds, Event, EventId,
     clock::Clock,
     replay::{id_space::IdSpace, log::Position, scheme::Scheme},
-    request::LastEventId,
     sync::{Arc, AtomicU64, Mutex, lock},
 };
 
@@ -33,7 +31,7 @@ use crate::{
 ///
 /// ```
 /// use futures_util::StreamExt as _;
-/// use ssekit::{Bounds, Event, Hub};
+/// use ssekit::{Bounds, Event, Hub, Subscribe};
 ///
 /// # futures_executor(async {
 /// let hub = Hub::new(Bounds::events(1000));
@@ -46,7 +44,7 @@ use crate::{
 ///
 /// // Later, the client comes back with the last event ID that it has seen.
 /// hub.publish("orders", Event::new("second"))?;
-/// let mut orders = hub.resume(["orders"], Some(id.into()))?;
+/// let mut orders = hub.subscribe(Subscribe::to("orders").after(id))?;
 /// let _position = orders.next().await;
 /// assert!(orders.next().await.unwrap().ends_with(b"data: second\n\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -124,15 +122,15 @@ impl Hub {
 
     /// Publishes an event to a topic and returns its ID.
     ///
-    /// The event is encoded once, here, whatever the number of subscribers; those that are parked are woken. It
+    /// The event is an [`Event`] or a reference to one, or a text for one that has nothing but data. It is encoded once, here, whatever the number of subscribers; those that are parked are woken. It
     /// never waits for a subscriber.
     ///
     /// # Errors
     ///
     /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
     /// not allowed. Nothing is published then.
-    pub fn publish(&self, topic: &str, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
-        let event = event.borrow();
+    pub fn publish(&self, topic: &str, event: impl Into<Event>) -> Result<EventId, PublishError> {
+        let event = &event.into();
         self.append(topic, &mut [self.prepare(topic, event)?], |ids| ids.line().event_id(event))
     }
 
@@ -141,20 +139,19 @@ impl Hub {
     /// # Errors
     ///
     /// Returns a [`PublishError`] if one of them cannot be published.
-    pub fn publish_all<E: Borrow<Event>>(
+    pub fn publish_all<E: Into<Event>>(
         &self,
         topic: &str,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Vec<EventId>, PublishError> {
-        let events: Vec<E> = events.into_iter().collect();
-        let batch: Result<Vec<_>, _> =
-            events.iter().map(|event| self.prepare(topic, event.borrow())).collect();
+        let events: Vec<Event> = events.into_iter().map(Into::into).collect();
+        let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(topic, event)).collect();
         let mut batch = batch?;
         let head = self.append(topic, &mut batch, IdSpace::head)?;
         let ids = events
             .iter()
             .zip((0..events.len()).rev())
-            .map(|(event, after)| self.shared.ids.event_id(event.borrow(), || head - after as Position));
+            .map(|(event, after)| self.shared.ids.event_id(event, || head - after as Position));
         Ok(ids.collect())
     }
 
@@ -165,39 +162,32 @@ impl Hub {
         Topic::new(self.clone(), name)
     }
 
-    /// Subscribes a new client to topics, from now on.
+    /// Subscribes a client to topics, from now on or from just after its last event ID.
+    ///
+    /// Pass the name of a topic, or an array of names, for a new client; see [`Subscribe`] for resuming, filters and
+    /// lifetimes. The stream begins with the client's position, or with a [`Gap`](super::Gap) if it cannot have all that
+    /// it asks for.
     ///
     /// # Errors
     ///
-    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
-    pub fn subscribe<T: AsRef<str>>(
-        &self,
-        topics: impl IntoIterator<Item = T>,
-    ) -> Result<Subscription, Refusal> {
-        self.subscription(topics).subscribe()
-    }
-
-    /// Subscribes a client to topics, from just after the event with its last event ID.
+    /// Returns a [`Refusal`] if the hub is closed, or if nothing will ever come. It builds the HTTP answer.
     ///
-    /// Without an ID it is a new client. Missed and live events come from one sequence. If events that the client
-    /// missed are no longer held, or its ID is not known, it is told so first; see [`Subscription::gap`].
+    /// # Examples
     ///
-    /// Costs O(log n) in the events held, for each topic.
+    /// ```
+    /// use ssekit::{Bounds, Hub, Subscribe};
     ///
-    /// # Errors
-    ///
-    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
-    pub fn resume<T: AsRef<str>>(
-        &self,
-        topics: impl IntoIterator<Item = T>,
-        last_event_id: Option<LastEventId>,
-    ) -> Result<Subscription, Refusal> {
-        self.subscription(topics).resume(last_event_id)
-    }
-
-    /// Starts to configure a subscription: where it starts, its filter, its lag policy, its greatest lifetime.
-    pub fn subscription<T: AsRef<str>>(&self, topics: impl IntoIterator<Item = T>) -> SubscribeOptions<'_> {
-        SubscribeOptions::new(self, topics)
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let new = hub.subscribe("orders")?;
+    /// let id = hub.publish("orders", "two coffees")?;
+    /// let resumed = hub.subscribe(Subscribe::to("orders").after(id))?;
+    /// assert_eq!(hub.stats().subscribers, 2);
+    /// # drop((new, resumed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "resume")]
+    pub fn subscribe(&self, what: impl Into<Subscribe>) -> Result<Subscription, Refusal> {
+        what.into().enter(&self.shared)
     }
 
     /// Finishes a topic: no more events will come.
@@ -221,7 +211,7 @@ impl Hub {
     /// # Examples
     ///
     /// ```
-    /// use ssekit::{Bounds, Event, Hub, hub::GapReason};
+    /// use ssekit::{Bounds, Event, Hub, Subscribe, hub::GapReason};
     ///
     /// let hub = Hub::new(Bounds::events(100));
     /// let first = hub.publish("job-7", Event::new("started"))?;
@@ -229,7 +219,7 @@ impl Hub {
     /// hub.remove("job-7");
     /// assert_eq!(hub.stats().events, 0);
     ///
-    /// let events = hub.resume(["job-7"], Some(first.into()))?;
+    /// let events = hub.subscribe(Subscribe::to("job-7").after(first))?;
     /// assert_eq!(events.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -60,6 +60,7 @@ mod state;
 mod subscribe;
 pub(crate) mod subscription;
 mod topic;
+mod topic_names;
 mod topic_state;
 mod topics;
 mod wake;
@@ -74,8 +75,9 @@ pub use self::{
     notice::{Gap, GapReason, Notice, PositionForm},
     publish::PublishError,
     refusal::{Refusal, RefusalReason},
-    subscribe::{Lag, Start, SubscribeOptions},
+    subscribe::{Lag, Start, Subscribe},
     topic::Topic,
+    topic_names::Topics,
 };
 #[cfg(feature = "tokio")]
 pub(crate) use self::{fill::Positioned, reader::Filter};

@@ -79,3 +79,10 @@ impl Refusal {
         self.retry.map_or_else(stop_reconnecting, |_| event_stream(self.body.clone().into()))
     }
 }
+
+/// Answers with [`Refusal::response`], so that `?` sends it from a handler that returns a `Result` of responses.
+impl From<Refusal> for Response<Body> {
+    fn from(refusal: Refusal) -> Self {
+        refusal.response()
+    }
+}

@@ -1,9 +1,10 @@
-use std::{fmt, time::Duration};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use super::{
-    EventInfo, Gap, GapReason, Hub, Refusal, Subscription,
+    EventInfo, Gap, GapReason, Refusal, Shared, Subscription,
     reader::{Cursor, Filter, Reader, freshest},
     state::State,
+    topic_names::Topics,
 };
 use crate::{
     EventId,
@@ -40,49 +41,73 @@ pub enum Lag {
     Skip,
 }
 
-/// The configuration of a subscription, made by [`Hub::subscription`].
+/// A subscription to make: its topics, and how it begins, is filtered and ends.
+///
+/// It is the same for a [`Hub`](crate::Hub) and for a relay. Where nothing but topics is to be said, these will do in its place: a
+/// name, or an array of names.
 ///
 /// # Examples
 ///
 /// ```
-/// use ssekit::{Bounds, Event, Hub, hub::Start};
+/// use std::time::Duration;
+/// use ssekit::{Bounds, Hub, Subscribe, hub::Start};
 ///
 /// let hub = Hub::new(Bounds::events(100));
-/// hub.publish("orders", Event::new("an old one"))?;
-/// let orders = hub
-///     .subscription(["orders"])
-///     .with_start(Start::Oldest)
-///     .with_filter(|event| event.event_type() != Some("internal"))
-///     .subscribe()?;
+/// hub.publish("orders", "an old one")?;
+/// let orders = hub.subscribe(
+///     Subscribe::to(["orders", "news"])
+///         .start(Start::Oldest)
+///         .filter(|event| event.event_type() != Some("internal"))
+///         .lifetime(Duration::from_secs(1800)..=Duration::from_secs(3600)),
+/// )?;
 /// # drop(orders);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "a subscription is made by `subscribe` or `resume`"]
-pub struct SubscribeOptions<'a, H = Hub> {
-    pub(crate) hub: &'a H,
+#[must_use = "it is to be passed to `subscribe`"]
+pub struct Subscribe {
     pub(crate) topics: Vec<String>,
+    pub(crate) after: Option<LastEventId>,
     pub(crate) start: Start,
     pub(crate) lag: Lag,
     pub(crate) filter: Option<Filter>,
+    /// The greatest lifetime, and by how much it may be shorter.
     pub(crate) lifetime: Option<(Duration, Duration)>,
 }
 
-impl<'a, H> SubscribeOptions<'a, H> {
-    pub(crate) fn new<T: AsRef<str>>(hub: &'a H, topics: impl IntoIterator<Item = T>) -> Self {
-        let mut topics: Vec<String> = topics.into_iter().map(|topic| topic.as_ref().to_owned()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        Self { hub, topics, start: Start::Now, lag: Lag::Disconnect, filter: None, lifetime: None }
+impl Subscribe {
+    /// Begins with the topics. Without anything else it is a new client that gets what is published from now on.
+    pub fn to(topics: impl Into<Topics>) -> Self {
+        Self {
+            topics: topics.into().into_names(),
+            after: None,
+            start: Start::Now,
+            lag: Lag::Disconnect,
+            filter: None,
+            lifetime: None,
+        }
     }
 
-    /// Sets where a new client starts, and one whose last event ID is unknown.
-    pub fn with_start(mut self, start: Start) -> Self {
+    /// Resumes from just after the event with this last event ID. `None` is a new client.
+    ///
+    /// Pass what [`last_event_id`](crate::last_event_id) reads from the request. Missed and live events come from one
+    /// order, so nothing that is published meanwhile is lost or repeated. If events that the client missed are no longer
+    /// held, or its ID is not known, the stream begins with a [`Gap`].
+    ///
+    /// Costs O(log n) in the events held, for each topic.
+    #[doc(alias = "resume")]
+    pub fn after(mut self, last_event_id: impl Into<Option<LastEventId>>) -> Self {
+        self.after = last_event_id.into();
+        self
+    }
+
+    /// Sets where a new client starts, and one whose last event ID is unknown. Default: [`Start::Now`].
+    pub fn start(mut self, start: Start) -> Self {
         self.start = start;
         self
     }
 
-    /// Sets what happens when the subscription falls behind.
-    pub fn with_lag(mut self, lag: Lag) -> Self {
+    /// Sets what happens when the subscription falls behind. Default: [`Lag::Disconnect`].
+    pub fn lag(mut self, lag: Lag) -> Self {
         self.lag = lag;
         self
     }
@@ -92,48 +117,34 @@ impl<'a, H> SubscribeOptions<'a, H> {
     /// An event that is held back shows neither in the stream nor in the count of delivered events; only the
     /// position moves past it. The filter runs outside the hub's lock, when the subscription is polled. Events that
     /// pass are joined into one piece, which costs a copy unless they follow each other.
-    pub fn with_filter(mut self, filter: impl FnMut(&EventInfo<'_>) -> bool + Send + 'static) -> Self {
+    pub fn filter(mut self, filter: impl FnMut(&EventInfo<'_>) -> bool + Send + 'static) -> Self {
         self.filter = Some(Box::new(filter));
         self
     }
 
-    /// Ends the stream after a time between `max - jitter` and `max`, at random; the client then reconnects.
+    /// Ends the stream after a time within this range, at random; the client then reconnects. By default it has no end.
     ///
     /// Long streams spread over the nodes of a service this way.
     ///
     /// A stream with a keep-alive ends on time, by the keep-alive's timer. So does one without, with the feature
     /// `tokio` and in a runtime. Otherwise it ends when it is next polled after that time.
-    ///
     /// # Panics
     ///
     /// With the feature `tokio`, polling a subscription that has a lifetime and no keep-alive panics in a runtime of
     /// tokio's whose time is not enabled.
-    pub fn with_lifetime(mut self, max: Duration, jitter: Duration) -> Self {
-        self.lifetime = Some((max, jitter.min(max)));
+    pub fn lifetime(mut self, range: RangeInclusive<Duration>) -> Self {
+        let (min, max) = range.into_inner();
+        self.lifetime = Some((max, max.saturating_sub(min)));
         self
     }
 }
 
-impl SubscribeOptions<'_> {
-    /// Subscribes a new client.
-    ///
-    /// # Errors
-    ///
-    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
-    pub fn subscribe(self) -> Result<Subscription, Refusal> {
-        self.resume(None)
-    }
-
-    /// Subscribes a client from just after the event with its last event ID; without one it is a new client.
-    ///
-    /// # Errors
-    ///
-    /// Returns a [`Refusal`], which knows how to answer, if the hub is closed or nothing will ever come.
-    pub fn resume(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
-        let shared = &self.hub.shared;
-        let claim = Claim::new(last_event_id.as_ref(), &shared.ids);
+impl Subscribe {
+    /// Subscribes to a hub.
+    pub(super) fn enter(self, shared: &Arc<Shared>) -> Result<Subscription, Refusal> {
+        let claim = Claim::new(self.after.as_ref(), &shared.ids);
         let now = shared.now();
-        let placed = self.place(&claim, now, &mut lock(&shared.state))?;
+        let placed = self.place(&claim, now, shared)?;
         // From here on the application's code is called. If that panics, the subscription is dropped, and leaves.
         let mut subscription = Subscription::new(Arc::clone(shared), placed.reader, None, None);
 
@@ -156,9 +167,10 @@ impl SubscribeOptions<'_> {
     }
 
     /// Enters a client into the hub.
-    fn place(&self, claim: &Claim<'_>, now: u64, state: &mut State) -> Result<Placed, Refusal> {
+    fn place(&self, claim: &Claim<'_>, now: u64, shared: &Shared) -> Result<Placed, Refusal> {
+        let state = &mut *lock(&shared.state);
         if let Some(closing) = state.closing.clone() {
-            return Err(Refusal::closed(closing.come_back(state), &self.hub.shared.notices));
+            return Err(Refusal::closed(closing.come_back(state), &shared.notices));
         }
         state.expire(now);
 
@@ -199,10 +211,11 @@ impl SubscribeOptions<'_> {
     }
 }
 
-impl<H> fmt::Debug for SubscribeOptions<'_, H> {
+impl fmt::Debug for Subscribe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubscribeOptions")
+        f.debug_struct("Subscribe")
             .field("topics", &self.topics)
+            .field("after", &self.after)
             .field("start", &self.start)
             .field("lag", &self.lag)
             .field("lifetime", &self.lifetime)

@@ -1,4 +1,4 @@
-use std::{borrow::Borrow, fmt};
+use std::fmt;
 
 use super::{
     PublishError,
@@ -81,7 +81,7 @@ impl Topic {
     ///
     /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
     /// not allowed. Nothing is published then.
-    pub fn publish(&self, event: impl Borrow<Event>) -> Result<EventId, PublishError> {
+    pub fn publish(&self, event: impl Into<Event>) -> Result<EventId, PublishError> {
         self.hub.publish(&self.held.name, event)
     }
 

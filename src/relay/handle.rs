@@ -4,10 +4,10 @@ use std::{
     time::Duration,
 };
 
-use super::{AppendError, Log, PublishError, Record, Subscription, Tail, core::Core};
+use super::{AppendError, Log, PublishError, Record, Subscription, Tail, core::Core, resume::Arrival};
 use crate::{
-    Event, EventId, LastEventId,
-    hub::{self, Close, HubBuilder, Refusal, SubscribeOptions},
+    Event, EventId,
+    hub::{self, Close, HubBuilder, Refusal, Subscribe},
 };
 
 /// A hub whose events come from a [`Log`] that it shares with other processes.
@@ -111,46 +111,22 @@ impl<L: Log> Relay<L> {
         }
     }
 
-    /// Subscribes a new client to topics, from now on.
+    /// Subscribes a client to topics, from now on or from just after its last event ID, which any node may have given it.
     ///
-    /// # Errors
-    ///
-    /// As [`resume`](Self::resume).
-    pub async fn subscribe<T: AsRef<str>>(
-        &self,
-        topics: impl IntoIterator<Item = T>,
-    ) -> Result<Subscription, Refusal> {
-        self.subscription(topics).resume(None).await
-    }
-
-    /// Subscribes a client to topics, from just after the event with its last event ID, which any node may have given
-    /// it.
-    ///
-    /// What the local hub no longer holds, or does not hold yet, comes from the log. It waits only if the log must be
-    /// asked whether it holds the event with that ID, or has not been read yet by this node; no longer than 5 seconds
-    /// in either case, and no longer than until the relay is closed.
-    ///
-    /// # Errors
-    ///
-    /// Returns a [`Refusal`], which knows how to answer, if the relay is closed, if nothing will ever come, if the
-    /// log must be asked and cannot be reached, or if its [`Tail`] has gone.
-    pub async fn resume<T: AsRef<str>>(
-        &self,
-        topics: impl IntoIterator<Item = T>,
-        last_event_id: Option<LastEventId>,
-    ) -> Result<Subscription, Refusal> {
-        self.subscription(topics).resume(last_event_id).await
-    }
-
-    /// Starts to configure a subscription: where it starts, its filter, its lag policy, its greatest lifetime.
-    ///
-    /// [`Start::Oldest`](hub::Start::Oldest) is the oldest event in the log. A subscription lags when the log no
+    /// As [`Hub::subscribe`](crate::Hub::subscribe), but what the local hub no longer holds, or does not hold yet, comes
+    /// from the log. [`Start::Oldest`](hub::Start::Oldest) is the oldest event in the log. A subscription lags when the log no
     /// longer holds what comes next for it: as long as it does, falling behind the local hub only makes it slower.
-    pub fn subscription<T: AsRef<str>>(
-        &self,
-        topics: impl IntoIterator<Item = T>,
-    ) -> SubscribeOptions<'_, Self> {
-        SubscribeOptions::new(self, topics)
+    ///
+    /// It waits only if the log must be asked whether it holds the event with that ID, or has not been read yet by this
+    /// node; no longer than 5 seconds in either case, and no longer than until the relay is closed.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Refusal`], which builds the HTTP answer, if the relay is closed, if nothing will ever come, if the
+    /// log must be asked and cannot be reached, or if its [`Tail`] has gone.
+    #[doc(alias = "resume")]
+    pub async fn subscribe(&self, what: impl Into<Subscribe>) -> Result<Subscription, Refusal> {
+        Arrival { core: &self.core, what: what.into() }.enter().await
     }
 
     /// Closes this node: each subscription ends after what is pending in the hub, new clients are refused, nothing

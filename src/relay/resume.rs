@@ -3,7 +3,7 @@ use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Entry, Log, Relay, Subscription,
+    Entry, Log, Subscription,
     backoff::spread,
     core::{Core, Node, Pages},
     generation::Generation,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     EventId, LastEventId,
-    hub::{Gap, GapReason, Refusal, RefusalReason, Start, SubscribeOptions, feed::Joined},
+    hub::{Gap, GapReason, Refusal, RefusalReason, Start, Subscribe, feed::Joined},
     replay::log::Position,
 };
 
@@ -26,25 +26,18 @@ enum Origin {
     Evicted(Position, Entry),
 }
 
-impl<L: Log> SubscribeOptions<'_, Relay<L>> {
-    /// Subscribes a new client.
-    ///
-    /// # Errors
-    ///
-    /// As [`Relay::resume`].
-    pub async fn subscribe(self) -> Result<Subscription, Refusal> {
-        self.resume(None).await
-    }
+/// A client that is to be given a stream.
+pub(super) struct Arrival<'a, L> {
+    pub(super) core: &'a Arc<Core<L>>,
+    pub(super) what: Subscribe,
+}
 
-    /// Subscribes a client from just after the event with its last event ID; without one it is a new client.
-    ///
-    /// # Errors
-    ///
-    /// As [`Relay::resume`].
-    pub async fn resume(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
-        let node = &self.hub.core.node;
-        let topics = self.topics.clone();
+impl<L: Log> Arrival<'_, L> {
+    pub(super) async fn enter(mut self) -> Result<Subscription, Refusal> {
+        let node = &self.core.node;
+        let topics = self.what.topics.clone();
         // Closing ends all waiting. A relay whose tail has gone has nothing to wait for, either.
+        let last_event_id = self.what.after.take();
         let resumed = node.unless_closed(self.resume_unless_closed(last_event_id)).await;
         match resumed {
             Some(resumed) => resumed,
@@ -53,13 +46,13 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
     }
 
     async fn resume_unless_closed(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
-        let core = Arc::clone(&self.hub.core);
+        let core = Arc::clone(self.core);
         let patience = Patience::new();
         let mut progress = core.node.progress.subscribe();
         let ready = progress.wait_for(|progress| progress.current.is_some());
         let generation = patience.wait(ready).await?.current.clone().ok_or_else(unavailable)?;
         if core.node.is_closed() {
-            return Err(core.node.refusal(&self.topics));
+            return Err(core.node.refusal(&self.what.topics));
         }
 
         let Some(last_event_id) = last_event_id else {
@@ -106,10 +99,10 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         generation: Arc<Generation>,
         patience: &Patience,
     ) -> Result<Subscription, Refusal> {
-        if self.start == Start::Now {
+        if self.what.start == Start::Now {
             return self.start_now(unknown, generation);
         }
-        let (whole, oldest) = patience.wait(self.hub.core.oldest()).await?;
+        let (whole, oldest) = patience.wait(self.core.oldest()).await?;
         let reason = match (unknown, whole) {
             (true, _) => Some(GapReason::Unknown),
             // It asks for all that there was, and the log has let go of the beginning.
@@ -121,13 +114,13 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
 
     /// Begins in the hub, as a new client.
     fn start_now(self, unknown: bool, generation: Arc<Generation>) -> Result<Subscription, Refusal> {
-        let node = &self.hub.core.node;
+        let node = &self.core.node;
         let reading = self.reading();
         // An empty ID is one that nobody was given.
         let last_event_id = unknown.then(|| LastEventId::from(EventId::from_static("")));
         let mut generation = generation;
         let live = loop {
-            match generation.hub.subscription(&self.topics).resume(last_event_id.clone()) {
+            match generation.hub.subscribe(Subscribe::to(&self.what.topics).after(last_event_id.clone())) {
                 Err(refusal) if refusal.reason() == RefusalReason::Closed && !node.is_sealed() => {
                     // Another has taken its place meanwhile, unless none is to come.
                     let current = node.current().filter(|_| !node.is_closed());
@@ -136,7 +129,7 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
                 live => break live?,
             }
         };
-        let live = live.with_filter(self.filter).ending_at(reading.ends_at);
+        let live = live.with_filter(self.what.filter).ending_at(reading.ends_at);
         Ok(Subscription::new(Source::Live(live), reading, None, None))
     }
 
@@ -146,18 +139,18 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         position: Position,
         generation: &Generation,
     ) -> ControlFlow<Result<Subscription, Refusal>, Self> {
-        let node = &self.hub.core.node;
-        ControlFlow::Break(match generation.hub.join(&self.topics, position, None) {
+        let node = &self.core.node;
+        ControlFlow::Break(match generation.hub.join(&self.what.topics, position, None) {
             Joined::Here(live, position) => {
                 let reading = self.reading();
-                let live = live.with_filter(self.filter).ending_at(reading.ends_at);
+                let live = live.with_filter(self.what.filter).ending_at(reading.ends_at);
                 let first = node.builder.position_block(Some(node.id(position)), true);
                 Ok(Subscription::new(Source::Live(live), reading, first, None))
             }
             Joined::Finished => Err(Refusal::finished()),
             Joined::Closed(_) if node.is_sealed() => {
                 // It says so itself, and with what reconnection time.
-                generation.hub.subscribe(&self.topics).map(|_| self.page(Some(position), None, None))
+                generation.hub.subscribe(&self.what.topics).map(|_| self.page(Some(position), None, None))
             }
             Joined::NotHere | Joined::Closed(_) => return ControlFlow::Continue(self),
         })
@@ -170,10 +163,10 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
         oldest: Option<&Entry>,
         gap: Option<(GapReason, Option<Position>)>,
     ) -> Subscription {
-        let node = &self.hub.core.node;
+        let node = &self.core.node;
         let reading = self.reading();
         let (pages, topics) = (Arc::clone(&reading.pages), Arc::clone(&reading.topics));
-        let mut paging = Paging::new(pages, topics, self.lag, self.filter, after);
+        let mut paging = Paging::new(pages, topics, self.what.lag, self.what.filter, after);
         if let Some((_, Some(lost))) = gap {
             (paging.seen, paging.told) = (lost, lost);
         }
@@ -194,11 +187,11 @@ impl<L: Log> SubscribeOptions<'_, Relay<L>> {
     }
 
     fn reading(&self) -> Reading {
-        let core = &self.hub.core;
-        let lifetime = self.lifetime.map(|(max, jitter)| spread(max - jitter, jitter));
+        let core = self.core;
+        let lifetime = self.what.lifetime.map(|(max, jitter)| spread(max - jitter, jitter));
         let ends_at = lifetime.and_then(|lifetime| core.node.builder.clock().now().checked_add(lifetime));
         let pages: Arc<dyn Pages> = Arc::clone(core) as Arc<dyn Pages>;
-        Reading { pages, topics: self.topics.clone().into(), lag: self.lag, ends_at }
+        Reading { pages, topics: self.what.topics.clone().into(), lag: self.what.lag, ends_at }
     }
 }
 

@@ -122,8 +122,8 @@ impl Ids {
     /// use ssekit::{Bounds, Event, Hub, replay::Ids};
     ///
     /// let hub = Hub::builder(Bounds::events(100)).with_ids(Ids::integers()).build();
-    /// hub.publish("orders", Event::new("two coffees").with_id(7_u64.into()))?;
-    /// assert!(hub.publish("orders", Event::new("late").with_id(6_u64.into())).is_err());
+    /// hub.publish("orders", Event::new("two coffees").with_id(7_u64))?;
+    /// assert!(hub.publish("orders", Event::new("late").with_id(6_u64)).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn integers() -> Self {

@@ -35,10 +35,10 @@ use super::{
 /// use std::time::Duration;
 ///
 /// use axum::{Router, extract::State, http::HeaderMap, response::Response, routing::get};
-/// use ssekit::{Bounds, Hub, hub::Close, serve::Server};
+/// use ssekit::{Bounds, Hub, Subscribe, hub::Close, serve::Server};
 ///
 /// async fn events(State(hub): State<Hub>, headers: HeaderMap) -> http::Response<ssekit::Body> {
-///     match hub.resume(["orders"], ssekit::last_event_id(&headers, None)) {
+///     match hub.subscribe(Subscribe::to("orders").after(ssekit::last_event_id(&headers, None))) {
 ///         Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
 ///         Err(refusal) => refusal.response(),
 ///     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, http::HeaderMap, routing::get};
 use http::Response;
-use ssekit::{Bounds, Event, Hub, hub::Close, serve::Server};
+use ssekit::{Bounds, Event, Hub, Subscribe, hub::Close, serve::Server};
 use tokio::{io::duplex, net::TcpListener, sync::Notify, time::Instant};
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn events(State(hub): State<Hub>, headers: HeaderMap) -> Response<ssekit::Body> {
-    match hub.resume(["orders"], ssekit::last_event_id(&headers, None)) {
+    match hub.subscribe(Subscribe::to(["orders"]).after(ssekit::last_event_id(&headers, None))) {
         Ok(events) => ssekit::response(events),
         Err(refusal) => refusal.response(),
     }

@@ -1,7 +1,7 @@
 //! Many clients that come back at once, each a hundred events behind.
 
 use futures_util::StreamExt;
-use ssekit::{Event, EventId, Hub, Subscription};
+use ssekit::{Event, EventId, Hub, Subscribe, Subscription};
 
 use crate::{
     fanout::ssekit::{UPDATE, hub},
@@ -78,7 +78,7 @@ impl Contender for Resuming {
     fn run(&mut self) -> u64 {
         for _ in 0..self.clients {
             let id = Some(self.last_event_id.clone().into());
-            self.subscriptions.push(self.hub.resume(["orders"], id).unwrap());
+            self.subscriptions.push(self.hub.subscribe(Subscribe::to(["orders"]).after(id)).unwrap());
         }
         for subscription in &mut self.subscriptions {
             assert!(subscription.gap().is_none());

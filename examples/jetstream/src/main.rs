@@ -8,7 +8,7 @@
 use std::error::Error;
 
 use futures_util::StreamExt;
-use ssekit::{Bounds, Event, Hub, LastEventId, relay::Relay};
+use ssekit::{Bounds, Event, Hub, LastEventId, Subscribe, relay::Relay};
 use ssekit_jetstream::JetStreamLog;
 
 #[tokio::main]
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     drop(client);
 
     a.publish("orders", Event::new("published while the client was away")).await?;
-    let mut client = b.resume(["orders"], Some(LastEventId::from(first))).await?;
+    let mut client = b.subscribe(Subscribe::to("orders").after(Some(LastEventId::from(first)))).await?;
     print(client.next().await);
     print(client.next().await);
     Ok(())

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::StreamExt;
 use ssekit::{
-    Bounds, Event, Hub, LastEventId,
+    Bounds, Event, Hub, LastEventId, Subscribe,
     hub::GapReason,
     relay::{Relay, Subscription},
 };
@@ -97,7 +97,7 @@ async fn a_client_goes_on_at_another_node() {
     let mut client = one.subscribe(["a"]).await.unwrap();
     let ids = publish(&two, 0..40).await;
     assert_eq!(read(&mut client, 40).await, texts(0..40));
-    let mut client = two.resume(["a"], Some(ids[3].clone())).await.unwrap();
+    let mut client = two.subscribe(Subscribe::to("a").after(Some(ids[3].clone()))).await.unwrap();
     assert_eq!(read(&mut client, 36).await, texts(4..40));
     publish(&one, 40..42).await;
     assert_eq!(read(&mut client, 2).await, texts(40..42));
@@ -120,7 +120,7 @@ async fn a_stream_that_was_made_anew_is_told_though_its_numbers_are_the_same() {
     jetstream.delete_stream("log").await.unwrap();
     let other = server.node(100).await;
     publish(&other, 5..15).await;
-    let mut client = other.resume(["a"], Some(ids[3].clone())).await.unwrap();
+    let mut client = other.subscribe(Subscribe::to("a").after(Some(ids[3].clone()))).await.unwrap();
     assert_eq!(client.gap().unwrap().reason(), GapReason::Unknown);
     assert!(client.next().await.unwrap().starts_with(b"id: "));
 }

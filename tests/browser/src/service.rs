@@ -16,7 +16,7 @@ use axum::{
     routing::get,
 };
 use futures_util::{StreamExt, stream};
-use ssekit::{Body, Hub, LastEventId};
+use ssekit::{Body, Hub, LastEventId, Subscribe};
 use tokio::{net::TcpListener, sync::broadcast, task::JoinHandle};
 
 use crate::PATIENCE;
@@ -74,9 +74,11 @@ impl Service {
     /// Starts a service on a hub.
     pub async fn start(hub: Hub) -> Self {
         let source = hub.clone();
-        Self::with(hub, move |_, last_event_id| match source.resume(["news"], last_event_id) {
-            Ok(events) => ssekit::response(events),
-            Err(refusal) => refusal.response(),
+        Self::with(hub, move |_, last_event_id| {
+            match source.subscribe(Subscribe::to(["news"]).after(last_event_id)) {
+                Ok(events) => ssekit::response(events),
+                Err(refusal) => refusal.response(),
+            }
         })
         .await
     }

@@ -16,7 +16,7 @@ use std::{
 
 use http::{Response, header::CONTENT_TYPE};
 use serde_json::json;
-use ssekit::{Bounds, Event, EventType, Hub};
+use ssekit::{Bounds, Event, EventType, Hub, Subscribe};
 use ssekit_browser_tests::{Reply, Service, Tab, in_each_browser, recipe, recipes};
 
 /// Names the tests of each script, and runs them.
@@ -193,7 +193,7 @@ async fn follows_a_snapshot_that_the_page_loads(tab: Tab) {
             let snapshot = json!({ "version": version, "total": version }).to_string();
             Response::builder().header(CONTENT_TYPE, "application/json").body(snapshot.into()).unwrap()
         }
-        _ => match source.resume(["news"], last_event_id) {
+        _ => match source.subscribe(Subscribe::to(["news"]).after(last_event_id)) {
             Ok(events) => ssekit::response(events),
             Err(refusal) => refusal.response(),
         },

@@ -11,7 +11,7 @@ use std::{
 use futures_core::Stream;
 use loom::thread;
 use ssekit::{
-    Bounds, Event, Hub,
+    Bounds, Event, Hub, Subscribe,
     hub::{Close, Lag, PublishError},
     timer::Timer,
 };
@@ -42,7 +42,7 @@ fn publish_against_resume() {
         let hub = hub(4);
         let first = hub.publish("a", Event::new("")).unwrap();
         let publisher = beside(&hub, |hub| publish(hub, "a"));
-        let mut client = hub.resume(["a"], Some(first.into())).unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap();
         assert_eq!(take(&mut client, 2), [Position(1), Published(2)]);
         publisher.join().unwrap();
         assert_eq!(read(&mut client), (vec![], false));
@@ -158,8 +158,8 @@ fn finish_against_resume() {
         let first = hub.publish("a", Event::new("")).unwrap();
         let second = hub.publish("a", Event::new("")).unwrap();
         let finisher = beside(&hub, |hub| hub.finish("a"));
-        let mut missed = hub.resume(["a"], Some(first.into())).unwrap();
-        let nothing = hub.resume(["a"], Some(second.into()));
+        let mut missed = hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap();
+        let nothing = hub.subscribe(Subscribe::to(["a"]).after(second));
         assert_eq!(take(&mut missed, 9), [Position(1), Published(2)]);
         if let Ok(mut client) = nothing {
             assert_eq!(take(&mut client, 9), [Position(2)]);
@@ -173,7 +173,7 @@ fn finish_against_resume() {
 fn evict_against_poll() {
     loom::model(|| {
         let hub = hub(1);
-        let mut client = hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
         let publisher = beside(&hub, |hub| {
             publish(hub, "a");
             publish(hub, "a");
@@ -235,7 +235,7 @@ fn two_publishers_against_a_client_of_both_topics() {
             let (Position(last) | Gap(last) | Published(last)) = *seen;
             assert_eq!(last, at as u64, "{first:?}");
             let Some(id) = ids.iter().find(|id| number(id) == last) else { continue };
-            let mut again = hub.resume(["a", "b"], Some(id.clone().into())).unwrap();
+            let mut again = hub.subscribe(Subscribe::to(["a", "b"]).after(id.clone())).unwrap();
             let rest = (last + 1..=2).map(Published);
             assert_eq!(read(&mut again).0[1..], rest.collect::<Vec<_>>());
         }

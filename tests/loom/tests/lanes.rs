@@ -4,7 +4,7 @@
 
 use loom::thread;
 use ssekit::{
-    Bounds, Hub, Subscription,
+    Bounds, Hub, Subscribe, Subscription,
     hub::{Close, Lag},
 };
 use ssekit_loom::{
@@ -14,7 +14,7 @@ use ssekit_loom::{
 
 /// Subscribes so many that all share a lane, and one that is without and never looks.
 fn on_lane<const N: usize>(hub: &Hub) -> (Subscription, [Subscription; N]) {
-    let subscribe = || hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let subscribe = || hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
     (subscribe(), [(); N].map(|()| subscribe()))
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use loom::thread;
 use ssekit::{
-    Bounds, Event, EventId, Hub, Subscription,
+    Bounds, Event, EventId, Hub, Subscribe, Subscription,
     hub::{Close, Lag, Start},
 };
 use ssekit_loom::{
@@ -29,7 +29,7 @@ fn hub_with_old(events: u64) -> (Hub, Subscription, EventId) {
     };
     let bounds = Bounds::events(4).with_age(Duration::from_secs(1));
     let hub = Hub::builder(bounds).with_clock(clock).build();
-    let client = hub.subscription(["a"]).with_lag(Lag::Skip).subscribe().unwrap();
+    let client = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
     let first = hub.publish("a", Event::new("")).unwrap();
     for _ in 1..events {
         publish(&hub, "a");
@@ -134,7 +134,7 @@ fn resume_against_close() {
         let first = hub.publish("a", Event::new("")).unwrap();
         publish(&hub, "a");
         let other = beside(&hub, |hub| hub.close(Close::new()));
-        if let Ok(mut client) = hub.resume(["a"], Some(first.into())) {
+        if let Ok(mut client) = hub.subscribe(Subscribe::to(["a"]).after(first)) {
             assert_eq!(take(&mut client, 9), [Position(1), Published(2)]);
         }
         other.join().unwrap();
@@ -151,7 +151,7 @@ fn resume_against_evict() {
             publish(hub, "a");
             publish(hub, "a");
         });
-        let mut client = hub.subscription(["a"]).with_lag(Lag::Skip).resume(Some(first.into())).unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip).after(first)).unwrap();
         let seen = read_around(&mut client, other);
         match seen[..] {
             [Position(1), Published(2), Published(3)] | [.., Gap(2), Published(3)] => {}
@@ -166,7 +166,7 @@ fn resume_against_expire() {
     loom::model(|| {
         let (hub, _, first) = hub_with_old(2);
         let other = beside(&hub, Hub::expire);
-        let mut client = hub.resume(["a"], Some(first.into())).unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap();
         other.join().unwrap();
         publish(&hub, "a");
         assert_eq!(read(&mut client).0, [Gap(2), Published(3)]);
@@ -179,7 +179,7 @@ fn subscribe_against_expire() {
     loom::model(|| {
         let (hub, ..) = hub_with_old(2);
         let other = beside(&hub, Hub::expire);
-        let mut client = hub.subscription(["a"]).with_start(Start::Oldest).subscribe().unwrap();
+        let mut client = hub.subscribe(Subscribe::to(["a"]).start(Start::Oldest)).unwrap();
         other.join().unwrap();
         publish(&hub, "a");
         assert_eq!(read(&mut client).0, [Position(2), Published(3)]);

@@ -10,8 +10,8 @@ use std::{
 
 use futures_core::Stream;
 use ssekit::{
-    KeepAlive, LastEventId, Subscription,
-    hub::{Lag, Moved, RefusalReason, Start},
+    KeepAlive, LastEventId, Subscribe, Subscription,
+    hub::{Lag, Moved, RefusalReason, Start, Topics},
 };
 
 use super::{INTERVAL, Position, World, name, steps::Options};
@@ -59,20 +59,21 @@ impl World {
         self.expire_many();
         let options = self.clients[at].options.clone();
         let topics = options.topics.iter().map(|topic| name(*topic));
-        let mut subscription = self.hub.subscription(topics);
+        let mut subscription = Subscribe::to(topics.collect::<Topics>());
         if options.oldest {
-            subscription = subscription.with_start(Start::Oldest);
+            subscription = subscription.start(Start::Oldest);
         }
         if options.skip {
-            subscription = subscription.with_lag(Lag::Skip);
+            subscription = subscription.lag(Lag::Skip);
         }
         if options.only_typed {
-            subscription = subscription.with_filter(|event| event.event_type() == Some("t"));
+            subscription = subscription.filter(|event| event.event_type() == Some("t"));
         }
         if let Some(lifetime) = options.lifetime {
-            subscription = subscription.with_lifetime(Duration::from_secs(lifetime), Duration::ZERO);
+            subscription =
+                subscription.lifetime(Duration::from_secs(lifetime)..=Duration::from_secs(lifetime));
         }
-        let result = subscription.resume(last.clone());
+        let result = self.hub.subscribe(subscription.after(last.clone()));
         if self.closed.is_some() {
             assert_eq!(result.unwrap_err().reason(), RefusalReason::Closed);
             return;

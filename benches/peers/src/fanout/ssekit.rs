@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ssekit::{Bounds, Event, EventType, Subscription};
+use ssekit::{Bounds, Event, EventType, Subscribe, Subscription};
 
 use super::{Fanout, Message, TYPE};
 
@@ -55,7 +55,7 @@ impl Fanout for FilteredHub {
                 number += 1;
                 number.is_multiple_of(10)
             };
-            hub.subscription(["orders"]).with_filter(filter).subscribe().unwrap()
+            hub.subscribe(Subscribe::to(["orders"]).filter(filter)).unwrap()
         });
         let subscriptions = subscriptions.collect();
         (Self(hub), subscriptions)

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use hyper::{HeaderMap, Response};
-use ssekit::Event;
+use ssekit::{Event, Subscribe};
 
 use super::server::Stack;
 use crate::fanout::ssekit::{UPDATE, hub};
@@ -18,7 +18,7 @@ impl Stack for Hub {
     }
 
     fn subscribe(&self, headers: &HeaderMap) -> Response<ssekit::Body> {
-        match self.0.resume(["orders"], ssekit::last_event_id(headers, None)) {
+        match self.0.subscribe(Subscribe::to(["orders"]).after(ssekit::last_event_id(headers, None))) {
             Ok(events) => ssekit::response(events.keep_alive(Duration::from_secs(15))),
             Err(refusal) => refusal.response(),
         }

@@ -3,13 +3,13 @@
 use std::{env, io, net::TcpListener, time::Duration};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, http::StatusCode, web};
-use ssekit::{Bounds, Event, Hub, hub::Close};
+use ssekit::{Bounds, Event, Hub, Subscribe, hub::Close};
 use tokio::signal::unix::{SignalKind, signal};
 
 async fn subscribe(hub: web::Data<Hub>, request: HttpRequest) -> HttpResponse {
     let header = request.headers().get_all(ssekit::LAST_EVENT_ID);
     let last_event_id = ssekit::last_event_id_from(header, Some(request.query_string()));
-    let response = match hub.resume(["orders"], last_event_id) {
+    let response = match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
         Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
         Err(refusal) => refusal.response(),
     };

@@ -6,15 +6,18 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::{Router, routing::get, serve::ListenerExt};
 use futures_util::FutureExt;
-use ssekit::{Body, Bounds, Event, Hub, hub::Close};
+use ssekit::{Body, Bounds, Event, Hub, Subscribe, hub::Close};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-async fn subscribe(State(hub): State<Hub>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response<Body> {
-    match hub.resume(["orders"], ssekit::last_event_id(&headers, query.as_deref())) {
-        Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
-        Err(refusal) => refusal.response(),
-    }
+async fn subscribe(
+    State(hub): State<Hub>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Response<Body>> {
+    let last_event_id = ssekit::last_event_id(&headers, query.as_deref());
+    let events = hub.subscribe(Subscribe::to("orders").after(last_event_id))?;
+    Ok(ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())))
 }
 
 async fn publish(State(hub): State<Hub>, order: String) -> Result<String, (StatusCode, String)> {

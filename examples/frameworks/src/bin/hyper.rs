@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
-use ssekit::{Body, Bounds, Event, Hub, Text, hub::Close};
+use ssekit::{Body, Bounds, Event, Hub, Subscribe, Text, hub::Close};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,7 +20,7 @@ async fn orders(hub: Hub, request: Request<Incoming>) -> Answer {
         return Ok(Response::new(id.to_string().into()));
     }
     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
-    Ok(match hub.resume(["orders"], last_event_id) {
+    Ok(match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
         Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
         Err(refusal) => refusal.response(),
     })

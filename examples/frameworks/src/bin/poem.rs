@@ -4,16 +4,17 @@ use std::{env, io, time::Duration};
 
 use poem::http::{HeaderMap, StatusCode, Uri};
 use poem::{EndpointExt, Response, Route, Server, get, handler, listener::TcpAcceptor, web::Data};
-use ssekit::{Bounds, Event, Hub, hub::Close};
+use ssekit::{Bounds, Event, Hub, Subscribe, hub::Close};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[handler]
 async fn subscribe(Data(hub): Data<&Hub>, headers: &HeaderMap, uri: &Uri) -> Response {
-    let response = match hub.resume(["orders"], ssekit::last_event_id(headers, uri.query())) {
-        Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
-        Err(refusal) => refusal.response(),
-    };
+    let response =
+        match hub.subscribe(Subscribe::to("orders").after(ssekit::last_event_id(headers, uri.query()))) {
+            Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
+            Err(refusal) => refusal.response(),
+        };
     response.into()
 }
 

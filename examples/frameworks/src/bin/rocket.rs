@@ -3,7 +3,7 @@
 use std::{env, time::Duration};
 
 use rocket::{Request, Response, State, fairing::AdHoc, get, http::Status, post, response, routes};
-use ssekit::{Bounds, Event, Hub, hub::Close};
+use ssekit::{Bounds, Event, Hub, Subscribe, hub::Close};
 use tokio_util::io::StreamReader;
 
 /// A responder, because those see both the request's headers and the response's.
@@ -13,7 +13,10 @@ impl<'r> response::Responder<'r, 'static> for Orders<'_> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let header = request.headers().get(ssekit::LAST_EVENT_ID);
         let query = request.uri().query().map(|query| query.as_str());
-        let response = match self.0.resume(["orders"], ssekit::last_event_id_from(header, query)) {
+        let response = match self
+            .0
+            .subscribe(Subscribe::to("orders").after(ssekit::last_event_id_from(header, query)))
+        {
             Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
             Err(refusal) => refusal.response(),
         };

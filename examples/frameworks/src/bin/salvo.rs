@@ -4,7 +4,7 @@ use std::{env, error::Error, time::Duration};
 
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::{affix_state, http::ResBody, prelude::*};
-use ssekit::{Bounds, Event, Hub, Text, hub::Close};
+use ssekit::{Bounds, Event, Hub, Subscribe, Text, hub::Close};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 async fn subscribe(depot: &Depot, request: &Request, response: &mut Response) {
     let hub = depot.get_typed::<Hub>().expect("it is injected");
     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
-    let reply = match hub.resume(["orders"], last_event_id) {
+    let reply = match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
         Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
         Err(refusal) => refusal.response(),
     };

@@ -3,17 +3,18 @@
 use std::{env, error::Error, time::Duration};
 
 use futures_util::FutureExt;
-use ssekit::{Bounds, Event, Hub, Text, hub::Close};
+use ssekit::{Bounds, Event, Hub, Subscribe, Text, hub::Close};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use warp::http::{HeaderMap, StatusCode};
 use warp::{Filter, Reply, body, hyper::body::Bytes, reply};
 
 fn subscribe(hub: Hub, headers: HeaderMap, query: String) -> impl Reply {
-    let response = match hub.resume(["orders"], ssekit::last_event_id(&headers, Some(&query))) {
-        Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
-        Err(refusal) => refusal.response(),
-    };
+    let response =
+        match hub.subscribe(Subscribe::to("orders").after(ssekit::last_event_id(&headers, Some(&query)))) {
+            Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
+            Err(refusal) => refusal.response(),
+        };
     response.map(|body| reply::stream(body).into_response().into_body())
 }
 
