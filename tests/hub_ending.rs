@@ -1,4 +1,4 @@
-//! How streams end: finished topics, a hub that closes, a greatest lifetime, a client that goes away.
+//! How streams end: finished topics, a hub that closes, a client that goes away.
 
 #[path = "support/blocks.rs"]
 mod blocks;
@@ -8,9 +8,6 @@ mod clock;
 mod counting_waker;
 #[path = "support/hub_client.rs"]
 mod hub_client;
-#[allow(dead_code, reason = "its counts are not needed here")]
-#[path = "support/manual_timer.rs"]
-mod manual_timer;
 
 use std::{
     future::Future,
@@ -25,11 +22,9 @@ use clock::Clock;
 use counting_waker::CountingWaker;
 use futures_core::Stream;
 use hub_client::{last_event_id, poll, read};
-use manual_timer::ManualTimer;
 use ssekit::{
     Bounds, Event, EventId, Hub, LastEventId, Subscribe,
     hub::{Close, PositionForm, PublishError, Refusal, RefusalReason, Start},
-    timer::Timer,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -265,71 +260,6 @@ fn a_closing_hub_ends_streams_at_its_deadline_and_they_have_lost_nothing() {
     let seen = read(&mut client);
     assert_eq!((seen.data(), seen.ended), (vec!["bye"], true));
     assert_eq!(seen.last_event_id(), Some(ids[0].clone().into()), "it claims nothing that it was not given");
-}
-
-#[test]
-fn a_stream_ends_within_its_greatest_lifetime() {
-    let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
-    let (max, jitter) = (10 * SECOND, 4 * SECOND);
-    let mut clients: Vec<_> =
-        (0..100).map(|_| hub.subscribe(Subscribe::to(["a"]).lifetime(max - jitter..=max)).unwrap()).collect();
-    let mut alive = Vec::new();
-    for _ in 0..=20 {
-        alive.push(clients.iter_mut().filter_map(|client| (!read(client).ended).then_some(())).count());
-        clock.advance(SECOND / 2);
-    }
-    assert!(alive[..12].iter().all(|alive| *alive == 100), "{alive:?}");
-    assert!((20..80).contains(&alive[16]), "{alive:?}");
-    assert_eq!(alive[20], 0);
-    assert_eq!(hub.stats().subscribers, 0);
-
-    let at_once = hub.subscribe(Subscribe::to(["a"]).lifetime(Duration::ZERO - SECOND..=Duration::ZERO));
-    assert!(read(&mut at_once.unwrap()).ended);
-    let never = hub.subscribe(Subscribe::to(["a"]).lifetime(Duration::MAX - Duration::MAX..=Duration::MAX));
-    assert!(!read(&mut never.unwrap()).ended);
-}
-
-#[test]
-fn a_keep_alive_is_never_later_than_the_greatest_lifetime() {
-    let timer = ManualTimer::new();
-    let clock = timer.clone();
-    let hub = Hub::builder(Bounds::events(10)).with_clock(move || clock.now()).build();
-    let client = hub.subscribe(Subscribe::to(["a"]).lifetime(28 * SECOND..=28 * SECOND)).unwrap();
-    let mut client = client.keep_alive_with_timer(15 * SECOND, timer.clone());
-    let (wakes, waker) = CountingWaker::new();
-    let mut next = || Pin::new(&mut client).poll_next(&mut Context::from_waker(&waker));
-    assert!(matches!(next(), Poll::Ready(Some(Ok(_)))), "the position");
-    for _ in 0..27 {
-        // An event now and then restarts the silence, but not the lifetime.
-        publish(&hub, "a", 1);
-        while next().is_ready() {}
-        wakes.take();
-        timer.advance(SECOND);
-    }
-    while next().is_ready() {}
-    wakes.take();
-    timer.advance(SECOND - Duration::from_millis(1));
-    assert_eq!(wakes.take(), 0);
-    timer.advance(Duration::from_millis(1));
-    assert_eq!(wakes.take(), 1, "it is woken when its lifetime is over");
-    assert!(matches!(next(), Poll::Ready(None)));
-}
-
-#[cfg(feature = "tokio")]
-#[tokio::test(start_paused = true)]
-async fn a_quiet_stream_without_a_keep_alive_ends_on_time() {
-    use futures_util::StreamExt;
-    use tokio::time::{Instant, timeout};
-
-    let hub = Hub::new(Bounds::events(10));
-    let start = Instant::now();
-    let lifetime = Duration::from_millis(300);
-    let client = hub.subscribe(Subscribe::to(["a"]).lifetime(lifetime..=lifetime)).unwrap();
-    let seen = timeout(10 * SECOND, client.collect::<Vec<_>>()).await.expect("it does not end");
-    assert_eq!(seen.len(), 1, "the position");
-    // Tokio's timer rounds up to whole milliseconds.
-    assert!((lifetime..=lifetime + Duration::from_millis(1)).contains(&start.elapsed()));
 }
 
 #[cfg(feature = "tokio")]

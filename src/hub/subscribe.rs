@@ -127,11 +127,11 @@ impl Subscribe {
     /// Long streams spread over the nodes of a service this way.
     ///
     /// A stream with a keep-alive ends on time, by the keep-alive's timer. So does one without, with the feature
-    /// `tokio` and in a runtime. Otherwise it ends when it is next polled after that time.
-    /// # Panics
+    /// `tokio` and in a runtime whose time is enabled. Otherwise it ends when it is next polled after that time.
     ///
-    /// With the feature `tokio`, polling a subscription that has a lifetime and no keep-alive panics in a runtime of
-    /// tokio's whose time is not enabled.
+    /// In a runtime of tokio's whose time is not enabled, the stream finds that out by a panic of tokio's, which it
+    /// catches: the panic hook runs once for each stream. A program that is built with `panic = "abort"` has to enable
+    /// time, or use no lifetimes.
     pub fn lifetime(mut self, range: RangeInclusive<Duration>) -> Self {
         let (min, max) = range.into_inner();
         self.lifetime = Some((max, max.saturating_sub(min)));

@@ -1,3 +1,5 @@
+#[cfg(feature = "tokio")]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{task::Context, time::Duration};
 
 #[cfg(feature = "tokio")]
@@ -13,7 +15,7 @@ use super::{Timer, TokioTimer};
 pub(crate) struct Alarm {
     #[cfg(feature = "tokio")]
     timer: TokioTimer,
-    /// Whether somebody else wakes the task.
+    /// Whether somebody else wakes the task, or nothing can.
     #[cfg(feature = "tokio")]
     is_off: bool,
 }
@@ -30,8 +32,8 @@ impl Alarm {
 
     /// Wakes the task after this time, or later if the timer was armed for a later time.
     ///
-    /// Outside of a runtime it does nothing, so that a stream which is polled there works as it does without the
-    /// feature.
+    /// Outside of a runtime, and in one without time, it does nothing, so that a stream which is polled there works as
+    /// it does without the feature.
     pub(crate) fn wake_after(&mut self, time: Duration, cx: &mut Context<'_>) {
         if self.is_off {
             return;
@@ -40,7 +42,11 @@ impl Alarm {
             if Handle::try_current().is_err() {
                 return;
             }
-            self.timer.arm(time);
+            // Nothing tells whether the runtime has time but that this panics if it has not. It does so before it
+            // changes anything, and once for each stream, which goes on without an alarm.
+            if catch_unwind(AssertUnwindSafe(|| self.timer.arm(time))).is_err() {
+                return self.switch_off();
+            }
         }
         if self.timer.poll_elapsed(cx).is_ready() {
             cx.waker().wake_by_ref();
