@@ -29,6 +29,10 @@ fn finish() -> Record {
     Record::Finish { topic: "a".into() }
 }
 
+fn entries(server: &RedisServer) -> usize {
+    server.command(&["XLEN", "log"])
+}
+
 /// Returns what an entry says, as text.
 fn says(entry: &Entry) -> String {
     match &entry.record {
@@ -66,6 +70,31 @@ async fn what_is_appended_is_read_in_order_by_all() {
     assert_eq!((page.held, page.entries.len(), &page.entries[0].id), (true, 1, &ids[2]));
     let page = one.read(Some(&ids[3]), Limit::entries(5)).await.unwrap();
     assert_eq!((page.held, page.entries.len()), (true, 0));
+}
+
+#[tokio::test]
+async fn a_log_begins_with_its_mark_whoever_appends_first() {
+    let server = RedisServer::start();
+    let log = open(&server);
+    for record in [event("1"), finish()] {
+        server.command::<()>(&["DEL", "log", "{log}:finished"]);
+        let id = log.append(record, None).await.unwrap();
+        let page = log.read(None, Limit::entries(10)).await.unwrap();
+        assert!(page.held);
+        assert!(matches!(page.entries[0].record, Ok(Record::Begin)));
+        assert_eq!((page.entries.len(), &page.entries[1].id), (2, &id));
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_has_begun_does_not_begin_again() {
+    let server = RedisServer::start();
+    let (one, two) = (open(&server), open(&server));
+    // Both nodes have found it empty. As an oldest entry, a second mark would hide that the event is gone.
+    one.append(Record::Begin, None).await.unwrap();
+    one.append(event("1"), None).await.unwrap();
+    assert!(matches!(two.append(Record::Begin, None).await, Err(AppendError::Finished)));
+    assert_eq!(one.read(None, Limit::entries(10)).await.unwrap().entries.len(), 2);
 }
 
 #[tokio::test]
@@ -111,7 +140,8 @@ async fn what_is_taken_away_while_one_waits_is_noticed() {
     assert!(!log.follow(&first, Limit::entries(10)).await.unwrap().held);
     let (page, second) = tokio::join!(log.follow(&first, Limit::entries(10)), log.append(event("2"), None));
     let page = page.unwrap();
-    assert_eq!((page.held, page.entries.len()), (false, 1));
+    // The new log begins with its mark.
+    assert_eq!((page.held, page.entries.len()), (false, 2));
     assert!(log.follow(&second.unwrap(), Limit::entries(10)).await.unwrap().held);
 }
 
@@ -126,7 +156,8 @@ async fn of_many_appends_at_once_each_gets_its_own_id() {
     .await;
     let page = log.read(None, Limit::entries(1000)).await.unwrap();
     let said: HashMap<&EventId, String> = page.entries.iter().map(|entry| (&entry.id, says(entry))).collect();
-    assert_eq!((page.entries.len(), said.len()), (500, 500));
+    // And the mark with which the log begins.
+    assert_eq!((page.entries.len(), said.len()), (501, 501));
     for (number, id) in appended.iter().enumerate() {
         assert_eq!(said[id], format!("a: data: {number}"));
     }
@@ -140,7 +171,7 @@ async fn a_key_is_appended_once() {
     let first = one.append(event("1"), Some("key")).await.unwrap();
     assert_eq!(two.append(event("2"), Some("key")).await.unwrap(), first);
     assert_ne!(two.append(event("3"), Some("other key")).await.unwrap(), first);
-    assert_eq!(one.read(None, Limit::entries(10)).await.unwrap().entries.len(), 2);
+    assert_eq!(entries(&server), 3, "two, and the mark with which the log begins");
 
     let short = open(&server).with_key_lifetime(Duration::ZERO);
     let third = short.append(event("4"), Some("short")).await.unwrap();
@@ -160,9 +191,9 @@ async fn a_finished_topic_takes_no_more_until_its_mark_has_left_the_log() {
         assert!(matches!(log.append(record, None).await, Err(AppendError::Finished)));
     }
     log.append(Record::Event { topic: "b".into(), event: Event::new("3") }, None).await.unwrap();
-    assert_eq!(log.read(None, Limit::entries(10)).await.unwrap().entries.len(), 3);
+    assert_eq!(entries(&server), 4);
     // The mark and what is left may be of one millisecond, in which case it counts as being there.
-    while server.command::<usize>(&["XLEN", "log"]) > 0 {
+    while entries(&server) > 0 {
         server.command::<()>(&["XTRIM", "log", "MAXLEN", "=", "0"]);
     }
     log.append(event("4"), None).await.unwrap();
@@ -176,7 +207,7 @@ async fn finished_topics_do_not_add_up() {
     for number in 0..1_000 {
         log.append(Record::Finish { topic: number.to_string() }, None).await.unwrap();
     }
-    let entries: usize = server.command(&["XLEN", "log"]);
+    let entries = entries(&server);
     let finished: usize = server.command(&["ZCARD", "{log}:finished"]);
     assert!((100..400).contains(&entries), "{entries}");
     // As many as there are marks, and those of one more millisecond.
@@ -188,7 +219,7 @@ async fn the_log_is_bounded_by_count_or_by_age() {
     let server = RedisServer::start();
     let log = open(&server).with_max_entries(200);
     join_all((0..1_000).map(|_| log.append(event("x"), None))).await;
-    let entries: usize = server.command(&["XLEN", "log"]);
+    let entries = entries(&server);
     assert!((200..400).contains(&entries), "{entries}");
 
     server.command::<()>(&["DEL", "log"]);
@@ -211,8 +242,9 @@ async fn other_programs_read_and_write_plain_fields() {
         Record::Event { topic: "a".into(), event: Event::new("x").with_type(EventType::from_static("t")) };
     log.append(record, None).await.unwrap();
     let stream: Vec<(String, Vec<String>)> = server.command(&["XRANGE", "log", "-", "+"]);
+    assert_eq!(stream[0].1, ["mark", "begin"]);
     let fields: BTreeMap<&str, &str> =
-        stream[0].1.chunks(2).map(|field| (field[0].as_str(), field[1].as_str())).collect();
+        stream[1].1.chunks(2).map(|field| (field[0].as_str(), field[1].as_str())).collect();
     assert_eq!(fields, BTreeMap::from([("topic", "a"), ("type", "t"), ("data", "x")]));
 
     server.command::<()>(&["XADD", "log", "*", "trace", "7", "data", "y", "topic", "a"]);
@@ -221,9 +253,9 @@ async fn other_programs_read_and_write_plain_fields() {
     server.command::<()>(&["XADD", "log", "*", "topic", "a", "retry", "+5"]);
     server.command::<()>(&["XADD", "log", "*", "topic", "a", "mark", "other"]);
     let page = log.read(None, Limit::entries(10)).await.unwrap();
-    assert_eq!(says(&page.entries[1]), "a: data: y");
+    assert_eq!(says(&page.entries[2]), "a: data: y");
     let errors: Vec<InvalidRecord> =
-        page.entries[2..].iter().map(|entry| *entry.record.as_ref().unwrap_err()).collect();
+        page.entries[3..].iter().map(|entry| *entry.record.as_ref().unwrap_err()).collect();
     assert!(matches!(
         errors[..],
         [
@@ -255,7 +287,7 @@ async fn a_server_that_has_lost_the_script_is_given_it_again() {
     log.append(event("1"), None).await.unwrap();
     server.command::<()>(&["SCRIPT", "FLUSH"]);
     log.append(event("2"), None).await.unwrap();
-    assert_eq!(log.read(None, Limit::entries(10)).await.unwrap().entries.len(), 2);
+    assert_eq!(entries(&server), 3);
 }
 
 #[tokio::test]
@@ -267,7 +299,7 @@ async fn an_append_says_whether_it_was_sent() {
     assert!(matches!(log.append(event("2"), None).await, Err(AppendError::Unacknowledged(_))));
     server.signal("CONT");
     // It was slow, and had got it.
-    while log.read(None, Limit::entries(10)).await.map_or(0, |page| page.entries.len()) < 2 {}
+    while log.read(None, Limit::entries(10)).await.map_or(0, |page| page.entries.len()) < 3 {}
     server.kill();
     let _ = log.append(event("3"), None).await;
     let error = log.append(event("4"), None).await.unwrap_err();
@@ -290,7 +322,7 @@ async fn the_greatest_and_the_least_settings_work() {
         let id = log.append(event("x"), Some("key")).await.unwrap();
         assert_eq!(log.append(event("x"), Some("key")).await.unwrap(), id, "{log:?}");
         assert!(log.follow(&EventId::from_static("0-1"), Limit::entries(10)).await.is_ok(), "{log:?}");
-        assert_eq!(server.command::<usize>(&["XLEN", "log"]), 1, "{log:?}");
+        assert_eq!(entries(&server), 2, "{log:?}");
     }
 }
 

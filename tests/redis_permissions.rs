@@ -11,9 +11,10 @@ use ssekit::{
 };
 
 /// The permissions that the documentation of `RedisLog` lists.
-const DOCUMENTED: [&str; 11] = [
+const DOCUMENTED: [&str; 12] = [
     "+evalsha",
     "+script|load",
+    "+exists",
     "+xadd",
     "+xrange",
     "+xread",
@@ -62,7 +63,7 @@ async fn the_documented_permissions_suffice() {
     assert_eq!(log.append(event(), Some("key")).await.unwrap(), first);
     log.append(finish(), None).await.unwrap();
     assert!(matches!(log.append(event(), None).await, Err(AppendError::Finished)));
-    assert_eq!(log.read(None, Limit::entries(10)).await.unwrap().entries.len(), 2);
+    assert_eq!(log.read(None, Limit::entries(10)).await.unwrap().entries.len(), 3);
     assert_eq!(log.follow(&first, Limit::entries(10)).await.unwrap().entries.len(), 1);
     // Every command was one that is allowed.
     assert!(server.command::<Vec<redis::Value>>(&["ACL", "LOG"]).iter().all(is_ping));
@@ -76,7 +77,9 @@ fn is_ping(entry: &redis::Value) -> bool {
 #[tokio::test]
 async fn a_command_that_is_missing_is_named_before_anything_is_written() {
     let server = RedisServer::start();
-    for missing in ["xadd", "xrange", "set", "get", "zadd", "zscore", "zremrangebyscore", "time", "evalsha"] {
+    for missing in
+        ["exists", "xadd", "xrange", "set", "get", "zadd", "zscore", "zremrangebyscore", "time", "evalsha"]
+    {
         let taken = format!("-{missing}");
         let log = open(&server, &[&documented()[..], &[&*taken]].concat());
         for record in [event(), finish(), event()] {
@@ -119,7 +122,7 @@ async fn a_permission_that_is_taken_away_later_leaves_nothing_appended() {
                 }
                 let error = log.append(record, key).await.unwrap_err();
                 assert!(matches!(error, AppendError::Refused(_)), "{missing}, {attempt}: {error:?}");
-                assert_eq!(entries(&server), 1, "{missing}, {attempt}");
+                assert_eq!(entries(&server), 2, "{missing}, {attempt}");
             }
         }
         allow(&server, &[&missing.replace('-', "+")]);
@@ -127,5 +130,5 @@ async fn a_permission_that_is_taken_away_later_leaves_nothing_appended() {
     // And nothing is left that would keep it from being appended.
     log.append(event(), Some("key")).await.unwrap();
     log.append(finish(), None).await.unwrap();
-    assert_eq!(entries(&server), 3);
+    assert_eq!(entries(&server), 4);
 }

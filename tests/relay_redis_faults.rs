@@ -25,7 +25,7 @@ use redis_server::{RedisServer, url};
 use relay_client::{first, read, read_to_end};
 use ssekit::{
     Bounds, Event, Hub, Subscribe,
-    hub::{GapReason, RefusalReason},
+    hub::{GapReason, RefusalReason, Start},
     relay::{PublishError, RedisLog, Relay, Stats, Subscription},
 };
 
@@ -226,6 +226,20 @@ async fn a_node_that_the_log_was_trimmed_past_tells_its_clients() {
     let mut client = node.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     let seen = read(&mut client, 2).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec!["6", "7"]));
+}
+
+#[tokio::test]
+async fn a_log_that_a_publisher_began_before_any_node_read_it_has_no_gap_at_its_oldest_event() {
+    let server = RedisServer::start();
+    let log = RedisLog::open(&url(server.address()), "log").unwrap();
+    let (publisher, _tail) = Relay::new(log, Hub::builder(Bounds::events(100)));
+    publish(&publisher, 0..3).await;
+    let node = start(server.address());
+    let options = node.subscription(["a"]).with_start(Start::Oldest);
+    let mut client = options.subscribe().await.unwrap();
+    assert_eq!(client.gap().map(|gap| gap.reason()), None);
+    let seen = read(&mut client, 3).await;
+    assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["0", "1", "2"]));
 }
 
 #[tokio::test]

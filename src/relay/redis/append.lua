@@ -5,10 +5,10 @@
 --       the mark of the record, or nothing; its topic, whose name may be empty, unless the mark is `begin`; then the
 --       fields
 --
--- Returns the ID, or nothing if the topic is finished. An error means that nothing was appended, since Redis does not
--- undo what a script wrote before it failed: so each command that may fail comes before XADD, and those behind it are
--- repetitions of commands that have just succeeded. Should one of these fail all the same, the reply is the ID and the
--- error.
+-- Returns the ID, or nothing if the topic is finished or a log is to begin that has begun. An error means that the
+-- record was not appended, since Redis does not undo what a script wrote before it failed: so each command that may
+-- fail comes before XADD, and those behind it are repetitions of commands that have just succeeded. Should one of these
+-- fail all the same, the reply is the ID and the error.
 
 local log, finished, once = KEYS[1], KEYS[2], KEYS[3]
 local bound, threshold, remembered, mark, topic = unpack(ARGV, 1, 5)
@@ -30,7 +30,13 @@ if once then
   end
 end
 
-if mark ~= 'begin' then
+local is_new = redis.call('EXISTS', log) == 0
+if mark == 'begin' then
+  -- As the oldest entry it says that nothing was let go of, so nothing may come before it.
+  if oldest() then
+    return false
+  end
+else
   local at = redis.call('ZSCORE', finished, topic)
   if at or mark == 'finish' then
     local first = oldest()
@@ -55,6 +61,10 @@ if once then
   redis.call('SET', once, '', 'PX', remembered)
 end
 
+if is_new and mark ~= 'begin' then
+  -- Should the record be refused after that, the log is as empty as before: a tail would begin it in the same way.
+  redis.call('XADD', log, bound, '~', threshold, '*', 'mark', 'begin')
+end
 local id = redis.call('XADD', log, bound, '~', threshold, '*', unpack(ARGV, 6))
 
 local failed

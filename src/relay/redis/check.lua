@@ -18,6 +18,7 @@ local function try(command, ...)
 end
 
 try('XADD', log, 'MAXLEN', '~', 'wrong', '*', 'field', 'value')
+try('EXISTS', log)
 try('XRANGE', log, '-', '+', 'COUNT', 1)
 try('ZADD', finished, 'wrong', '')
 try('ZSCORE', finished, '')

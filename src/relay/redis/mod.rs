@@ -40,21 +40,22 @@ use crate::EventId;
 ///
 /// | key | what |
 /// | --- | --- |
-/// | `NAME` | the stream. Each entry is a [`Record`], with its fields |
+/// | `NAME` | the stream. Each entry is a [`Record`], with its fields. The first one is the mark `begin` |
 /// | `{NAME}:finished` | a sorted set of the finished topics whose marks are still in the stream |
 /// | `{NAME}:once:KEY` | the entry ID of what was published with that key, for as long as it is remembered. Empty if Redis then refused the entry |
 ///
 /// If the name has braces of its own, these begin with the name as it is, so that all of them are on one node of a
 /// cluster. Other programs may append to the stream with `XADD NAME * topic orders data hello`, which does not look
-/// whether the topic is finished.
+/// whether the topic is finished. Let a node begin the stream, or begin it with `XADD NAME * mark begin`: without that mark,
+/// new clients that [start at the oldest event](crate::hub::Start::Oldest) get the notice of a gap.
 ///
 /// # Permissions
 ///
 /// A node needs a user with these permissions; here for the user `events` and a log named `orders`:
 ///
 /// ```text
-/// ACL SETUSER events on >secret ~orders ~{orders}:* +evalsha +script|load +xadd +xrange +xread +get +set
-///     +zadd +zscore +zremrangebyscore +time +ping
+/// ACL SETUSER events on >secret ~orders ~{orders}:* +evalsha +script|load +exists +xadd +xrange +xread +get
+///     +set +zadd +zscore +zremrangebyscore +time +ping
 /// ```
 ///
 /// A node that only publishes does not need `+xread`. Without `+ping` all works, but Redis notes each `PING` in its
@@ -255,7 +256,7 @@ impl Log for RedisLog {
         let mut entries = reply::entries(entries)?;
         let at_end = entries.len() < count;
         let held = match after {
-            // A tail that finds an empty log begins it with this mark, which goes first when the log is trimmed.
+            // Every log begins with this mark, which goes first when the log is trimmed.
             None => entries.first().is_some_and(|first| matches!(first.record, Ok(Record::Begin))),
             Some(after) => {
                 let held = entries.first().is_some_and(|entry| entry.id == *after);
