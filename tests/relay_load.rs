@@ -13,12 +13,12 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use hub_process::{HubProcess, Requests};
+use hub_process::{HubProcess, Requests, Stats};
 use redis_server::RedisServer;
 use subscriber::Subscriber;
 use tokio::{
@@ -104,23 +104,27 @@ enum Bogus {
     Older,
 }
 
-/// Comes with a hundred IDs a second that nobody was given, until it is aborted. Each client stays for two seconds.
-async fn attack(node: Arc<HubProcess>, bogus: Bogus, came: Arc<AtomicUsize>) {
+/// Comes with a hundred IDs a second that nobody was given, until it is stopped. Each client stays for two seconds.
+///
+/// Returns how many have come, and those that are still there.
+async fn attack(node: Arc<HubProcess>, bogus: Bogus, stopped: Arc<AtomicBool>) -> (u64, VecDeque<TcpStream>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
     let mut sockets = VecDeque::new();
-    for number in 0_u64.. {
+    let mut number = 0;
+    while !stopped.load(Ordering::Relaxed) {
         ticks.tick().await;
         let time = match bogus {
-            Bogus::None => return,
+            Bogus::None => break,
             Bogus::Newer => 9_000_000_000_000 + number,
             Bogus::Older => 1 + number,
         };
         sockets.push_back(ask(&node, &format!("{time}-7")).await);
-        came.fetch_add(1, Ordering::Relaxed);
+        number += 1;
         if sockets.len() > 200 {
             sockets.pop_front();
         }
     }
+    (number, sockets)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,8 +135,9 @@ async fn clients_are_served_while_a_hundred_come_each_second_with_ids_that_nobod
     let (node, ids) = start(&server, 30).await;
     let node = Arc::new(node);
     for bogus in [Bogus::None, Bogus::Newer, Bogus::Older] {
-        let came = Arc::new(AtomicUsize::new(0));
-        let attackers = tokio::spawn(attack(Arc::clone(&node), bogus, Arc::clone(&came)));
+        let gaps = node.stats().await.gaps;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let attackers = tokio::spawn(attack(Arc::clone(&node), bogus, Arc::clone(&stopped)));
         // The hub serves one of them, and the other must be looked up and served from the log.
         let mut times = [("hub", 28, Vec::new()), ("log", 10, Vec::new())];
         for _ in 0..ROUNDS {
@@ -147,8 +152,12 @@ async fn clients_are_served_while_a_hundred_come_each_second_with_ids_that_nobod
                 times.push(began.elapsed());
             }
         }
-        attackers.abort();
-        let came = came.load(Ordering::Relaxed);
+        stopped.store(true, Ordering::Relaxed);
+        let (came, sockets) = attackers.await.unwrap();
+        // All have been let in, and none has got what it asked for.
+        let told = |stats: &Stats| stats.gaps == gaps + came;
+        node.stats_when(Duration::from_secs(60), told).await;
+        drop(sockets);
         for (from, _, times) in &mut times {
             times.sort();
             let quartiles = [0, 1, 2, 3, 4].map(|quarter| times[(ROUNDS - 1) * quarter / 4]);

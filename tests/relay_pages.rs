@@ -16,7 +16,11 @@ use futures_util::StreamExt;
 use hub_client::last_event_id;
 use memory_log::MemoryLog;
 use relay_client::{first, read};
-use ssekit::{Bounds, Event, EventId, Hub, Subscribe, hub::Start, relay::Relay};
+use ssekit::{
+    Bounds, Event, EventId, Hub, Subscribe,
+    hub::{GapReason, Start},
+    relay::Relay,
+};
 
 use tokio::time::Instant;
 
@@ -90,6 +94,36 @@ async fn a_client_that_is_let_in_costs_two_entries_at_most_until_it_reads() {
             clients.push(client);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_wait_for_the_oldest_entry_share_one_look_at_it() {
+    let log = MemoryLog::default();
+    let relay = start(&log, 1);
+    publish(&relay, "a", 0..50).await;
+    first(&mut relay.subscribe(["a"]).await.unwrap()).await;
+    log.set_pages_stalled(true);
+    log.take_reads();
+    log.take_read_entries();
+    let resume = |number: usize| {
+        let relay = relay.clone();
+        async move { relay.resume(["a"], last_event_id(&format!("n{}", 1000 + number))).await }
+    };
+    let mut clients: Vec<_> = (0..100).map(|number| tokio::spawn(resume(number))).collect();
+    // Each has asked for its own ID, and the first one for the oldest entry.
+    let mut reads = 0;
+    for _ in 0..1_000 {
+        reads += log.take_reads();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(reads, 100 + 1);
+    log.set_pages_stalled(false);
+    for client in &mut clients {
+        let client = client.await.unwrap().unwrap();
+        assert_eq!(client.gap().unwrap().reason(), GapReason::Unknown);
+    }
+    // One for the first, which may have begun before the others asked, and one for all of those.
+    assert_eq!(log.take_read_entries(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ use super::{
     backoff::Backoff,
     budget::{Budget, Share},
     generation::Generation,
+    oldest::Oldest,
     page_size::{PAGE_BYTES, weight},
 };
 use crate::{
@@ -47,6 +48,7 @@ pub(super) struct Node {
     /// Bounds how many IDs are looked up at a time. They are apart from the pages, so that clients with IDs that
     /// nobody was given do not hold up those that are being served.
     lookups: Semaphore,
+    oldest: Oldest,
     /// The greatest entry that was read so far, in bytes.
     pub(super) greatest: AtomicUsize,
     pub(super) paging: AtomicUsize,
@@ -106,6 +108,7 @@ impl<L: Log> Core<L> {
                 link: Mutex::new(Link { behind: Some(Instant::now()), ..Link::default() }),
                 budget: Budget::new(),
                 lookups: Semaphore::new(MAX_LOOKUPS),
+                oldest: Oldest::default(),
                 greatest: AtomicUsize::new(0),
                 paging: AtomicUsize::new(0),
                 paged: AtomicU64::new(0),
@@ -137,11 +140,9 @@ impl<L: Log> Core<L> {
         self.log.holds(id).await
     }
 
-    /// Reads the oldest entry, and whether the log has let go of anything before it.
+    /// Returns whether the log has let go of nothing, and its oldest entry without the texts of its event.
     pub(super) async fn oldest(&self) -> Result<(bool, Option<Entry>), L::Error> {
-        let _permit = self.node.lookups.acquire().await;
-        let page = self.log.read(None, Limit::entries(1)).await?;
-        Ok((page.held, page.entries.into_iter().next()))
+        self.node.oldest.get(self.log.read(None, Limit::entries(1))).await
     }
 }
 

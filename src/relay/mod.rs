@@ -87,6 +87,7 @@ mod core;
 mod generation;
 mod handle;
 mod log;
+mod oldest;
 mod page_size;
 mod paging;
 mod publish;

@@ -44,6 +44,7 @@ struct State {
     /// Whether what is asked of the log, but by the tails, gets no answer.
     stalled: bool,
     lookups_stalled: bool,
+    pages_stalled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,6 +171,12 @@ impl MemoryLog {
         self.0.changed.notify_waiters();
     }
 
+    /// Lets IDs be looked up, but nothing be read except by the tails, or again all.
+    pub(crate) fn set_pages_stalled(&self, stalled: bool) {
+        self.lock().pages_stalled = stalled;
+        self.0.changed.notify_waiters();
+    }
+
     async fn wait_while(&self, stalled: impl Fn(&State) -> bool) {
         loop {
             let changed = self.0.changed.notified();
@@ -276,7 +283,7 @@ impl Log for MemoryLog {
 
     async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, Unreachable> {
         self.lock().reads += 1;
-        self.wait_while(|state| state.stalled).await;
+        self.wait_while(|state| state.stalled || state.pages_stalled).await;
         let page = self.page(after, limit)?;
         self.lock().read_entries += page.entries.len();
         Ok(page)
