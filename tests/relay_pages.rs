@@ -107,7 +107,9 @@ async fn clients_that_wait_for_the_oldest_entry_share_one_look_at_it() {
     log.take_read_entries();
     let resume = |number: usize| {
         let relay = relay.clone();
-        async move { relay.resume(["a"], last_event_id(&format!("n{}", 1000 + number))).await }
+        async move {
+            relay.subscribe(Subscribe::to(["a"]).after(last_event_id(&format!("n{}", 1000 + number)))).await
+        }
     };
     let mut clients: Vec<_> = (0..100).map(|number| tokio::spawn(resume(number))).collect();
     // Each has asked for its own ID, and the first one for the oldest entry.

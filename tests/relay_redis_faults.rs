@@ -235,8 +235,7 @@ async fn a_log_that_a_publisher_began_before_any_node_read_it_has_no_gap_at_its_
     let (publisher, _tail) = Relay::new(log, Hub::builder(Bounds::events(100)));
     publish(&publisher, 0..3).await;
     let node = start(server.address());
-    let options = node.subscription(["a"]).with_start(Start::Oldest);
-    let mut client = options.subscribe().await.unwrap();
+    let mut client = node.subscribe(Subscribe::to(["a"]).start(Start::Oldest)).await.unwrap();
     assert_eq!(client.gap().map(|gap| gap.reason()), None);
     let seen = read(&mut client, 3).await;
     assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["0", "1", "2"]));
