@@ -140,19 +140,6 @@ impl<T> Deque<T> {
         }
     }
 
-    #[inline]
-    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        match index.checked_sub(self.front.len()) {
-            None => self.front.get_mut(index),
-            Some(index) => self.rest.as_mut()?.get_mut(index / Self::BLOCK)?.get_mut(index % Self::BLOCK),
-        }
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut());
-        self.front.iter_mut().chain(rest.flat_map(|block| block.iter_mut()))
-    }
-
     /// Returns how many of the first elements satisfy a predicate that holds for the first ones only.
     pub(crate) fn partition_point(&self, holds: impl Fn(&T) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
@@ -216,7 +203,7 @@ mod tests {
                     prop_assert_eq!(deque.back().map(|value| value[0]), model.back().copied());
                     prop_assert!(deque.front.capacity() <= Deque::<Large>::BLOCK);
                 }
-                let held: Vec<_> = deque.iter_mut().map(|value| value[0]).collect();
+                let held: Vec<_> = (0..deque.len()).filter_map(|at| deque.get(at)).map(|value| value[0]).collect();
                 prop_assert!(held.iter().eq(&model));
                 prop_assert!((0..held.len()).all(|at| deque.get(at).map(|value| value[0]) == Some(held[at])));
                 prop_assert!(deque.get(held.len()).is_none());

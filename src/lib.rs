@@ -95,6 +95,7 @@
 // Without its feature an item that the docs link to is not there.
 #![cfg_attr(not(all(feature = "json", feature = "serve")), allow(rustdoc::broken_intra_doc_links))]
 
+mod blocks;
 mod body;
 pub mod client;
 mod clock;

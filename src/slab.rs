@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::deque::Deque;
+use crate::blocks::Blocks;
 
 /// Values in slots. No operation moves or visits more than a bounded number of them.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    slots: Deque<Slot<T>>,
+    slots: Blocks<Slot<T>>,
     /// The slots that are empty. The first ones are used first, so that the last ones can go.
     free: BTreeSet<u32>,
     len: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Returns the slot's number, which [`Slab::key_at`] turns back into the key while the value is there.
+    /// Returns the slot's number, which [`Slab::at`] turns back into the key while the value is there.
     pub(crate) fn index(self) -> u32 {
         self.index
     }
@@ -35,7 +35,7 @@ impl Key {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { slots: Deque::new(), free: BTreeSet::new(), len: 0, inserted: 0 }
+        Self { slots: Blocks::new(), free: BTreeSet::new(), len: 0, inserted: 0 }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
@@ -50,7 +50,7 @@ impl<T> Slab<T> {
             }
         }
         let index = u32::try_from(self.slots.len()).expect("fewer than 2^32 values are alive");
-        self.slots.push_back(slot);
+        self.slots.push(slot);
         Key { generation, index }
     }
 
@@ -70,23 +70,22 @@ impl<T> Slab<T> {
     /// one, none is left in the end.
     fn give_back(&mut self) {
         for _ in 0..2 {
-            if self.slots.back().is_none_or(|last| last.value.is_some()) {
+            if self.slots.last().is_none_or(|last| last.value.is_some()) {
                 break;
             }
-            self.slots.pop_back();
+            self.slots.pop();
             self.free.remove(&(self.slots.len() as u32));
         }
         if self.len == 0 {
-            self.slots = Deque::new();
+            self.slots = Blocks::new();
             self.free = BTreeSet::new();
-        } else {
-            self.slots.give_back();
         }
     }
 
+    #[inline(always)]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index as usize)?;
-        slot.value.as_ref().filter(|_| slot.generation == key.generation)
+        if slot.generation == key.generation { slot.value.as_ref() } else { None }
     }
 
     #[inline(always)]
@@ -95,10 +94,16 @@ impl<T> Slab<T> {
         if slot.generation == key.generation { slot.value.as_mut() } else { None }
     }
 
-    /// Returns the key of the value in a slot.
-    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
+    /// Returns the value in a slot, and its key.
+    #[inline(always)]
+    pub(crate) fn at(&self, index: u32) -> Option<(Key, &T)> {
         let slot = self.slots.get(index as usize)?;
-        slot.value.as_ref().map(|_| Key { generation: slot.generation, index })
+        Some((Key { generation: slot.generation, index }, slot.value.as_ref()?))
+    }
+
+    #[inline(always)]
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.slots.get_mut(index as usize)?.value.as_mut()
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
@@ -164,7 +169,7 @@ mod tests {
             for key in alive.keys() {
                 slab.remove(*key);
             }
-            prop_assert!(slab.slots.is_empty() && slab.slots.bytes() == 0 && slab.free.is_empty());
+            prop_assert!(slab.slots.len() == 0 && slab.free.is_empty());
         }
     }
 }

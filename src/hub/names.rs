@@ -1,71 +1,183 @@
-use std::{
-    collections::BTreeMap,
-    hash::{BuildHasher, RandomState},
+use std::hash::{BuildHasher, RandomState};
+
+use super::topic_state::TopicState;
+use crate::{
+    blocks::Blocks,
+    slab::{Key, Slab},
 };
 
-use super::topics::Name;
-
-/// Which slot each topic has, by name.
+/// Which topic has a name: a hash table that never moves more than a few topics at once.
 ///
-/// Names are looked up by their hash, in a tree: it takes no more memory than a hash table, and never moves more than a
-/// few nodes at once.
-#[derive(Debug, Default)]
+/// There is a bucket for each topic with a name. With each topic that comes, one more bucket takes its share of an
+/// earlier one; with each that goes, the last bucket gives back its share. The topics of a bucket are linked. That is
+/// known as linear hashing.
+#[derive(Debug)]
 pub(super) struct Names {
     hasher: RandomState,
-    slots: BTreeMap<u64, u32>,
-    /// Those whose hash another topic has. There is hardly ever one.
-    collided: BTreeMap<Name, u32>,
+    /// The slot of the first topic of each bucket, or [`NONE`].
+    buckets: Blocks<u32>,
+    /// As many low bits of a hash as tell all buckets apart.
+    mask: u32,
 }
 
+/// A topic, and its place among the names.
+#[derive(Debug)]
+pub(super) struct Named {
+    /// The low half of the hash of the name, so that most others are passed without looking at them.
+    hash: u32,
+    /// The slot of the next topic of the same bucket, or [`NONE`].
+    next: u32,
+    /// Boxed, so that a block of many topics is short.
+    pub(super) topic: Box<TopicState>,
+}
+
+/// Where no topic is.
+const NONE: u32 = u32::MAX;
+
 impl Names {
+    pub(super) fn new() -> Self {
+        Self { hasher: RandomState::new(), buckets: Blocks::new(), mask: 0 }
+    }
+
     #[inline]
     pub(super) fn hash(&self, name: &str) -> u64 {
         self.hasher.hash_one(name)
     }
 
-    /// Returns the slot of a topic, if the one with its hash has its name.
+    /// Returns the topic of a name, which has this hash.
     #[inline]
-    pub(super) fn find(&self, hash: u64, name: &str, is_named: impl FnOnce(u32) -> bool) -> Option<u32> {
-        let slot = self.slots.get(&hash).copied();
-        slot.filter(|slot| is_named(*slot)).or_else(|| self.collided.get(name).copied())
-    }
-
-    pub(super) fn insert(&mut self, hash: u64, name: &Name, slot: u32) {
-        if *self.slots.entry(hash).or_insert(slot) != slot {
-            self.collided.insert(name.clone(), slot);
+    pub(super) fn find(&self, hash: u64, name: &str, topics: &Slab<Named>) -> Option<Key> {
+        let hash = hash as u32;
+        let mut slot = *self.buckets.get(self.bucket(hash))?;
+        while let Some((key, named)) = topics.at(slot) {
+            if named.hash == hash && *named.topic.name == *name {
+                return Some(key);
+            }
+            slot = named.next;
         }
+        None
     }
 
-    pub(super) fn remove(&mut self, hash: u64, name: &Name, slot: u32) {
-        if self.slots.get(&hash) == Some(&slot) {
-            self.slots.remove(&hash);
+    /// Adds a topic, the name of which no other has.
+    pub(super) fn insert(&mut self, topic: TopicState, topics: &mut Slab<Named>) -> Key {
+        let hash = topic.hash as u32;
+        let key = topics.insert(Named { hash, next: NONE, topic: Box::new(topic) });
+        self.split(topics);
+        self.link(self.bucket(hash), key.index(), topics);
+        key
+    }
+
+    /// Lets go the name of a topic, if it still has one here.
+    pub(super) fn remove(&mut self, key: Key, topics: &mut Slab<Named>) {
+        let Some(named) = topics.get(key) else { return };
+        let (bucket, next) = (self.bucket(named.hash), named.next);
+        let Some(mut before) = self.buckets.get(bucket).copied() else { return };
+        if before == key.index() {
+            self.set_first(bucket, next);
         } else {
-            self.collided.remove(name);
+            while let Some(named) = topics.at_mut(before) {
+                if named.next == key.index() {
+                    named.next = next;
+                    break;
+                }
+                before = named.next;
+            }
         }
+        self.merge(topics);
+    }
+
+    #[inline]
+    fn bucket(&self, hash: u32) -> usize {
+        let bucket = (hash & self.mask) as usize;
+        // That bucket may be yet to come. Until then, the one that it will be split from has its topics.
+        if bucket < self.buckets.len() { bucket } else { (hash & self.mask >> 1) as usize }
+    }
+
+    fn set_first(&mut self, bucket: usize, slot: u32) {
+        if let Some(first) = self.buckets.get_mut(bucket) {
+            *first = slot;
+        }
+    }
+
+    fn link(&mut self, bucket: usize, slot: u32, topics: &mut Slab<Named>) {
+        if let (Some(first), Some(named)) = (self.buckets.get_mut(bucket), topics.at_mut(slot)) {
+            named.next = *first;
+            *first = slot;
+        }
+    }
+
+    /// Puts the topics of a bucket where they belong.
+    fn link_anew(&mut self, mut slot: u32, topics: &mut Slab<Named>) {
+        while let Some(named) = topics.at_mut(slot) {
+            let (hash, next) = (named.hash, named.next);
+            self.link(self.bucket(hash), slot, topics);
+            slot = next;
+        }
+    }
+
+    /// Adds a bucket.
+    fn split(&mut self, topics: &mut Slab<Named>) {
+        let added = self.buckets.len();
+        self.buckets.push(NONE);
+        if added as u32 > self.mask {
+            self.mask = self.mask << 1 | 1;
+        }
+        let from = added & (self.mask >> 1) as usize;
+        if let Some(first) = self.buckets.get_mut(from).filter(|_| from != added) {
+            let slot = std::mem::replace(first, NONE);
+            self.link_anew(slot, topics);
+        }
+    }
+
+    /// Takes the last bucket away.
+    fn merge(&mut self, topics: &mut Slab<Named>) {
+        let Some(slot) = self.buckets.pop() else { return };
+        if self.buckets.len() as u32 <= (self.mask >> 1) + 1 {
+            self.mask >>= 1;
+        }
+        self.link_anew(slot, topics);
     }
 }
 
 #[cfg(all(test, not(ssekit_loom)))]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
-    #[test]
-    fn names_with_the_same_hash_are_told_apart_in_whatever_order_they_go() {
-        for first_goes_first in [true, false] {
-            let mut names = Names::default();
-            let known: [Name; 2] = ["a".into(), "b".into()];
-            let find = |names: &Names, at: usize| {
-                names.find(7, &known[at], |slot| known.get(slot as usize) == Some(&known[at]))
-            };
-            names.insert(7, &known[0], 0);
-            assert_eq!((find(&names, 0), find(&names, 1)), (Some(0), None));
-            names.insert(7, &known[1], 1);
-            assert_eq!((find(&names, 0), find(&names, 1)), (Some(0), Some(1)));
-            let [gone, left] = if first_goes_first { [0, 1] } else { [1, 0] };
-            names.remove(7, &known[gone], gone as u32);
-            assert_eq!((find(&names, gone), find(&names, left)), (None, Some(left as u32)));
-            names.remove(7, &known[left], left as u32);
-            assert_eq!(find(&names, left), None);
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        #[cfg_attr(miri, ignore = "an interpreter is slow")]
+        fn each_name_leads_to_its_topic_whatever_came_and_went_and_whichever_hashes_are_alike(
+            steps in vec((any::<bool>(), 0..100_u64), 0..300),
+            // From all alike to all different.
+            hashes in 1..200_u64,
+        ) {
+            let (mut names, mut topics) = (Names::new(), Slab::new());
+            let mut known = BTreeMap::new();
+            for (insert, n) in steps {
+                let name = n.to_string();
+                match known.remove(&n) {
+                    None if insert => {
+                        let topic = TopicState::new(name.as_str().into(), n % hashes, 0);
+                        known.insert(n, names.insert(topic, &mut topics));
+                    }
+                    None => {}
+                    Some(key) => {
+                        names.remove(key, &mut topics);
+                        topics.remove(key);
+                    }
+                }
+                prop_assert_eq!(names.buckets.len(), known.len());
+                for n in 0..100 {
+                    let found = names.find(n % hashes, &n.to_string(), &topics);
+                    prop_assert_eq!(found, known.get(&n).copied());
+                }
+            }
         }
     }
 }

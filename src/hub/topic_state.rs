@@ -72,9 +72,9 @@ impl TopicState {
         }
     }
 
-    /// The memory that a topic with history takes beside its name and its log's: itself, its slot, its place in the
-    /// trees of names and of the oldest events, and what its name takes beside the text.
-    pub(super) const OVERHEAD: usize = mem::size_of::<Self>() + 16 + 32 + 44 + 32;
+    /// The memory that a topic with history takes beside its name and its log's: itself, its slot, its bucket
+    /// among the names, its place in the tree of the oldest events, and what its name takes beside the text.
+    pub(super) const OVERHEAD: usize = mem::size_of::<Self>() + 24 + 4 + 44 + 32;
 
     pub(super) fn is_finished(&self) -> bool {
         self.finished

@@ -1,9 +1,9 @@
 use super::{
     lane::{Crowd, Lane, Lanes, WITHOUT},
-    names::Names,
+    names::{Named, Names},
     oldest::{Among, Oldest},
     parking::Places,
-    records::{Record, Records},
+    records::Records,
     topic_state::TopicState,
 };
 use crate::{
@@ -23,11 +23,11 @@ pub(super) type Name = std::sync::Arc<str>;
 
 /// All topics of a hub: those with history or subscribers, and what is remembered of the others.
 ///
-/// Nothing here takes time in proportion to what is held: topics are found, ordered and remembered in trees, and
-/// everything else lies in blocks.
+/// Nothing here takes time in proportion to what is held: topics lie in blocks and are found in a table that grows
+/// bucket by bucket, and they are ordered and remembered in trees.
 #[derive(Debug)]
 pub(super) struct Topics {
-    topics: Slab<Box<TopicState>>,
+    topics: Slab<Named>,
     names: Names,
     /// The topic that was opened last, which is often the next one, too.
     recent: Option<Key>,
@@ -51,7 +51,7 @@ impl Topics {
     pub(super) fn new(floor: Position, max_records: usize, max_bytes: usize) -> Self {
         Self {
             topics: Slab::new(),
-            names: Names::default(),
+            names: Names::new(),
             recent: None,
             oldest: Oldest::default(),
             busy: Vec::new(),
@@ -81,7 +81,7 @@ impl Topics {
     #[inline]
     fn open_as(&mut self, name: &str, lost: bool) -> Key {
         match self.recent {
-            Some(key) if self.topics.get(key).is_some_and(|topic| *topic.name == *name) => key,
+            Some(key) if self.find_key(key).is_some_and(|topic| *topic.name == *name) => key,
             _ => self.open_other(name, lost),
         }
     }
@@ -98,16 +98,11 @@ impl Topics {
         topic.finished = record.is_some_and(|record| record.finished);
         topic.lost = record.map_or(lost, |record| record.lost);
         topic.unknown = record.is_none();
-        let name = topic.name.clone();
-        let key = self.topics.insert(Box::new(topic));
-        self.names.insert(hash, &name, key.index());
-        key
+        self.names.insert(topic, &mut self.topics)
     }
 
     fn find(&self, hash: u64, name: &str) -> Option<Key> {
-        let topic = |slot| self.topics.key_at(slot).and_then(|key| self.topics.get(key));
-        let slot = self.names.find(hash, name, |slot| topic(slot).is_some_and(|topic| *topic.name == *name));
-        self.topics.key_at(slot?)
+        self.names.find(hash, name, &self.topics)
     }
 
     /// Returns whether a topic was finished, without making it.
@@ -115,7 +110,7 @@ impl Topics {
     pub(super) fn is_finished(&self, name: &str) -> bool {
         let hash = self.names.hash(name);
         match self.find(hash, name) {
-            Some(key) => self.topics[key].is_finished(),
+            Some(key) => self.topics[key].topic.is_finished(),
             None => self.records.is_finished(hash),
         }
     }
@@ -129,35 +124,35 @@ impl Topics {
 
     #[inline]
     pub(super) fn get(&self, key: Key) -> &TopicState {
-        &self.topics[key]
+        &self.topics[key].topic
     }
 
     #[inline(always)]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut TopicState {
-        &mut self.topics[key]
+        &mut self.topics[key].topic
     }
 
     /// Returns how many events of a topic are held, if it is there.
     pub(super) fn find_len(&self, name: &str) -> Option<(Key, usize)> {
         let key = self.find(self.names.hash(name), name)?;
-        Some((key, self.topics[key].log.len()))
+        Some((key, self.topics[key].topic.log.len()))
     }
 
     /// Returns a topic, unless it has gone.
     pub(super) fn find_key(&self, key: Key) -> Option<&TopicState> {
-        self.topics.get(key).map(|topic| &**topic)
+        self.topics.get(key).map(|named| &*named.topic)
     }
 
     /// Puts back those that were parked on a topic, or returns them to be dropped.
     pub(super) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<Places> {
-        match self.topics.get_mut(key).and_then(|topic| topic.followers.as_mut()) {
+        match self.topics.get_mut(key).and_then(|named| named.topic.followers.as_mut()) {
             Some(followers) => crowd.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
             None => crowd.on_topic,
         }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut TopicState> {
-        self.topics.values_mut().map(|topic| &mut **topic)
+        self.topics.values_mut().map(|named| &mut *named.topic)
     }
 
     /// Adds an event, and evicts what the topic's bounds no longer allow, while something is `left` of the step.
@@ -173,7 +168,7 @@ impl Topics {
         bounds: &Bounds,
         left: &mut usize,
     ) -> (bool, bool) {
-        let topic = &mut *self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         let (cost, memory) = (topic.log.cost(), topic.log.memory());
         self.newest = ids.take(event);
         topic.log.append(self.newest, now, ids.line().as_bytes(), event);
@@ -205,7 +200,7 @@ impl Topics {
     /// Takes note that a topic has history from now on, or has none any more.
     #[inline(never)]
     fn requeue(&mut self, key: Key) {
-        match self.topics[key].log.first_position() {
+        match self.topics[key].topic.log.first_position() {
             Some(first) => self.enqueue(key, first),
             None => self.dequeue(key),
         }
@@ -213,7 +208,7 @@ impl Topics {
 
     /// Takes note that a topic has history from now on.
     fn enqueue(&mut self, key: Key, at: Position) {
-        let topic = &mut self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         topic.queued_at = at;
         topic.unknown = false;
         self.memory += TopicState::OVERHEAD + topic.name.len();
@@ -222,7 +217,7 @@ impl Topics {
 
     /// Takes note that a topic has no history any more.
     fn dequeue(&mut self, key: Key) {
-        let topic = &mut self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         self.oldest.remove(topic.queued_at, topic.ended);
         self.memory -= TopicState::OVERHEAD + topic.name.len();
         topic.queued_at = 0;
@@ -234,8 +229,8 @@ impl Topics {
     pub(super) fn oldest(&mut self, among: Among, left: &mut usize) -> Option<Key> {
         while *left > 0 {
             let slot = self.oldest.first(among)?;
-            let key = self.topics.key_at(slot)?;
-            let topic = &mut self.topics[key];
+            let (key, _) = self.topics.at(slot)?;
+            let topic = &mut *self.topics[key].topic;
             let first = topic.log.first_position()?;
             if first == topic.queued_at {
                 return Some(key);
@@ -250,7 +245,7 @@ impl Topics {
 
     /// Removes the oldest event of a topic.
     pub(super) fn evict(&mut self, key: Key) {
-        let topic = &mut self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         let memory = topic.log.memory();
         let Some(cost) = topic.log.evict() else { return };
         self.cost -= cost;
@@ -267,7 +262,7 @@ impl Topics {
     /// Reads events of a topic, which may make it take more memory. See [`Log::read`].
     #[inline]
     pub(super) fn read(&mut self, key: Key, index: u64, before: Position) -> Run {
-        let log = &mut self.topics[key].log;
+        let log = &mut self.topics[key].topic.log;
         let memory = log.memory();
         let run = log.read(index, before);
         self.memory = (self.memory + log.memory()) - memory;
@@ -275,13 +270,13 @@ impl Topics {
     }
 
     pub(super) fn subscribe(&mut self, key: Key) {
-        self.topics[key].subscribers += 1;
+        self.topics[key].topic.subscribers += 1;
         self.update_ended(key);
     }
 
     /// Gives a subscription to a topic alone a lane, if it has many already.
     pub(super) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
-        let topic = &mut self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         if topic.subscribers as usize <= WITHOUT {
             return None;
         }
@@ -294,7 +289,7 @@ impl Topics {
 
     /// Takes a subscription from its lane. Returns how many events were given there, if that is no longer kept.
     pub(super) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
-        let followers = self.topics[key].followers();
+        let followers = self.topics[key].topic.followers();
         let Some(lanes) = followers.lanes.take_if(|lanes| !lanes.leave(lane)) else { return 0 };
         self.busy.retain(|busy| *busy != key);
         lanes.delivered()
@@ -302,13 +297,13 @@ impl Topics {
 
     /// Returns how many events were given to subscriptions that have lanes.
     pub(super) fn delivered(&self) -> u64 {
-        let followers = self.busy.iter().filter_map(|key| self.topics[*key].followers.as_ref());
+        let followers = self.busy.iter().filter_map(|key| self.topics[*key].topic.followers.as_ref());
         followers.filter_map(|followers| followers.lanes.as_ref()).map(|lanes| lanes.delivered()).sum()
     }
 
     /// Ends a subscription to a topic.
     pub(super) fn unsubscribe(&mut self, key: Key) {
-        let topic = &mut self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         topic.subscribers -= 1;
         if topic.subscribers == 0 {
             topic.followers = None;
@@ -320,19 +315,19 @@ impl Topics {
     }
 
     pub(super) fn finish(&mut self, key: Key) {
-        self.topics[key].finished = true;
+        self.topics[key].topic.finished = true;
         self.update_ended(key);
     }
 
     #[cfg(feature = "tokio")]
     pub(super) fn reopen(&mut self, key: Key) {
-        self.topics[key].finished = false;
+        self.topics[key].topic.finished = false;
         self.update_ended(key);
     }
 
     /// Moves a topic to or from those that are finished and have no subscribers.
     fn update_ended(&mut self, key: Key) {
-        let topic = &mut self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         let ended = topic.finished && topic.subscribers == 0;
         if ended != topic.ended && topic.queued_at != 0 {
             self.oldest.remove(topic.queued_at, topic.ended);
@@ -344,32 +339,33 @@ impl Topics {
     /// Reduces a topic without subscribers and history to a record.
     #[inline]
     pub(super) fn retire(&mut self, key: Key) {
-        if self.topics.get(key).is_some_and(|topic| topic.subscribers == 0 && topic.log.is_empty()) {
+        if self.find_key(key).is_some_and(|topic| topic.subscribers == 0 && topic.log.is_empty()) {
             self.forget(key);
         }
     }
 
     fn forget(&mut self, key: Key) {
-        let Some(topic) = self.topics.remove(key) else { return };
-        if topic.removed {
-            self.removed -= 1;
+        if !self.topics[key].topic.removed {
+            self.leave_record(key);
         } else {
-            let record = topic.record();
-            self.leave_record(key, topic.name, topic.hash, record);
+            self.removed -= 1;
         }
+        self.topics.remove(key);
     }
 
-    fn leave_record(&mut self, key: Key, name: Name, hash: u64, record: Record) {
-        self.names.remove(hash, &name, key.index());
-        self.records.keep(hash, record, self.newest);
+    /// Lets go the name of a topic. A record of it is left.
+    fn leave_record(&mut self, key: Key) {
+        self.names.remove(key, &mut self.topics);
+        let topic = &self.topics[key].topic;
+        self.records.keep(topic.hash, topic.record(), self.newest);
     }
 
     /// Takes the history of a topic, and its name: only its subscribers are left, who are to learn that.
     pub(super) fn remove(&mut self, key: Key) -> Log {
-        if self.topics[key].queued_at != 0 {
+        if self.topics[key].topic.queued_at != 0 {
             self.dequeue(key);
         }
-        let topic = &mut self.topics[key];
+        let topic = &mut *self.topics[key].topic;
         let log = topic.log.take();
         topic.removed = true;
         self.removed += 1;
@@ -377,9 +373,7 @@ impl Topics {
         self.cost -= log.cost();
         self.memory -= log.memory();
         self.recent = None;
-        let record = topic.record();
-        let (name, hash) = (topic.name.clone(), topic.hash);
-        self.leave_record(key, name, hash, record);
+        self.leave_record(key);
         log
     }
 
