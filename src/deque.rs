@@ -15,6 +15,7 @@ pub(crate) struct Deque<T> {
     front: VecDeque<T>,
     /// The blocks behind the front one. All but the last are full.
     rest: Option<Box<VecDeque<Box<VecDeque<T>>>>>,
+    len: usize,
 }
 
 impl<T> Deque<T> {
@@ -26,29 +27,15 @@ impl<T> Deque<T> {
     };
 
     pub(crate) const fn new() -> Self {
-        Self { front: VecDeque::new(), rest: None }
+        Self { front: VecDeque::new(), rest: None, len: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.front.len() + self.rest.as_ref().map_or(0, |rest| Self::len_of(rest))
-    }
-
-    fn len_of(rest: &VecDeque<Box<VecDeque<T>>>) -> usize {
-        rest.back().map_or(0, |last| (rest.len() - 1) * Self::BLOCK + last.len())
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        // The front block is refilled when it runs empty.
-        self.front.is_empty()
-    }
-
-    /// Returns whether the next element will make it allocate.
-    #[inline]
-    pub(crate) fn is_full(&self) -> bool {
-        match &self.rest {
-            None => self.front.len() == self.front.capacity(),
-            Some(rest) => rest.back().is_none_or(|last| last.len() == Self::BLOCK),
-        }
+        self.len == 0
     }
 
     /// Returns the bytes allocated for elements.
@@ -57,43 +44,51 @@ impl<T> Deque<T> {
         (self.front.capacity() + rest) * mem::size_of::<T>()
     }
 
+    /// Adds an element. Returns whether that took more memory.
     #[inline]
-    pub(crate) fn push_back(&mut self, value: T) {
+    pub(crate) fn push_back(&mut self, value: T) -> bool {
+        self.len += 1;
         // The capacity of the front block never exceeds `BLOCK`.
         if self.rest.is_none() && self.front.len() < self.front.capacity() {
             self.front.push_back(value);
-        } else {
-            self.push_slow(value);
+            return false;
         }
+        self.push_slow(value)
     }
 
     #[inline(never)]
-    fn push_slow(&mut self, value: T) {
+    fn push_slow(&mut self, value: T) -> bool {
         let (len, capacity) = (self.front.len(), self.front.capacity());
         if self.rest.is_none() && len < Self::BLOCK {
             // One element alone costs no more than itself.
             let grown = if capacity == 0 { 1 } else { (capacity * 2).clamp(4, Self::BLOCK) };
             self.front.reserve_exact(grown - len);
-            return self.front.push_back(value);
+            self.front.push_back(value);
+            return true;
         }
         let rest = self.rest.get_or_insert_default();
         match rest.back_mut() {
-            Some(last) if last.len() < Self::BLOCK => last.push_back(value),
+            Some(last) if last.len() < Self::BLOCK => {
+                last.push_back(value);
+                false
+            }
             _ => {
                 let mut last = VecDeque::with_capacity(Self::BLOCK);
                 last.push_back(value);
                 rest.push_back(Box::new(last));
+                true
             }
         }
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
-        let value = self.front.pop_front();
+        let value = self.front.pop_front()?;
+        self.len -= 1;
         if self.front.is_empty() && self.rest.is_some() {
             self.next_block();
         }
-        value
+        Some(value)
     }
 
     fn next_block(&mut self) {
@@ -109,15 +104,17 @@ impl<T> Deque<T> {
     }
 
     pub(crate) fn pop_back(&mut self) -> Option<T> {
-        let Some(rest) = &mut self.rest else { return self.front.pop_back() };
-        let value = rest.back_mut().and_then(|last| last.pop_back());
+        let last = self.rest.as_mut().and_then(|rest| rest.back_mut());
+        let value = last.map_or(&mut self.front, |last| &mut **last).pop_back()?;
+        self.len -= 1;
+        let Some(rest) = &mut self.rest else { return Some(value) };
         if rest.back().is_some_and(|last| last.is_empty()) {
             rest.pop_back();
             if rest.is_empty() {
                 self.rest = None;
             }
         }
-        value
+        Some(value)
     }
 
     pub(crate) fn front(&self) -> Option<&T> {
@@ -138,6 +135,12 @@ impl<T> Deque<T> {
             None => self.front.get(index),
             Some(index) => self.rest.as_ref()?.get(index / Self::BLOCK)?.get(index % Self::BLOCK),
         }
+    }
+
+    /// Returns the elements from one on. It takes no longer the more there are before it.
+    pub(crate) fn iter_from(&self, at: usize) -> impl Iterator<Item = &T> {
+        let front = self.front.len();
+        self.front.range(at.min(front)..).chain((at.max(front)..self.len).filter_map(|at| self.get(at)))
     }
 
     /// Returns how many of the first elements satisfy a predicate that holds for the first ones only.
@@ -205,6 +208,7 @@ mod tests {
                 }
                 let held: Vec<_> = (0..deque.len()).filter_map(|at| deque.get(at)).map(|value| value[0]).collect();
                 prop_assert!(held.iter().eq(&model));
+                prop_assert!(deque.iter_from(held.len() / 2).map(|value| value[0]).eq(held.iter().skip(held.len() / 2).copied()));
                 prop_assert!((0..held.len()).all(|at| deque.get(at).map(|value| value[0]) == Some(held[at])));
                 prop_assert!(deque.get(held.len()).is_none());
                 let small = next / 2;

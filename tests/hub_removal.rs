@@ -11,10 +11,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     task::{Context, Poll, Wake, Waker},
+    thread,
     time::Duration,
 };
 
@@ -225,4 +227,69 @@ fn each_waker_is_woken_whatever_others_do_and_the_panic_comes_after() {
             assert_eq!(read(events).data(), ["one"]);
         }
     }
+}
+
+/// Does something when it is woken.
+struct Act(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Wake for Act {
+    fn wake(self: Arc<Self>) {
+        let act = self.0.lock().unwrap().take();
+        if let Some(act) = act {
+            act();
+        }
+    }
+}
+
+fn acting(act: impl FnOnce() + Send + 'static) -> Waker {
+    Arc::new(Act(Mutex::new(Some(Box::new(act))))).into()
+}
+
+fn park(events: &mut Subscription, waker: &Waker) {
+    while poll(events, waker).is_ready() {}
+}
+
+#[test]
+fn those_that_come_after_all_have_left_share_no_place_with_what_was_taken_before() {
+    let hub = Hub::new(Bounds::events(10));
+    let (has_parked, may_go) = (mpsc::channel(), mpsc::channel::<()>());
+    let new = Arc::new(Mutex::new(Vec::new()));
+
+    // Of two subscriptions, the first one leaves its place, and the other leaves while it is being woken.
+    let [mut first, mut last] = [(); 2].map(|()| hub.subscribe(["a"]).unwrap());
+    park(&mut first, Waker::noop());
+    let leaving = Arc::new(Mutex::new(None));
+    let waker = {
+        let (hub, leaving, new) = (hub.clone(), Arc::clone(&leaving), Arc::clone(&new));
+        let (parked, go) = (has_parked.0, may_go.1);
+        acting(move || {
+            drop(leaving.lock().unwrap().take());
+            // Two others come, and another thread takes them: it is not done while the event of this one is.
+            let slow = acting(move || {
+                parked.send(()).unwrap();
+                go.recv().unwrap();
+            });
+            for waker in [Waker::noop(), &slow] {
+                let mut events = hub.subscribe(["a"]).unwrap();
+                park(&mut events, waker);
+                new.lock().unwrap().push(events);
+            }
+            let publisher = thread::spawn(move || publish(&hub, "a", "two"));
+            has_parked.1.recv().unwrap();
+            drop(publisher);
+        })
+    };
+    park(&mut last, &waker);
+    *leaving.lock().unwrap() = Some(last);
+    drop(first);
+    publish(&hub, "a", "one");
+
+    // A third one comes, and one of them parks anew: each has a place of its own.
+    let mut third = hub.subscribe(["a"]).unwrap();
+    let woken = Arc::new(Count(AtomicUsize::new(0), false));
+    park(&mut third, &Arc::clone(&woken).into());
+    park(&mut new.lock().unwrap()[0], Waker::noop());
+    may_go.0.send(()).unwrap();
+    publish(&hub, "a", "three");
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
 }

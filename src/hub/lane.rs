@@ -1,4 +1,4 @@
-use std::{iter, mem, task::Waker};
+use std::{iter, mem, num::NonZeroU64, task::Waker};
 
 use bytes::Bytes;
 
@@ -82,7 +82,7 @@ struct OnLanes(Vec<(Arc<Lane>, Places)>);
 
 impl Lane {
     fn new(at: usize) -> Self {
-        let shown = Shown { parking: Parking::new(), view: None, newest: None, delivered: 0 };
+        let shown = Shown { parking: Parking::new(NonZeroU64::MIN), view: None, newest: None, delivered: 0 };
         Self { at, shown: Mutex::new(shown) }
     }
 

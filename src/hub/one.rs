@@ -100,7 +100,7 @@ impl One {
         let State { topics, ids, .. } = state;
         let topic = topics.get_mut(self.cursor.topic);
         let next = topic.log.next();
-        let followers = topic.followers();
+        let Some(followers) = &mut topic.followers else { return false };
         match (&self.lane, &mut followers.lanes) {
             (Some(lane), Some(lanes)) => {
                 let mut shown = lanes.show(lane, View { next, head: ids.head() });

@@ -56,8 +56,26 @@ pub(super) struct Stay {
 }
 
 impl Parking {
-    pub(super) fn new() -> Self {
-        Self { places: Places::new(NonZeroU64::MIN), taken: None, newest: NonZeroU64::MIN }
+    /// Creates a place for nobody yet. Its places are named from `first` on.
+    ///
+    /// What is [put back](Self::put_back) is told by its name, so no two of one topic may ever have the same.
+    pub(super) fn new(first: NonZeroU64) -> Self {
+        Self { places: Places::new(first), taken: None, newest: first }
+    }
+
+    /// Goes on as if it were [new](Self::new), once all have left.
+    pub(super) fn begin_anew(&mut self, first: NonZeroU64) {
+        if self.places.slots.capacity() > 0 {
+            self.places = Places::new(first);
+        }
+        self.places.name = first;
+        self.newest = first;
+        self.taken = None;
+    }
+
+    /// Returns the newest name of places.
+    pub(super) fn newest(&self) -> NonZeroU64 {
+        self.newest
     }
 
     /// Parks at the same place, if the waker that it left there is the current one.
@@ -285,7 +303,7 @@ mod tests {
 
     #[test]
     fn who_has_left_is_not_taken_and_its_place_is_used_again() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(NonZeroU64::MIN);
         let [first, middle, _last] = [(); 3].map(|()| park(&mut parking));
         assert!(parking.leave(middle).is_some());
         assert!(parking.leave(first).is_some());
@@ -298,7 +316,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "to an interpreter no two wakers are the same")]
     fn who_parks_again_is_taken_once() {
-        let (mut parking, waker) = (Parking::new(), waker());
+        let (mut parking, waker) = (Parking::new(NonZeroU64::MIN), waker());
         let mut spot = park(&mut parking);
         park_with(&waker, &mut parking, &mut spot);
         assert!(parking.park_again(spot, &waker));
@@ -309,7 +327,7 @@ mod tests {
     #[test]
     fn each_that_is_parked_is_woken_once_whoever_has_left() {
         for leaving in 0_u32..1 << 5 {
-            let mut parking = Parking::new();
+            let mut parking = Parking::new(NonZeroU64::MIN);
             let woken: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
             let mut spots = [None; 5];
             for (spot, woken) in spots.iter_mut().zip(&woken) {
@@ -331,7 +349,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "to an interpreter no two wakers are the same")]
     fn who_was_put_back_is_not_taken_until_it_parks_again() {
-        let (mut parking, first, other) = (Parking::new(), waker(), waker());
+        let (mut parking, first, other) = (Parking::new(NonZeroU64::MIN), waker(), waker());
         let mut spot = None;
         park_with(&first, &mut parking, &mut spot);
         park(&mut parking);
@@ -357,7 +375,7 @@ mod tests {
             },
         ];
         for change in changes {
-            let mut parking = Parking::new();
+            let mut parking = Parking::new(NonZeroU64::MIN);
             let spot = park(&mut parking);
             let places = take(&mut parking);
             change(&mut parking, spot);
@@ -367,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_spot_means_nothing_once_all_were_taken() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(NonZeroU64::MIN);
         let old = park(&mut parking);
         let _places = take(&mut parking);
         park(&mut parking);
@@ -377,7 +395,7 @@ mod tests {
 
     #[test]
     fn nothing_is_held_when_all_have_left_in_any_order() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(NonZeroU64::MIN);
         let spots: Vec<_> = (0..100).map(|_| park(&mut parking)).collect();
         for spot in spots.iter().step_by(2).chain(spots.iter().skip(1).step_by(2)) {
             assert!(parking.leave(*spot).is_some());

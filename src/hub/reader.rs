@@ -118,7 +118,7 @@ impl Reader {
     pub(super) fn enter(mut cursors: Vec<Cursor>, position: Position, state: &mut State) -> Self {
         state.subscribers += 1;
         for cursor in &cursors {
-            state.topics.subscribe(cursor.topic);
+            state.topics.follow(cursor.topic);
         }
         let place = match (cursors.pop(), cursors.is_empty()) {
             (Some(cursor), true) => {

@@ -1,4 +1,4 @@
-use std::mem;
+use std::{mem, num::NonZeroU64};
 
 use super::{
     lane::{Crowd, Lanes},
@@ -31,7 +31,7 @@ pub(super) struct TopicState {
     pub(super) unknown: bool,
     /// Whether events of it had gone before it was last opened, or may have.
     pub(super) lost: bool,
-    /// Boxed, since most topics of a hub with many have no subscribers.
+    /// Kept while there are subscriptions. Boxed, since most topics of a hub with many have none.
     pub(super) followers: Option<Box<Followers>>,
 }
 
@@ -99,11 +99,6 @@ impl TopicState {
         self.lost || self.log.first() > 0
     }
 
-    #[inline]
-    pub(super) fn followers(&mut self) -> &mut Followers {
-        self.followers.get_or_insert_with(Box::default)
-    }
-
     pub(super) fn lanes(&mut self) -> Option<&mut Lanes> {
         self.followers.as_mut()?.lanes.as_deref_mut()
     }
@@ -116,12 +111,14 @@ impl TopicState {
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting) {
-        self.followers().waiting.push(waiting);
+        if let Some(followers) = &mut self.followers {
+            followers.waiting.push(waiting);
+        }
     }
 
     /// Notes that one has gone away that waits.
     pub(super) fn stop_waiting(&mut self, alive: impl Fn(Key) -> bool) {
-        let Followers { waiting, gone, .. } = self.followers();
+        let Some(Followers { waiting, gone, .. }) = self.followers.as_deref_mut() else { return };
         *gone += 1;
         if *gone * 2 > waiting.len() {
             waiting.retain(|waiting| alive(waiting.subscription));
@@ -143,17 +140,26 @@ impl TopicState {
 }
 
 impl Followers {
+    /// Creates what those that wait need. Its places are named from `first` on.
+    pub(super) fn new(first: NonZeroU64) -> Self {
+        Self { parking: Parking::new(first), lanes: None, waiting: Vec::new(), gone: 0 }
+    }
+
+    /// Gives all back that is held for those that have gone, to be used by others from now on.
+    pub(super) fn begin_anew(&mut self, first: NonZeroU64) {
+        self.parking.begin_anew(first);
+        self.lanes = None;
+        if self.waiting.capacity() > 0 {
+            self.waiting = Vec::new();
+        }
+        self.gone = 0;
+    }
+
     /// Lets go what is older than an index.
     #[inline]
     pub(super) fn evict(&mut self, first: u64) {
         if let Some(lanes) = &mut self.lanes {
             lanes.evict(first);
         }
-    }
-}
-
-impl Default for Followers {
-    fn default() -> Self {
-        Self { parking: Parking::new(), lanes: None, waiting: Vec::new(), gone: 0 }
     }
 }

@@ -1,10 +1,12 @@
+use std::num::NonZeroU64;
+
 use super::{
     lane::{Crowd, Lane, Lanes, WITHOUT},
     names::{Named, Names},
     oldest::{Among, Oldest},
     parking::Places,
     records::Records,
-    topic_state::TopicState,
+    topic_state::{Followers, TopicState},
 };
 use crate::{
     Bounds,
@@ -35,6 +37,10 @@ pub(super) struct Topics {
     oldest: Oldest,
     /// Topics that have lanes.
     busy: Vec<Key>,
+    /// What the followers of a topic left when the last one went. Clients often come to a topic one by one.
+    spare: Option<Box<Followers>>,
+    /// The name of the next places to park at, which no topic that has no followers has ever used.
+    next_places: NonZeroU64,
     records: Records,
     /// The position of the newest event.
     newest: Position,
@@ -55,6 +61,8 @@ impl Topics {
             recent: None,
             oldest: Oldest::default(),
             busy: Vec::new(),
+            spare: None,
+            next_places: NonZeroU64::MIN,
             records: Records::new(floor, max_records, max_bytes / 8),
             newest: floor,
             cost: 0,
@@ -269,9 +277,23 @@ impl Topics {
         run
     }
 
+    /// Adds a subscription to a topic.
+    pub(super) fn follow(&mut self, key: Key) {
+        let followers = &mut self.topics[key].topic.followers;
+        if followers.is_none() {
+            let spare = self.spare.take();
+            *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_places))));
+        }
+        self.subscribe(key);
+    }
+
+    /// Counts one more that uses a topic.
     pub(super) fn subscribe(&mut self, key: Key) {
-        self.topics[key].topic.subscribers += 1;
-        self.update_ended(key);
+        let topic = &mut *self.topics[key].topic;
+        topic.subscribers += 1;
+        if topic.ended {
+            self.update_ended(key);
+        }
     }
 
     /// Gives a subscription to a topic alone a lane, if it has many already.
@@ -280,17 +302,19 @@ impl Topics {
         if topic.subscribers as usize <= WITHOUT {
             return None;
         }
-        let lanes = topic.followers().lanes.get_or_insert_with(|| {
-            self.busy.push(key);
-            Box::new(Lanes::new())
-        });
+        let lanes =
+            topic.followers.as_mut().map(|followers| &mut followers.lanes)?.get_or_insert_with(|| {
+                self.busy.push(key);
+                Box::new(Lanes::new())
+            });
         Some(lanes.join())
     }
 
     /// Takes a subscription from its lane. Returns how many events were given there, if that is no longer kept.
     pub(super) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
-        let followers = self.topics[key].topic.followers();
-        let Some(lanes) = followers.lanes.take_if(|lanes| !lanes.leave(lane)) else { return 0 };
+        let followers = self.topics[key].topic.followers.as_mut();
+        let lanes = followers.and_then(|followers| followers.lanes.take_if(|lanes| !lanes.leave(lane)));
+        let Some(lanes) = lanes else { return 0 };
         self.busy.retain(|busy| *busy != key);
         lanes.delivered()
     }
@@ -306,8 +330,15 @@ impl Topics {
         let topic = &mut *self.topics[key].topic;
         topic.subscribers -= 1;
         if topic.subscribers == 0 {
-            topic.followers = None;
-            self.update_ended(key);
+            if let Some(mut followers) = topic.followers.take() {
+                // What was taken of these may still be about to be put back.
+                self.next_places = self.next_places.max(followers.parking.newest()).saturating_add(1);
+                followers.begin_anew(self.next_places);
+                self.spare = Some(followers);
+            }
+            if topic.finished {
+                self.update_ended(key);
+            }
             self.retire(key);
         } else if let Some(followers) = &mut topic.followers {
             followers.parking.shrink_to(topic.subscribers as usize);

@@ -9,10 +9,16 @@ pub(super) type Panic = Box<dyn Any + Send>;
 /// Calls a function with each item, also after it has panicked with some of them. Returns the first panic.
 ///
 /// A waker is code of an application's. One that panics must not keep others from being woken.
+#[inline(always)]
 pub(super) fn each<T>(mut items: impl Iterator<Item = T>, mut call: impl FnMut(T)) -> Result<(), Panic> {
     let mut outcome = Ok(());
     // Each round ends at a panic, with the item that caused it, or at the end.
-    while let Err(panic) = catch_unwind(AssertUnwindSafe(|| items.by_ref().for_each(&mut call))) {
+    let mut all = || {
+        for item in items.by_ref() {
+            call(item);
+        }
+    };
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut all)) {
         outcome = outcome.and(Err(panic));
     }
     outcome

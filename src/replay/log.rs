@@ -94,14 +94,12 @@ impl Log {
     #[inline]
     pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
         let len = id_line.len() + event.len();
-        let index_grows = self.entries.is_full();
         if len > self.open.capacity() - self.open.len() && !self.open_chunk(len) {
             self.append_alone(position, at, id_line, event);
             return;
         }
         event.write(id_line, &mut self.open);
-        self.push_entry(position, at, len);
-        if index_grows {
+        if self.push_entry(position, at, len) {
             self.recount();
         }
     }
@@ -124,7 +122,7 @@ impl Log {
     fn append_alone(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
         let text = event.take(id_line);
         let len = text.len();
-        self.push_segment(self.end(), text);
+        self.push_segment(self.end(), text, 0);
         self.push_entry(position, at, len);
         self.open_index = self.next();
         self.recount();
@@ -142,10 +140,12 @@ impl Log {
         (last * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
     }
 
-    fn push_entry(&mut self, position: Position, at: u64, len: usize) {
+    /// Adds an event to the index. Returns whether that took more memory.
+    #[inline]
+    fn push_entry(&mut self, position: Position, at: u64, len: usize) -> bool {
         let end = self.end() + len as u64;
-        self.entries.push_back(Entry { position, end, at });
         self.cost += len + Bounds::EVENT_OVERHEAD;
+        self.entries.push_back(Entry { position, end, at })
     }
 
     /// Removes the oldest event and returns what it cost.
@@ -310,6 +310,7 @@ impl Log {
     }
 
     /// Returns where the text of all events ends.
+    #[inline]
     fn end(&self) -> u64 {
         self.entries.back().map_or(self.first_start, |last| last.end)
     }
@@ -326,10 +327,8 @@ impl Log {
             let is_full = self.open.len() == self.open.capacity();
             let start = self.open_start();
             let text = if is_full { mem::take(&mut self.open) } else { self.open.split() };
-            let grows = self.sealed.as_ref().is_none_or(|sealed| sealed.segments.is_full());
-            let sealed = self.push_segment(start, text.freeze());
-            sealed.in_chunk += 1;
-            let is_last = sealed.in_chunk >= MAX_PIECES;
+            let grows = self.push_segment(start, text.freeze(), 1);
+            let is_last = self.sealed.as_ref().is_some_and(|sealed| sealed.in_chunk >= MAX_PIECES);
             if is_last {
                 // Without room to spare, the next event closes it.
                 self.open = BytesMut::new();
@@ -341,11 +340,13 @@ impl Log {
         }
     }
 
-    fn push_segment(&mut self, start: u64, bytes: Bytes) -> &mut Sealed {
-        let segment = Segment { index: self.open_index, start, bytes };
+    /// Adds text that can be read, in so many pieces of the open chunk. Returns whether that took more memory.
+    #[inline]
+    fn push_segment(&mut self, start: u64, bytes: Bytes, pieces: usize) -> bool {
         let sealed = self.sealed.get_or_insert_default();
-        sealed.push(segment);
-        sealed
+        sealed.in_chunk += pieces;
+        sealed.bytes += bytes.len();
+        sealed.segments.push_back(Segment { index: self.open_index, start, bytes })
     }
 
     /// Ends the open chunk, and joins the segments that it was sealed in: one copy of at most a chunk.
@@ -368,11 +369,6 @@ impl Log {
 }
 
 impl Sealed {
-    fn push(&mut self, segment: Segment) {
-        self.bytes += segment.bytes.len();
-        self.segments.push_back(segment);
-    }
-
     /// Lets go what ends before the first event that is held. Returns whether that gave memory back.
     #[inline]
     fn evict(&mut self, first: u64, first_start: u64) -> bool {
@@ -391,26 +387,29 @@ impl Sealed {
 
     /// Joins the segments of the chunk that ends, of which `capacity` bytes were left open and `unread` of these used.
     fn close(&mut self, capacity: usize, unread: usize) {
-        let pieces = self.segments.len() - self.in_chunk..self.segments.len();
-        let used = pieces.clone().filter_map(|at| self.segments.get(at)).map(|piece| piece.bytes.len()).sum();
-        if pieces.len() > 1 || capacity > used || unread > 0 {
-            self.join(pieces.len(), used);
+        let first = self.segments.len() - self.in_chunk;
+        let start = self.segments.get(first).map(|piece| piece.start);
+        let end = self.segments.back().map(Segment::end);
+        let used = start.zip(end).map_or(0, |(start, end)| (end - start) as usize);
+        if self.in_chunk > 1 || self.in_chunk == 1 && (capacity > used || unread > 0) {
+            let mut joined = BytesMut::with_capacity(used);
+            self.segments.iter_from(first).for_each(|piece| joined.extend_from_slice(&piece.bytes));
+            self.replace_last(joined.freeze());
         }
         self.newest = None;
         self.last_chunk = used + unread;
         self.in_chunk = 0;
     }
 
-    fn join(&mut self, count: usize, len: usize) {
-        let mut pieces = Vec::with_capacity(count);
-        pieces.extend((0..count).filter_map(|_| self.segments.pop_back()));
-        let Some(Segment { index, start, .. }) = pieces.last() else { return };
-        let (index, start) = (*index, *start);
-        let mut joined = BytesMut::with_capacity(len);
-        for piece in pieces.iter().rev() {
-            joined.extend_from_slice(&piece.bytes);
+    /// Replaces the segments of the chunk that ends by their text in one piece.
+    fn replace_last(&mut self, joined: Bytes) {
+        let mut first = None;
+        for _ in 0..self.in_chunk {
+            first = self.segments.pop_back().or(first);
         }
-        self.segments.push_back(Segment { index, start, bytes: joined.freeze() });
+        if let Some(Segment { index, start, .. }) = first {
+            self.segments.push_back(Segment { index, start, bytes: joined });
+        }
     }
 
     fn memory(&self) -> usize {
