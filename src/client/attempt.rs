@@ -1,10 +1,10 @@
 use super::disconnect_reason::DisconnectReason;
 
-/// What is known of an attempt to connect when its request is made.
+/// The state of the client when it makes the request of an attempt to connect.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
-    /// The number of reconnections in a row, this one included: 0 for the first attempt, and again from 1 on after
+    /// The number of reconnections in a row, including this one: 0 for the first attempt. It starts again at 1 after
     /// a connection that made progress.
     pub number: u32,
     /// The last event ID; empty if none.

@@ -11,14 +11,14 @@ use http_body::Body;
 /// - an `async fn`, or an async closure: `async move |request: Request<String>| { .. }`
 /// - `reqwest::Client` as it is, with the feature `reqwest`
 ///
-/// A function is cloned for each attempt, so state that it shares between attempts belongs in an
-/// [`Arc`](std::sync::Arc). Its error is any that converts into `Box<dyn Error + Send + Sync>`, that type included. An
-/// error for good is a [`TransportError::permanent`](super::TransportError::permanent).
+/// A function is cloned for each attempt, so put state that attempts share in an [`Arc`](std::sync::Arc). Its error
+/// may be any type that converts into `Box<dyn Error + Send + Sync>`, including that type itself. Return a
+/// [`TransportError::permanent`](super::TransportError::permanent) for an error that no further attempt can get past.
 ///
-/// The future may do more than one request: follow redirects as far as the application trusts them, and fetch a
-/// token first. Credentials are in its hands: [`EventSource`](crate::EventSource) sends each request to where the
-/// application's request says, and follows no redirect itself. hyper follows none, so a redirect is a status that
-/// fails; reqwest follows up to ten, and drops credentials on the way to another origin.
+/// The future may make several requests, for example to fetch a token first or to follow redirects to origins that
+/// you trust. It controls the credentials: [`EventSource`](crate::EventSource) sends each request to the URL in your
+/// request and follows no redirects itself. hyper follows none either, so a redirect is a status that fails the
+/// client; reqwest follows up to ten and drops credentials when the origin changes.
 ///
 /// # Examples
 ///
@@ -51,9 +51,9 @@ use http_body::Body;
 pub trait Connect<B>: Send + 'static {
     /// The body of the response.
     type Body: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
-    /// Why no response came.
+    /// The error returned when no response arrived.
     type Error: Into<Box<dyn Error + Send + Sync>>;
-    /// The response to come. Dropping it gives the request up and closes its socket.
+    /// A future of the response. Dropping it cancels the request and closes its socket.
     type Future: Future<Output = Result<Response<Self::Body>, Self::Error>> + Send + 'static;
 
     /// Sends a request.

@@ -6,9 +6,9 @@ use http::{
 
 use crate::header_list::split_unquoted;
 
-/// Returns whether headers have the content type of an event stream, as Fetch's "extract a MIME type" reads it.
+/// Returns whether `headers` have the content type of an event stream, following Fetch's "extract a MIME type".
 ///
-/// Of several values the last valid one counts; parameters do not matter.
+/// If there are several values, the last valid one counts. Parameters are ignored.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ pub fn is_event_stream(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Returns whether headers have a content encoding that is still to be undone.
+/// Returns whether headers name a content encoding that has not been undone.
 ///
 /// A transport that decodes a body removes the header.
 pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
@@ -42,9 +42,10 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Returns whether a response opens an event stream: a 200 with the content type of one, not encoded.
+/// Returns whether a response opens an event stream: its status is 200, its content type is that of an event stream,
+/// and it is not encoded.
 ///
-/// This is what a client accepts unless it was given another rule.
+/// A client accepts such responses unless you set another rule.
 pub fn opens_event_stream(response: &Parts) -> bool {
     response.status == StatusCode::OK && is_event_stream(&response.headers) && !is_encoded(&response.headers)
 }

@@ -9,26 +9,26 @@ use http::{
 use super::transport_error::TransportError;
 use crate::decode::Leftover;
 
-/// Why a client lost its connection, or got none.
+/// The reason why a client lost its connection, or could not open one.
 ///
-/// It displays its cause: a status with the beginning of the body, a transport's error with all of its causes. A
-/// clone shares what it carries.
+/// `Display` shows the cause: a status with the beginning of the body, or a transport's error with all of its causes.
+/// Clones share the response and the error.
 ///
-/// A response that is not read as an event stream comes with its body, up to
+/// A response that is not an event stream carries its body, up to
 /// [`Policy::with_max_error_body_bytes`](super::Policy::with_max_error_body_bytes).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The server ended the response, after a whole event if there was any.
+    /// The server ended the response. No event was unfinished.
     #[error("the event stream ended")]
     Ended,
-    /// The server ended the response in the middle of an event, or after lines that no event stream has.
+    /// The server ended the response in the middle of an event, or after lines that are not part of an event stream.
     #[error(transparent)]
     Incomplete(Arc<Leftover>),
     /// The request failed, or the response broke off.
     #[error("{0}")]
     Transport(TransportError),
-    /// The response had another status than 200 and 204.
+    /// The response had a status other than 200 and 204.
     #[error("the server answered {}{}", .0.status(), Excerpt(.0))]
     Status(Arc<Response<Bytes>>),
     /// The response was a 200, but its content type is not `text/event-stream`.
@@ -37,19 +37,19 @@ pub enum DisconnectReason {
     /// The response was an event stream with a `Content-Encoding` that the transport did not undo.
     #[error("nothing decodes the response's content encoding, {:?}", .0.headers().get(CONTENT_ENCODING))]
     ContentEncoding(Arc<Response<Bytes>>),
-    /// No response came for this long.
+    /// No response arrived within this time.
     #[error("no response for {0:?}")]
     NoResponse(Duration),
-    /// Nothing, not even a comment, came over the open connection for this long.
+    /// The open connection carried no byte, not even a comment, for this long.
     #[error("no byte for {0:?}")]
     Silence(Duration),
-    /// The application asked for another connection.
+    /// The application called `reconnect` or `reconnect_after`.
     #[error("the application reconnects")]
     Requested,
 }
 
 impl DisconnectReason {
-    /// Returns the response that was not read as an event stream, if that is the reason.
+    /// Returns the response that was not an event stream, if that is the reason.
     pub fn response(&self) -> Option<&Response<Bytes>> {
         match self {
             Self::Status(response) | Self::ContentType(response) | Self::ContentEncoding(response) => {
@@ -65,7 +65,7 @@ fn content_type(response: &Response<Bytes>) -> &str {
     value.and_then(Result::ok).unwrap_or("without a content type")
 }
 
-/// The beginning of a response's body, in one line.
+/// Displays the beginning of a response's body in one line.
 struct Excerpt<'a>(&'a Response<Bytes>);
 
 impl fmt::Display for Excerpt<'_> {

@@ -5,26 +5,26 @@ use http::Response;
 
 use super::disconnect_reason::DisconnectReason;
 
-/// Why a client failed: it makes no further request.
+/// The reason why a client failed and makes no further request.
 ///
-/// It displays its cause, and so does its `Debug` form, which is what `main` prints of an error that it returns.
+/// `Display` shows the cause. So does `Debug`, because `main` prints the `Debug` form of an error that it returns.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventSourceError {
-    /// The [verdict](super::Verdict) on this was to fail.
+    /// The [verdict](super::Verdict) on this failure was to fail.
     #[error("{0}")]
     Failed(DisconnectReason),
-    /// The request is not idempotent, such as a `POST`, and is not sent again.
+    /// The request is not idempotent (a `POST`, for example) and is not sent again.
     ///
     /// See [`Policy::with_resend`](super::Policy::with_resend).
     #[error("{0}; the request is not idempotent, so it is not sent again")]
     NotResent(DisconnectReason),
-    /// The policy's number of reconnections in a row is used up.
+    /// The client made as many reconnections in a row as its policy allows.
     #[error("{last}{}", GaveUp(*.attempts))]
     Attempts {
-        /// The number of reconnections since the last one that made progress.
+        /// The number of reconnections since the last connection that made progress.
         attempts: u32,
-        /// Why the last of them was lost.
+        /// The reason why the last connection was lost.
         last: DisconnectReason,
     },
 }
@@ -37,7 +37,7 @@ impl EventSourceError {
         }
     }
 
-    /// Returns the response that caused this, if one did, with the beginning of its body.
+    /// Returns the response that caused the failure, with the beginning of its body, if a response did.
     pub fn response(&self) -> Option<&Response<Bytes>> {
         self.reason().response()
     }

@@ -4,16 +4,16 @@ use http::{HeaderMap, StatusCode};
 
 use super::disconnect_reason::DisconnectReason;
 
-/// A connection that failed or ended, to be given a [`Verdict`].
+/// A connection that failed or ended. The application's [`Verdict`] decides what follows.
 ///
 /// # The default verdict
 ///
-/// [`default`](Self::default) returns the verdict of this table. *Reconnect* means [`Verdict::Reconnect`], and so
-/// on. [`Policy::browser`](super::Policy::browser) has the second column.
+/// [`default`](Self::default) returns the verdict in this table. *Reconnect* means [`Verdict::Reconnect`], and so on.
+/// [`Policy::browser`](super::Policy::browser) uses the last column.
 ///
 /// | reason | default policy | browser policy |
 /// | --- | --- | --- |
-/// | the end of the stream, after a whole event or not | reconnect | reconnect |
+///  the stream ended, after a whole event or not | reconnect | reconnect |
 /// | an error of the transport | reconnect | reconnect |
 /// | a [permanent](super::TransportError::permanent) error of the transport | fail | fail |
 /// | no response in time, or silence | reconnect | reconnect |
@@ -22,9 +22,9 @@ use super::disconnect_reason::DisconnectReason;
 /// | 200 with another content type, or none | fail | fail |
 /// | 200 with a content encoding that the transport did not undo | fail | fail |
 ///
-/// A request that is not idempotent, such as a `POST`, is sent again only if there is a last event ID to resume
-/// from, or if the [policy](super::Policy::with_resend) allows it. If not, the default is to stop after the stream's
-/// end, and to fail in all other cases.
+/// A request that is not idempotent (a `POST`, for example) is sent again only if there is a last event ID to resume
+/// from, or if the [policy](super::Policy::with_resend) allows it. Otherwise the default is to stop if the stream
+/// ended, and to fail in all other cases.
 ///
 /// # Examples
 ///
@@ -53,12 +53,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Returns why the connection is lost.
+    /// Returns the reason why the connection was lost.
     pub const fn reason(&self) -> &DisconnectReason {
         &self.reason
     }
 
-    /// Returns the status of the response that was not read as an event stream, if that is the reason.
+    /// Returns the status of the response that was not an event stream, if that is the reason.
     pub fn status(&self) -> Option<StatusCode> {
         self.reason.response().map(|response| response.status())
     }
@@ -68,21 +68,21 @@ impl Failure {
         self.reason.response().map(|response| response.headers())
     }
 
-    /// Returns the body of that response as far as it was read; empty if there is none.
+    /// Returns the body of that response as far as it was read; empty if there is no response.
     ///
-    /// It has at most [`Policy::with_max_error_body_bytes`](super::Policy::with_max_error_body_bytes).
+    /// Its length is at most [`Policy::with_max_error_body_bytes`](super::Policy::with_max_error_body_bytes).
     pub fn body(&self) -> &[u8] {
         self.reason.response().map_or(&[], |response| response.body())
     }
 
-    /// Returns how long that response's `Retry-After` asks the client to wait, if it does, within the policy's
-    /// [greatest](super::Policy::with_max_retry_after).
+    /// Returns the delay that the response's `Retry-After` asks for, if it has one, up to the policy's
+    /// [maximum](super::Policy::with_max_retry_after).
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Returns the number of reconnections since the last connection that made progress, this one included if it
-    /// made none; 0 if this one did, or was the first.
+    /// Returns the number of reconnections since the last connection that made progress, including this one if it
+    /// made none; 0 if this one made progress or was the first.
     pub const fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -98,20 +98,21 @@ impl Failure {
     }
 }
 
-/// What a client does after a [`Failure`].
+/// The client's reaction to a [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Reconnect after the delay of the [`Policy`](super::Policy), and not before `Retry-After`.
+    /// Reconnect after the delay of the [`Policy`](super::Policy), but not before `Retry-After` has passed.
     ///
-    /// If the policy's [number of attempts](super::Policy::with_max_attempts) is used up, the client fails.
+    /// The client fails if it has made as many [attempts](super::Policy::with_max_attempts) as the policy allows.
     Reconnect,
-    /// Reconnect after this delay, or after the policy's least reconnection time if that is longer.
+    /// Reconnect after this delay, or after the policy's minimum reconnection time if that is longer.
     ///
-    /// `Retry-After` and backoff do not count. If the number of attempts is used up, the client fails.
+    /// `Retry-After` and the backoff are ignored. The client fails if it has made as many attempts as the policy
+    /// allows.
     ReconnectAfter(Duration),
     /// End without an error, as after a 204.
     Stop,
-    /// Fail with an [`EventSourceError`](super::EventSourceError) that has the reason.
+    /// Fail with an [`EventSourceError`](super::EventSourceError) that holds the reason.
     Fail,
 }

@@ -6,12 +6,12 @@ use std::{
 
 use super::protocol::Protocol;
 
-/// Steers an [`EventSource`](crate::EventSource) from another task.
+/// Controls an [`EventSource`](crate::EventSource) from another task.
 ///
-/// It is `Clone`, `Send` and `Sync`. Its methods return at once, wake the task that polls the source, and take
-/// effect at that poll. If several come before it, the last one decides, but for an ID of
-/// [`reconnect_after`](Self::reconnect_after), which stays, and for a [`close`](Self::close), which is final. Once the
-/// source is closed or dropped they do nothing.
+/// It is `Clone`, `Send` and `Sync`. Its methods return at once and wake the task that polls the source; they take
+/// effect at that poll. If you call several before the poll, the last one wins, with two exceptions: the ID of
+/// [`reconnect_after`](Self::reconnect_after) is kept, and [`close`](Self::close) is final. They do nothing once the
+/// source is closed or dropped.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ struct Control {
     waker: Option<Waker>,
 }
 
-/// What has been asked for since the last poll.
+/// The requests made since the last poll.
 #[derive(Default)]
 struct Wishes {
     last_event_id: Option<String>,
@@ -66,9 +66,10 @@ impl EventSourceHandle {
         Self(Arc::new(Mutex::new(Control::default())))
     }
 
-    /// Drops the connection and reconnects at once, with the same last event ID. Also ends a wait or a pause.
+    /// Drops the connection and reconnects at once with the same last event ID. Also ends a wait or a pause.
     ///
-    /// Events that were received and not yet yielded come again. Starts a new row of attempts.
+    /// The server sends events again that were received but not yet yielded. Resets the count of reconnections in a
+    /// row.
     pub fn reconnect(&self) {
         self.ask(|wishes| wishes.action = Some(Action::Reconnect));
     }
@@ -81,12 +82,12 @@ impl EventSourceHandle {
 
     /// Drops the connection and makes no request until [`resume`](Self::resume) or [`reconnect`](Self::reconnect).
     ///
-    /// Events that were received and not yet yielded come again after the pause.
+    /// After the pause the server sends events again that were received but not yet yielded.
     pub fn pause(&self) {
         self.ask(|wishes| wishes.action = Some(Action::Pause));
     }
 
-    /// Ends a pause: connects at once, with the last event ID. Does nothing if the source is not paused.
+    /// Ends a pause and connects at once with the last event ID. Does nothing if the source is not paused.
     pub fn resume(&self) {
         self.ask(|wishes| {
             wishes.action = match wishes.action {
@@ -108,12 +109,12 @@ impl EventSourceHandle {
             change(&mut control.wishes);
         }
         let waker = control.waker.take();
-        // A waker is foreign code: it runs without the lock.
+        // Waking runs foreign code, which may call this handle: it must not hold the lock.
         drop(control);
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Registers the task that polls the source, and does what was asked for.
+    /// Registers the task that polls the source, and applies the requests made since the last poll.
     pub(super) fn apply(&self, protocol: &mut Protocol, cx: &mut Context<'_>) {
         let mut control = self.lock();
         let wishes = std::mem::take(&mut control.wishes);
@@ -125,7 +126,7 @@ impl EventSourceHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Control> {
-        // Nothing panics while it is held.
+        // No code panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,40 +1,40 @@
-//! Reading an event stream and coming back to it.
+//! Reading an event stream and reconnecting to it.
 //!
-//! Come here to configure an [`EventSource`](crate::EventSource), to understand its updates and errors, or to drive
-//! the processing model without it. [`Protocol`] is that model (9.2.3) as plain state; [`Policy`] has the times and
-//! limits of reconnecting, and a [`Failure`] can be given another [`Verdict`] than the default; `EventSource`
-//! (feature `client`) drives the model as a `Stream` over a [`Connect`] and a [`Timer`](crate::timer::Timer), and an
-//! [`EventSourceHandle`] steers it from another task.
+//! Use this module to configure an [`EventSource`](crate::EventSource), to handle its updates and errors, or to run
+//! the processing model without it. [`Protocol`] implements that model (9.2.3) as plain state. [`Policy`] sets the
+//! times and limits of reconnecting; you can give each [`Failure`] a [`Verdict`] other than the default.
+//! `EventSource` (feature `client`) runs the model as a `Stream` over a [`Connect`] and a
+//! [`Timer`](crate::timer::Timer), and an [`EventSourceHandle`] controls it from another task.
 //!
-//! # What leads to what
+//! # Transitions
 //!
-//! | while | what happens | what follows |
+//!  state | input | result |
 //! | --- | --- | --- |
-//! | connecting | 200 with `text/event-stream`, or what `EventSource::accept` accepts | [`Update::Opened`] |
-//! | connecting | 204 | the end, without an error |
+//!  connecting | 200 with `text/event-stream`, or a response that `EventSource::accept` accepts | [`Update::Opened`] |
+//!  connecting | 204 | ends without an error |
 //! | connecting | any other response, an error, no response in time | a [verdict](Failure#the-default-verdict) |
 //! | open | the end of the body, an error, silence | a [verdict](Failure#the-default-verdict) |
-//! | open | an event over a [limit](crate::decode::Limits) | [`Update::LimitExceeded`], goes on |
+//!  open | an event over a [limit](crate::decode::Limits) | [`Update::LimitExceeded`]; the stream goes on |
 //! | any | as many reconnections in a row as the [policy allows](Policy::with_max_attempts) | [`EventSourceError`] |
 //! | any | `reconnect`, `reconnect_after` | [`Update::Reconnecting`] without delay |
-//! | any | `pause`, `resume` | [`Update::Paused`], and later a request |
-//! | any | `close` | the end |
+//!  any | `pause`, `resume` | [`Update::Paused`]; a request once resumed |
+//!  any | `close` | ends without an error |
 //!
-//! An unfinished event at the end of a connection is discarded together with its ID, so that the next request asks
-//! for it again; the [reason](DisconnectReason::Incomplete) tells of it.
+//! If a connection ends within an event, the client discards the event and its ID, so the next request asks for it
+//! again. The [reason](DisconnectReason::Incomplete) holds the unfinished event.
 //!
-//! # Where `Policy::browser` differs from a browser
+//! # Differences between `Policy::browser` and a browser
 //!
-//! Compared with what Chromium was measured to do:
+//! Compared with the measured behaviour of Chromium:
 //!
-//! - Redirects, authentication and a second try on another connection (421) belong to the transport. Each request
-//!   goes to where the application's request says, not to the last redirect's target.
-//! - The charset parameter of the content type is ignored, as the standard has it; Chromium refuses all but UTF-8.
+//! - The transport handles redirects, authentication and a second try on another connection (421). Each request
+//!   goes to the URL in your request, not to the target of the last redirect.
+//! - The charset parameter of the content type is ignored, as in the standard; Chromium rejects all but UTF-8.
 //! - 204 ends the stream without an error; a browser fires `error`.
-//! - A last event ID with a control character, or with whitespace at an end, is withheld
-//!   ([`Update::LastEventIdWithheld`]); Chromium sends it for the server to refuse or to misread.
-//! - A `retry` above 2<sup>64</sup> - 1 counts as that much; Chromium ignores it. An empty one is ignored, as the
-//!   standard has it; Chromium goes back to 3 s.
+//! - A last event ID that has a control character, or whitespace at an end, is withheld
+//!   ([`Update::LastEventIdWithheld`]); Chromium sends it, and the server may reject or misread it.
+//! - A `retry` above 2<sup>64</sup> - 1 counts as that value; Chromium ignores it. An empty one is ignored, as in the
+//!   standard; Chromium resets the time to 3 s.
 
 mod attempt;
 mod command;

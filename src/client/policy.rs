@@ -2,29 +2,30 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-/// When a client reestablishes a connection, how long it waits, and when it gives up.
+/// The rules of reconnecting: when a client does, how long it waits, and when it gives up.
 ///
-/// [`Policy::default`] is for services and tools: it backs off, treats the statuses of an overloaded server as
-/// temporary, honours `Retry-After` and notices silence. [`Policy::browser`] does what the standard says and no
-/// more. The `with_` methods change one setting each. What a single failure leads to can be decided by the
-/// application: see [`Failure`](super::Failure).
+/// [`Policy::default`] suits services and tools: it backs off, treats the statuses of an overloaded server as
+/// temporary, honours `Retry-After` and detects silent connections. [`Policy::browser`] follows the standard and does
+/// nothing more. Each `with_` method changes one setting. To decide about a single failure, see
+/// [`Failure`](super::Failure).
 ///
 /// # The delay before a reconnection
 ///
-/// A connection *made progress* if an event was dispatched on it, or if it was open for the
-/// [sustained uptime](Self::with_sustained_uptime). After it the delay is the reconnection time: the server's
-/// `retry` within [bounds](Self::with_reconnection_time_bounds), shortened at random by at most a tenth, but not
-/// below the least. So a server that ends its responses now and then is away for no longer than its `retry` says.
+/// A connection *made progress* if it dispatched an event, or if it was open for the [sustained
+/// uptime](Self::with_sustained_uptime). After such a connection the delay is the reconnection time: the server's
+/// `retry` within the [bounds](Self::with_reconnection_time_bounds), shortened at random by up to a tenth, but not
+/// below the minimum. If a server ends its responses from time to time, the client is away for no longer than the
+/// server's `retry`.
 ///
-/// All other connections form a *row of failures*. In a row the delay is
+/// Consecutive connections without progress form a *row of failures*. Within a row the delay is
 ///
 /// ```text
 /// max(reconnection time, Retry-After) + random(0 .. backoff window)
 /// ```
 ///
 /// where the window is the [first backoff](Self::with_backoff) for the first failure and doubles with each further
-/// one, up to its maximum. A server that accepts and then closes without an event is backed off from like one that
-/// refuses.
+/// one, up to its maximum. The client also backs off from a server that accepts a connection and closes it without an
+/// event.
 ///
 /// # Examples
 ///
@@ -56,12 +57,12 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Creates the policy of a browser's `EventSource`: 9.2.3 to the letter, with the reconnection time of 3 s
-    /// that Chromium starts from.
+    /// Creates the policy of a browser's `EventSource`: section 9.2.3 to the letter, with Chromium's initial
+    /// reconnection time of 3 s.
     ///
-    /// Only a broken connection and the end of the stream are temporary. Every status but 200 is final, `Retry-After`
-    /// is ignored, and there is neither jitter nor backoff, nor a limit on `retry`, on attempts or on silence.
-    /// A `retry: 0` therefore makes such a client reconnect as fast as the server answers.
+    /// Only a broken connection and the end of the stream are temporary. Every status other than 200 is final,
+    /// `Retry-After` is ignored, and there is no jitter, no backoff, and no limit on `retry`, on attempts or on
+    /// silence. With `retry: 0` such a client reconnects as fast as the server answers.
     pub const fn browser() -> Self {
         Self {
             reconnection_time: DEFAULT_RECONNECTION_TIME,
@@ -81,18 +82,18 @@ impl Policy {
         }
     }
 
-    /// Sets the reconnection time until the server sets another one with `retry`. Default: 3 s.
+    /// Sets the reconnection time that applies until the server sets another one with `retry`. Default: 3 s.
     ///
-    /// It is held within the [bounds](Self::with_reconnection_time_bounds).
+    /// The [bounds](Self::with_reconnection_time_bounds) apply to it.
     #[must_use]
     pub const fn with_reconnection_time(mut self, time: Duration) -> Self {
         self.reconnection_time = time;
         self
     }
 
-    /// Sets the bounds that a reconnection time is held within, whoever set it. Default: 100 ms to 5 min.
+    /// Sets the bounds of the reconnection time, including one that the server sets. Default: 100 ms to 5 min.
     ///
-    /// If `min` is above `max`, `max` holds.
+    /// If `min` is above `max`, `max` applies.
     #[must_use]
     pub const fn with_reconnection_time_bounds(mut self, min: Duration, max: Duration) -> Self {
         self.min_reconnection_time = min;
@@ -103,7 +104,7 @@ impl Policy {
     /// Sets the window of the random part of the delay: `first` before the first reconnection in a row,
     /// doubling up to `max`. Default: 1 s to 30 s.
     ///
-    /// The window keeps the clients of a server that is down from coming back all at once. Two zeros turn it off.
+    /// The window keeps clients from reconnecting all at once to a server that was down. Two zeros turn it off.
     #[must_use]
     pub const fn with_backoff(mut self, first: Duration, max: Duration) -> Self {
         self.first_backoff = first;
@@ -118,8 +119,8 @@ impl Policy {
         self
     }
 
-    /// Sets how many reconnections without progress are attempted in a row before the client gives up. Default:
-    /// `None`, no limit; `Some(0)` never reconnects.
+    /// Sets the maximum number of reconnections in a row without progress. Default: `None`, no limit; `Some(0)` never
+    /// reconnects.
     #[must_use]
     pub const fn with_max_attempts(mut self, attempts: Option<u32>) -> Self {
         self.max_attempts = attempts;
@@ -133,18 +134,18 @@ impl Policy {
         self
     }
 
-    /// Sets after how long without a byte an open connection is taken for dead. Default: 2 min; `None` never.
+    /// Sets how long an open connection may be silent before it is considered dead. Default: 2 min; `None` sets no
+    /// limit.
     ///
-    /// Comments are bytes, so a server's keep-alives count as life. Choose at least twice the interval at which
-    /// the server sends them. Time that the application spends on an event is not counted.
+    /// Every byte ends a silence, including a comment that the server sends as a keep-alive. Choose at least twice
+    /// the server's keep-alive interval. Time that the application spends on an event is not counted.
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Sets the longest `Retry-After` that is honoured; a longer one counts as this long. Default: 1 h; zero
-    /// ignores the header.
+    /// Sets the longest `Retry-After` to honour; a longer one is cut to it. Default: 1 h; zero ignores the header.
     #[must_use]
     pub const fn with_max_retry_after(mut self, max: Duration) -> Self {
         self.max_retry_after = max;
@@ -153,18 +154,18 @@ impl Policy {
 
     /// Sets whether the reconnection time is shortened at random by up to a tenth. Default: `true`.
     ///
-    /// It keeps apart the clients whose connections were lost at the same instant.
+    /// This spreads out clients that lost their connections at the same instant.
     #[must_use]
     pub const fn with_jitter(mut self, jitter: bool) -> Self {
         self.has_jitter = jitter;
         self
     }
 
-    /// Sets how many bytes are kept of the body of a response that is no event stream. Default: 16 KiB; 0 does not
-    /// wait for the body.
+    /// Sets how many bytes to keep of the body of a response that is not an event stream. Default: 16 KiB; with 0 the
+    /// client does not wait for the body.
     ///
-    /// The client reads such a body until it ends, until it has this many bytes, or for at most 5 s; then it
-    /// decides.
+    /// The client reads such a body until it ends or has this many bytes, for at most 5 s. Then it asks for a
+    /// verdict.
     #[must_use]
     pub const fn with_max_error_body_bytes(mut self, bytes: usize) -> Self {
         self.max_error_body_bytes = bytes;
@@ -173,8 +174,8 @@ impl Policy {
 
     /// Sets whether a request that is not idempotent, such as a `POST`, may be sent again. Default: `false`.
     ///
-    /// If not, such a request is sent again only to resume from a last event ID, or when the application gives the
-    /// verdict to reconnect.
+    /// Without it, such a request is sent again only to resume from a last event ID, or if the application's verdict
+    /// is to reconnect.
     #[must_use]
     pub const fn with_resend(mut self, resend: bool) -> Self {
         self.resends = resend;
@@ -185,7 +186,7 @@ impl Policy {
         self.reconnection_time
     }
 
-    /// Holds a reconnection time within the bounds.
+    /// Limits a reconnection time to the bounds.
     pub(super) fn bound(&self, reconnection_time: Duration) -> Duration {
         reconnection_time.max(self.min_reconnection_time).min(self.max_reconnection_time)
     }
@@ -196,13 +197,13 @@ impl Policy {
         self.first_backoff.saturating_mul(factor).min(self.max_backoff)
     }
 
-    /// Returns by how much at most a bounded reconnection time is shortened.
+    /// Returns the most by which a bounded reconnection time may be shortened.
     pub(super) fn jitter_window(&self, reconnection_time: Duration) -> Duration {
         let most = if self.has_jitter { reconnection_time / 10 } else { Duration::ZERO };
         most.min(reconnection_time.saturating_sub(self.min_reconnection_time))
     }
 
-    /// Returns the least delay of any kind.
+    /// Returns the minimum of every delay.
     pub(super) fn min_delay(&self) -> Duration {
         self.min_reconnection_time.min(self.max_reconnection_time)
     }

@@ -9,12 +9,12 @@ use crate::decode::{Decoder, Item, Leftover, Limits};
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     decoder: Decoder,
-    /// The bytes that are not decoded yet.
+    /// The bytes not decoded yet.
     chunk: Bytes,
     has_dispatched: bool,
     yields_comments: bool,
     yields_reconnection_times: bool,
-    /// The last event ID that the application knows, if it wants to know of each.
+    /// The last event ID that the application knows, if it asked for `LastEventId` updates.
     known_id: Option<String>,
 }
 
@@ -23,7 +23,7 @@ impl Reader {
         self.decoder = Decoder::with_limits(limits).with_last_event_id(self.decoder.last_event_id());
     }
 
-    /// Sets the last event ID, which the application knows. Discards what was received and not decoded.
+    /// Sets the last event ID, which the application knows. Discards everything received but not decoded.
     pub(super) fn set_last_event_id(&mut self, id: &str) {
         self.know(id);
         self.chunk = Bytes::new();
@@ -56,7 +56,7 @@ impl Reader {
         self.has_dispatched
     }
 
-    /// Returns whether all that was received is decoded.
+    /// Returns whether everything received is decoded.
     pub(super) fn is_empty(&self) -> bool {
         self.chunk.is_empty()
     }
@@ -79,7 +79,7 @@ impl Reader {
                 Some(Item::Retry(time)) if self.yields_reconnection_times => {
                     break Some(Update::ReconnectionTime(time));
                 }
-                // The decoder keeps the reconnection time, and a comment has been heard as a byte.
+                // The decoder stores the reconnection time. A comment only ends a silence, which its bytes have done.
                 Some(_) => {}
                 None => break None,
             }
@@ -102,19 +102,19 @@ impl Reader {
         update
     }
 
-    /// Ends the stream. Returns what it leaves over.
+    /// Ends the stream. Returns the unfinished event and the ignored lines, if there are any.
     pub(super) fn end(&mut self) -> Option<Leftover> {
         self.decoder.end()
     }
 
-    /// Prepares for the next connection, with the last event ID and the reconnection time of this one.
+    /// Prepares for the next connection. Keeps the last event ID and the reconnection time.
     pub(super) fn reset(&mut self) {
         self.decoder.reset();
         self.chunk = Bytes::new();
         self.has_dispatched = false;
     }
 
-    /// Reports an ID that no event brought.
+    /// Reports a last event ID that arrived without an event.
     fn changed_id(&mut self) -> Option<Update> {
         let known = self.known_id.as_mut()?;
         let id = self.decoder.last_event_id();

@@ -12,7 +12,7 @@ use super::{
     disconnect_reason::DisconnectReason,
 };
 
-/// A response that is not read as an event stream, while its body comes.
+/// A response that is not an event stream, while its body is being read.
 #[derive(Debug)]
 pub(super) struct Refused {
     response: Parts,
@@ -26,18 +26,18 @@ impl Refused {
         Self { response, body: Vec::new(), max_body_bytes, until: now.checked_add(MAX_BODY_TIME) }
     }
 
-    /// Takes the next bytes of the body, as far as they are kept.
+    /// Appends the next bytes of the body, up to the limit.
     pub(super) fn push(&mut self, chunk: &[u8]) {
         let room = self.max_body_bytes.saturating_sub(self.body.len());
         self.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
 
-    /// Returns whether no more of the body is kept.
+    /// Returns whether the body has reached the limit.
     pub(super) fn is_full(&self) -> bool {
         self.body.len() >= self.max_body_bytes
     }
 
-    /// Returns when to wait for the body no longer.
+    /// Returns when to stop waiting for the body.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         self.until
     }
@@ -57,5 +57,5 @@ impl Refused {
     }
 }
 
-/// An error's body follows its head at once; a stream under the wrong content type may never end.
+/// An error's body arrives soon after its head; a stream with the wrong content type may never end.
 const MAX_BODY_TIME: Duration = Duration::from_secs(5);

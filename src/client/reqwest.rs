@@ -4,7 +4,7 @@ use http::{Request, Response};
 
 use super::{attempt::Attempt, connect::Connect, make_request::MakeRequest, transport_error::TransportError};
 
-/// Follows redirects as the client is configured to. A request that reqwest cannot build fails for good.
+/// Follows redirects as the client is configured to. A request that reqwest cannot build is a permanent error.
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 impl<B> Connect<B> for reqwest::Client
 where
@@ -24,8 +24,8 @@ where
     }
 }
 
-/// Sends the request anew for each attempt. Its body must not be a stream. A timeout of its own is dropped: it would
-/// end each connection, however much comes; [`Policy`](super::Policy) has timeouts that do not.
+/// Sends the request again for each attempt. Its body must not be a stream. A timeout set on the request is dropped,
+/// because it would end every connection after that time; set timeouts with [`Policy`](super::Policy) instead.
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 impl MakeRequest for reqwest::Request {
     type Body = reqwest::Body;

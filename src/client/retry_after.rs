@@ -5,11 +5,11 @@ use http::{
     header::{DATE, RETRY_AFTER},
 };
 
-/// Reads how long `Retry-After` asks a client to wait.
+/// Returns the delay that `Retry-After` asks for.
 ///
-/// A date is measured from the response's own `Date`, so that neither side's clock needs to be right. It is
-/// read in the form that every server must send (RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`); the two
-/// obsolete forms, and a date in a response without `Date`, count as no header.
+/// A date is measured against the response's own `Date`, so neither clock needs to be right. Only the form that
+/// servers must send is read (RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`). The two obsolete forms, and a date
+/// in a response without `Date`, are ignored.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.as_bytes().trim_ascii();
     if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
@@ -21,7 +21,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(until.saturating_sub(sent)))
 }
 
-/// Reads an IMF-fixdate as seconds since the beginning of the year 0 of the Gregorian calendar.
+/// Parses an IMF-fixdate as seconds since the start of the year 0 of the Gregorian calendar.
 fn seconds(date: &[u8]) -> Option<u64> {
     let date: &[u8; 29] = date.trim_ascii().try_into().ok()?;
     let separators = [(3, b','), (4, b' '), (7, b' '), (11, b' '), (16, b' '), (19, b':'), (22, b':')];
@@ -35,13 +35,13 @@ fn seconds(date: &[u8]) -> Option<u64> {
     if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    // A year that begins in March has its leap day last, and months of 30.6 days on average.
+    // If the year begins in March, the leap day is its last day and months have 30.6 days on average.
     let (year, month) = if month < 2 { (year.checked_sub(1)?, month + 10) } else { (year, month - 2) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1;
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// Reads ASCII digits, and nothing else, as a number.
+/// Parses a number of ASCII digits only.
 fn digits(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0_u64, |number, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;

@@ -3,12 +3,12 @@ use std::time::Duration;
 use super::policy::Policy;
 use crate::random::SplitMix64;
 
-/// The reconnections since the last connection that made progress, and the delays that follow from them.
+/// The reconnections since the last connection that made progress. Determines the delay before the next one.
 #[derive(Debug, Default)]
 pub(super) struct Row {
-    /// All of them. Bounded by the policy.
+    /// All reconnections. Bounded by the policy.
     attempts: u32,
-    /// Those that followed a failure. Each doubles the window of the next one.
+    /// Reconnections after a failure. Each doubles the window of the next.
     backoffs: u32,
 }
 
@@ -44,10 +44,10 @@ impl Row {
     }
 }
 
-/// What is asked of a delay.
+/// The delay that a verdict asks for.
 pub(super) enum Wait {
-    /// The application decided on this delay.
+    /// The delay that the application chose.
     Exactly(Duration),
-    /// A reconnection time, not yet bounded, and the least that `Retry-After` asks for.
+    /// A reconnection time, not yet bounded, and the minimum from `Retry-After`.
     AtLeast(Duration, Duration),
 }

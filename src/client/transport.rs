@@ -12,10 +12,10 @@ use pin_project_lite::pin_project;
 
 use super::{connect::Connect, transport_error::TransportError};
 
-/// A [`Connect`] whose types are erased.
+/// A [`Connect`] with its types erased.
 ///
-/// The errors are converted before the future is boxed. A box of a future with the transport's own error type would
-/// ask the compiler, once it is spawned, for conversions under lifetimes that it cannot prove.
+/// Errors are converted before the future is boxed. If the boxed future had the transport's own error type, spawning
+/// it would require conversions under lifetimes that the compiler cannot prove.
 pub(super) trait Transport<B>: Send {
     fn send(&mut self, request: Request<B>) -> ResponseFuture;
 }
@@ -55,7 +55,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
         let frame = ready!(self.project().body.poll_frame(cx));
-        // Of `Bytes`, this copies nothing.
+        // For `Bytes` this does not copy.
         let erased = |frame: Frame<R::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
         Poll::Ready(frame.map(|frame| frame.map(erased).map_err(TransportError::new)))
     }

@@ -2,10 +2,9 @@ use std::{error::Error, fmt, sync::Arc};
 
 /// An error of the transport that carries requests and responses.
 ///
-/// It displays the error together with all of its causes, so that a line of a log says why a connection failed:
-/// `client error (Connect): tcp connect error: Connection refused (os error 111)`. For that reason it has no
-/// `source()`; [`get_ref`](Self::get_ref) returns the error itself, to downcast it or to walk its causes. A clone
-/// shares the error.
+/// `Display` shows the error with all of its causes, so one line of a log says why a connection failed: `client error
+/// (Connect): tcp connect error: Connection refused (os error 111)`. For that reason `source()` returns `None`;
+/// [`get_ref`](Self::get_ref) returns the error itself, to downcast it or to walk its causes. Clones share the error.
 ///
 /// # Examples
 ///
@@ -26,7 +25,7 @@ pub struct TransportError {
 }
 
 impl TransportError {
-    /// Wraps an error that may be gone at the next attempt. A `TransportError` stays as it is.
+    /// Wraps an error that may not recur at the next attempt. Returns a `TransportError` unchanged.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         match error.into().downcast::<Self>() {
             Ok(error) => *error,
@@ -34,10 +33,9 @@ impl TransportError {
         }
     }
 
-    /// Wraps an error that every further attempt would meet again, such as a URL that cannot be requested.
+    /// Wraps an error that every further attempt would meet again, such as an invalid URL.
     ///
-    /// A client fails for good when its transport returns one, unless it was given another
-    /// [verdict](super::Failure).
+    /// By default a client fails if its transport returns such an error; your [verdict](super::Failure) may differ.
     ///
     /// # Examples
     ///
@@ -56,7 +54,7 @@ impl TransportError {
         self.is_permanent
     }
 
-    /// Returns the transport's error, for instance to downcast it.
+    /// Returns the transport's error, for example to downcast it.
     pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.error
     }
@@ -77,7 +75,7 @@ impl fmt::Display for TransportError {
         let mut source = self.error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
-            // Many errors show their cause themselves.
+            // Many errors already include their cause in their text.
             if !shown.ends_with(&text) {
                 write!(f, ": {text}")?;
             }

@@ -5,38 +5,37 @@ use http::response::Parts;
 use super::disconnect_reason::DisconnectReason;
 use crate::decode::{LimitExceeded, ReceivedEvent};
 
-/// An event or a change of state that a client reports to the application.
+/// An event, or a change of the client's state.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Update {
-    /// The connection is open: the response is an event stream. Carries its status and headers.
+    /// The connection is open: the response is an event stream. Holds its status and headers.
     Opened(Box<Parts>),
     /// An event was dispatched.
     Event(ReceivedEvent),
-    /// An event went over a limit and is lost; the stream goes on.
+    /// An event exceeded a limit and is lost; the stream goes on.
     LimitExceeded(LimitExceeded),
-    /// The connection is lost, and is reestablished after `delay`.
+    /// The connection is lost. The client reconnects after `delay`.
     Reconnecting {
-        /// The time until the next request, from when the loss was noticed.
+        /// The time until the next request, counted from the detection of the loss.
         delay: Duration,
-        /// Why the connection is lost.
+        /// The reason why the connection is lost.
         reason: DisconnectReason,
     },
-    /// The next request goes without `Last-Event-ID`, because no header can carry this last event ID.
+    /// The next request has no `Last-Event-ID`, because no header can carry this last event ID.
     ///
-    /// Such an ID has a control character, or a space or tab at an end, which a header loses. The server cannot
-    /// know which events the client missed; an application that needs every event has to load them in another
-    /// way, or close.
+    /// Such an ID has a control character, or a space or tab at an end, which a header would lose. The server cannot
+    /// tell which events the client missed. If you need every event, load them in another way, or close the client.
     LastEventIdWithheld(String),
-    /// The client is paused: it has dropped its connection and makes no request until it is resumed.
+    /// The client is paused: it dropped its connection and makes no request until you resume it.
     Paused,
-    /// A comment, without its colon and otherwise as it was sent. Only after `comments`.
+    /// A comment, as sent, without its colon. Yielded only after `comments`.
     Comment(String),
-    /// The server set this reconnection time with a `retry` field. Only after `reconnection_times`.
+    /// The server set this reconnection time with a `retry` field. Yielded only after `reconnection_times`.
     ///
     /// The policy's bounds still apply to it.
     ReconnectionTime(Duration),
-    /// A block without data changed the last event ID to this. Only after `last_event_ids`.
+    /// A block without data changed the last event ID to this. Yielded only after `last_event_ids`.
     LastEventId(String),
 }
 
@@ -44,12 +43,12 @@ pub enum Update {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReadyState {
-    /// Before the response to a request, or waiting to make the next one.
+    /// Waiting for the response to a request, or to make the next one.
     Connecting,
     /// A response is being read.
     Open,
-    /// No request is made until the application resumes the client.
+    /// The client makes no request until the application resumes it.
     Paused,
-    /// No further request is made.
+    /// The client makes no further request.
     Closed,
 }

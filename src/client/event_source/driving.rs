@@ -1,4 +1,4 @@
-//! Carries out the protocol's commands, and hands in what happens first.
+//! Carries out the protocol's commands, and passes it whichever input comes first.
 
 use std::{
     pin::Pin,
@@ -40,13 +40,14 @@ impl<B: 'static> EventSource<B> {
         }
     }
 
-    /// Polls the connection, then the timer, and hands what comes first to the protocol.
+    /// Polls the connection, then the timer, and passes the first input to the protocol.
     fn poll_input(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         if self.poll_connection(cx).is_ready() {
             return Poll::Ready(());
         }
         let Some(until) = until else { return Poll::Pending };
-        // A timer that elapses early is armed again then: that is cheaper than to arm it for each chunk.
+        // Chunks move the deadline without arming the timer again: one that elapses early is armed for the rest,
+        // which is cheaper than arming it for each chunk.
         if self.armed.is_none_or(|armed| until < armed) {
             self.timer.arm(until.saturating_duration_since(self.timer.now()));
             self.armed = Some(until);
@@ -71,7 +72,7 @@ impl<B: 'static> EventSource<B> {
             },
             Connection::Open(body) => match ready!(body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => {
-                    // Trailers say nothing to an event stream.
+                    // Trailers are not part of an event stream.
                     if let Ok(chunk) = frame.into_data() {
                         self.protocol.handle_chunk(chunk, self.timer.now());
                     }
@@ -129,7 +130,7 @@ impl<B: 'static> FusedStream for EventSource<B> {
     }
 }
 
-/// Puts the client's headers into an application's request.
+/// Adds the client's headers to the application's request. `Accept` and `Cache-Control` of the application stay.
 fn apply(client: HeaderMap, request: &mut HeaderMap) {
     request.remove(LAST_EVENT_ID);
     for (name, value) in client {

@@ -1,4 +1,4 @@
-//! The client as a stream: its settings and what steers it here, its work in `driving`.
+//! The client as a stream. Settings and control are here; `driving` runs it.
 
 mod driving;
 
@@ -23,28 +23,27 @@ use super::{
 use crate::timer::TokioTimer;
 use crate::{decode::Limits, random::seed, timer::Timer};
 
-/// A client that reads an event stream and comes back to it: a `Stream` of [`Update`]s.
+/// A client that reads an event stream and reconnects when the connection is lost: a `Stream` of [`Update`]s.
 ///
-/// It makes requests with a [`Connect`], reestablishes lost connections as its [`Policy`] says, and sends the last
-/// event ID when it does. The stream yields each event and each change of state; it ends
+/// It makes requests with a [`Connect`], reconnects as its [`Policy`] says, and sends the last event ID each time.
+/// The stream yields each event and each change of state. It ends
 ///
-/// - with an [`EventSourceError`] and then `None` when the connection failed for good,
-/// - with `None` when the server answered 204, after a verdict to stop, or after [`close`](Self::close).
+/// - with an [`EventSourceError`] and then `None` if the connection failed for good,
+/// - with `None` if the server answered 204, after a verdict to stop, or after [`close`](Self::close).
 ///
-/// `B` is the body of the requests. It is `Unpin` and `Send`, and `'static` where `B` is.
+/// `B` is the type of the request's body. The client is `Unpin` and `Send`, and `'static` where `B` is.
 ///
-/// Nothing happens unless it is polled, and nothing is lost if it is not for a while: waiting for the next update
-/// can be one branch of a `select!`. Dropping it, and `close`, drop the request or the response's body at once,
-/// which closes the socket in every client that ties the two together (hyper and reqwest do). It allocates four
-/// times for each connection and once for each event.
+/// It makes progress only while you poll it. Updates are not lost in between, so waiting for the next one can be a
+/// branch of a `select!`. Dropping the client, or calling `close`, drops the request or the response's body at once.
+/// That closes the socket in every HTTP client that ties the two together, as hyper and reqwest do. It allocates four
+/// times per connection and once per event.
 ///
-/// For reading a response once, without coming back, see [`EventStream`](crate::EventStream).
+/// To read a single response without reconnecting, see [`EventStream`](crate::EventStream).
 ///
 /// # Headers
 ///
-/// Each request has `Accept: text/event-stream` and `Cache-Control: no-cache` unless the application's request has
-/// those headers itself. `Last-Event-ID` is the client's alone: one in the application's request is replaced or
-/// removed.
+/// Each request has `Accept: text/event-stream` and `Cache-Control: no-cache`, unless your request sets those
+/// headers. The client controls `Last-Event-ID`: it replaces or removes one in your request.
 ///
 /// # Examples
 ///
@@ -79,11 +78,11 @@ pub struct EventSource<B> {
     decide: Option<Decide>,
     accept: Option<Accept>,
     timer: Box<dyn Timer + Send>,
-    /// When the timer elapses, if it was armed and has not yet.
+    /// The time that the timer is armed for, if it has not elapsed since.
     armed: Option<Instant>,
     protocol: Protocol,
     connection: Connection,
-    /// There once somebody asked for it.
+    /// Set by the first call of `handle`.
     handle: Option<EventSourceHandle>,
     is_done: bool,
 }
@@ -91,7 +90,7 @@ pub struct EventSource<B> {
 type Decide = Box<dyn FnMut(&Failure) -> Verdict + Send>;
 type Accept = Box<dyn FnMut(&Parts) -> bool + Send>;
 
-/// The connection, whose drop closes the socket.
+/// The connection. Dropping it closes the socket.
 enum Connection {
     None,
     Requested(ResponseFuture),
@@ -99,10 +98,10 @@ enum Connection {
 }
 
 impl<B: 'static> EventSource<B> {
-    /// Creates a client on tokio's clock that is about to connect. It does nothing until it is polled.
+    /// Creates a client on tokio's clock. It connects when it is first polled.
     ///
     /// `connect` is an HTTP client: a function from a request to a future of a response, or with the feature
-    /// `reqwest` a `reqwest::Client`. `request` is a [`Request`] or a `reqwest::Request`, or a function that makes a
+    /// `reqwest` a `reqwest::Client`. `request` is a [`Request`], a `reqwest::Request`, or a function that makes a
     /// request for each attempt; see also [`request`](Self::request).
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
@@ -111,7 +110,7 @@ impl<B: 'static> EventSource<B> {
         Self::with_timer(connect, request, TokioTimer::new())
     }
 
-    /// Creates a client with a timer of the caller's that is about to connect.
+    /// Creates a client on your timer. It connects when it is first polled.
     ///
     /// See [`new`](Self::new) for the other parameters.
     pub fn with_timer(
@@ -133,14 +132,14 @@ impl<B: 'static> EventSource<B> {
         }
     }
 
-    /// Sets a function that makes the request of each attempt, in the place of the one given to `new`.
+    /// Sets a function that makes the request of each attempt, replacing the one passed to `new`.
     ///
-    /// It knows the attempt's number, why the last connection was lost, and the last event ID, which the client adds
-    /// to the request itself.
+    /// It receives the attempt's number, the reason why the last connection was lost, and the last event ID. The
+    /// client adds the `Last-Event-ID` header itself.
     ///
     /// # Examples
     ///
-    /// A `POST` that is answered by a stream, and resumed by `GET`:
+    /// A `POST` that a stream answers, resumed by `GET`:
     ///
     /// ```
     /// use http::Request;
@@ -195,8 +194,9 @@ impl<B: 'static> EventSource<B> {
         Self { decide: Some(Box::new(decide)), ..self }
     }
 
-    /// Sets which responses are read as event streams. Default: [`opens_event_stream`](super::opens_event_stream), a 200 of type
-    /// `text/event-stream` that is not encoded. A 204 stops the client in any case.
+    /// Sets a function that selects the responses to read as event streams. Default:
+    /// [`opens_event_stream`](super::opens_event_stream), which accepts a 200 of type `text/event-stream` that is not
+    /// encoded. A 204 always stops the client.
     ///
     /// # Examples
     ///
@@ -220,13 +220,13 @@ impl<B: 'static> EventSource<B> {
         Self { accept: Some(Box::new(accept)), ..self }
     }
 
-    /// Sets how much one event may take. Call it before the first poll.
+    /// Sets the size limits of an event. Call it before the first poll.
     #[doc(alias = "with_limits")]
     pub fn limits(self, limits: Limits) -> Self {
         Self { protocol: self.protocol.with_limits(limits), ..self }
     }
 
-    /// Sets the last event ID to begin with, such as one that was kept over a restart of the program.
+    /// Sets the initial last event ID, such as one stored before the program restarted.
     ///
     /// Call it before the first poll.
     #[doc(alias = "with_last_event_id")]
@@ -234,7 +234,7 @@ impl<B: 'static> EventSource<B> {
         Self { protocol: self.protocol.with_last_event_id(last_event_id), ..self }
     }
 
-    /// Sets the seed of the random part of the delays, to see the same ones again. Default: a random seed.
+    /// Sets the seed of the random part of the delays, to reproduce them. Default: a random seed.
     #[doc(alias = "with_seed")]
     pub fn seed(self, seed: u64) -> Self {
         Self { protocol: self.protocol.with_seed(seed), ..self }
@@ -250,36 +250,35 @@ impl<B: 'static> EventSource<B> {
         Self { protocol: self.protocol.with_reconnection_times(), ..self }
     }
 
-    /// Yields last event IDs that come without an event, as [`Update::LastEventId`].
+    /// Yields last event IDs that arrive without an event, as [`Update::LastEventId`].
     ///
-    /// With it, an application that stores the ID of each update never resumes from an older one than the client.
+    /// If you store the ID of each update, this keeps the stored ID equal to the client's.
     pub fn last_event_ids(self) -> Self {
         Self { protocol: self.protocol.with_last_event_ids(), ..self }
     }
 
-    /// Waits for the next update; `None` when there will be no more.
+    /// Waits for the next update. Returns `None` once the stream has ended.
     ///
-    /// This is `StreamExt::next` for those who do not use that trait. It may be dropped before it is ready without
-    /// losing an update.
+    /// Equivalent to `StreamExt::next`. It is cancel safe: dropping the future loses no update.
     ///
     /// # Errors
     ///
-    /// Returns why the client failed. It is the last thing that the stream yields.
+    /// Returns the reason why the client failed. The stream ends after it.
     pub async fn next(&mut self) -> Option<Result<Update, EventSourceError>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Returns a handle that steers this client from another task.
+    /// Returns a handle that controls this client from another task.
     ///
-    /// From the first call on, each poll takes a lock for a moment.
+    /// After the first call, each poll locks a mutex briefly.
     pub fn handle(&mut self) -> EventSourceHandle {
         self.handle.get_or_insert_with(EventSourceHandle::new).clone()
     }
 
-    /// Drops the connection and reconnects at once, with the same last event ID. Also ends a wait or a pause.
+    /// Drops the connection and reconnects at once with the same last event ID. Also ends a wait or a pause.
     ///
-    /// Events that were received and not yet yielded come again, because they are after the last event ID. Starts
-    /// a new row of attempts. Does nothing before the first poll, nor once the client is closed.
+    /// The server sends events again that were received but not yet yielded, because they follow the last event ID.
+    /// Resets the count of reconnections in a row. Does nothing before the first poll, or once the client is closed.
     pub fn reconnect(&mut self) {
         self.protocol.reconnect();
         self.connection = Connection::None;
@@ -293,7 +292,8 @@ impl<B: 'static> EventSource<B> {
 
     /// Drops the connection and makes no request until [`resume`](Self::resume) or [`reconnect`](Self::reconnect).
     ///
-    /// The last event ID stays. Events that were received and not yet yielded come again after the pause.
+    /// The last event ID is kept. After the pause the server sends events again that were received but not yet
+    /// yielded.
     pub fn pause(&mut self) {
         self.protocol.pause();
         self.connection = Connection::None;
@@ -304,22 +304,22 @@ impl<B: 'static> EventSource<B> {
         self.protocol.resume();
     }
 
-    /// Closes the client: drops the connection at once. The stream has ended then, without an error.
+    /// Closes the client: drops the connection at once and ends the stream without an error.
     ///
-    /// What was received and not yet yielded is discarded.
+    /// Discards events that were received but not yet yielded.
     pub fn close(&mut self) {
         self.protocol.close();
         self.connection = Connection::None;
     }
 
-    /// Returns the state that the client is in.
+    /// Returns the state of the client.
     pub const fn ready_state(&self) -> ReadyState {
         self.protocol.ready_state()
     }
 
     /// Returns the last event ID that the next request will send; empty if none.
     ///
-    /// It is that of the last event yielded, or of a later block without data.
+    /// This is the ID of the last event yielded, or of a later block without data.
     pub fn last_event_id(&self) -> &str {
         self.protocol.last_event_id()
     }

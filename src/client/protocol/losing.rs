@@ -17,12 +17,12 @@ use crate::client::{
     update::Update,
 };
 
-/// A connection that is lost and waits for its verdict.
+/// A lost connection that waits for its verdict.
 #[derive(Debug)]
 pub(super) struct Lost {
     failure: Failure,
     made_progress: bool,
-    /// It would be reestablished if its request could be repeated.
+    /// The client would reconnect if it could repeat the request.
     is_not_resent: bool,
 }
 
@@ -37,7 +37,7 @@ impl Protocol {
     pub fn handle_verdict(&mut self, verdict: Verdict, now: Instant) {
         let Phase::Lost(_) = self.phase else { return };
         let Phase::Lost(lost) = mem::replace(&mut self.phase, Phase::Closed) else { return };
-        // The verdict may come before the question was pulled.
+        // The verdict may arrive before the command was pulled.
         self.queue.retain(|command| !matches!(command, Command::Decide(_)));
         let Failure { reason, retry_after, .. } = lost.failure;
         let wait = match verdict {
@@ -56,14 +56,14 @@ impl Protocol {
         self.queue.push_back(Command::Deliver(Update::Reconnecting { delay, reason }));
     }
 
-    /// Remembers why the connection is lost, for when all that it brought is decoded.
+    /// Records why the connection is lost. Takes effect once everything received is decoded.
     pub(super) fn lose(&mut self, reason: DisconnectReason) {
         if let Phase::Requested { .. } | Phase::Open { .. } = self.phase {
             self.lost.get_or_insert(reason);
         }
     }
 
-    /// Gives up a response that is no event stream, if enough of its body has come.
+    /// Gives up a response that is not an event stream, if enough of its body has arrived.
     pub(super) fn refuse_if(&mut self, is_enough: impl FnOnce(&Refused) -> bool) {
         if let (Phase::Refused(refused), None) = (&mut self.phase, &self.lost) {
             if is_enough(refused) {
@@ -72,7 +72,7 @@ impl Protocol {
         }
     }
 
-    /// Drops a connection that is lost and decoded, and asks what follows.
+    /// Drops a connection that is lost and fully decoded, and asks for a verdict.
     pub(super) fn disconnect_for(&mut self, mut reason: DisconnectReason, now: Instant) {
         let has_delivered = self.reader.has_dispatched();
         let made_progress = has_delivered || self.has_lasted(now);
@@ -114,7 +114,7 @@ impl Protocol {
         }
     }
 
-    /// Returns whether the last request may be made once more without the application's asking for it.
+    /// Returns whether the last request may be repeated without the application's verdict.
     fn may_resend(&self) -> bool {
         self.is_idempotent || self.policy.resends() || header_value(self.reader.last_event_id()).is_some()
     }
@@ -129,7 +129,7 @@ impl Protocol {
     }
 }
 
-/// Returns the verdict of the table, for a request that can be repeated.
+/// Returns the verdict of the table for a request that can be repeated.
 fn default_verdict(reason: &DisconnectReason, policy: &Policy) -> Verdict {
     match reason {
         DisconnectReason::Status(response) if policy.is_temporary(response.status()) => Verdict::Reconnect,

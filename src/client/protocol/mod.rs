@@ -1,5 +1,5 @@
-//! The client as a state machine: inputs and commands here, the end of connections in `losing`, the application's
-//! wishes in `steering`.
+//! The client as a state machine. Inputs and commands are here, the end of connections in `losing`, the application's
+//! calls in `steering`.
 
 mod losing;
 mod steering;
@@ -28,19 +28,19 @@ use super::{
 };
 use crate::{LAST_EVENT_ID, decode::Limits, random::SplitMix64};
 
-/// The processing model of an event source (9.2.3) without I/O, clock or randomness of its own.
+/// The processing model of an event source (9.2.3), with no I/O, clock or randomness of its own.
 ///
-/// Use it to drive a client over something that [`EventSource`](crate::EventSource) cannot: a blocking socket, a
-/// simulation, another language's event loop. Pull commands with [`next_command`](Self::next_command) and carry
-/// them out until it says [`Wait`](Command::Wait); then hand in whatever happens first: [`handle_response`],
-/// [`handle_chunk`], [`handle_end`] or [`handle_error`] from the connection, or [`handle_time`] once the wait is
-/// over. An input that does not fit the state, such as a chunk of a connection that is gone, is ignored.
+/// Use it to run a client where [`EventSource`](crate::EventSource) cannot: over a blocking socket, in a simulation,
+/// in another language's event loop. Pull commands with [`next_command`](Self::next_command) and carry them out until
+/// one is [`Wait`](Command::Wait). Then pass in the first input that arrives: [`handle_response`], [`handle_chunk`],
+/// [`handle_end`] or [`handle_error`] from the connection, or [`handle_time`] when the wait is over. An input that
+/// does not fit the state, such as a chunk of a dropped connection, is ignored.
 ///
-/// [`reconnect`](Self::reconnect), [`reconnect_after`](Self::reconnect_after), [`pause`](Self::pause),
-/// [`resume`](Self::resume) and [`close`](Self::close) may be called at any time; pull commands after them.
+/// You may call [`reconnect`](Self::reconnect), [`reconnect_after`](Self::reconnect_after), [`pause`](Self::pause),
+/// [`resume`](Self::resume) and [`close`](Self::close) at any time. Pull commands afterwards.
 ///
-/// It holds at most the chunk that is being decoded, the decoder's [`Limits`], the beginning of an error's body and
-/// a few commands.
+/// It holds at most the chunk being decoded, the decoder's state within its [`Limits`], the beginning of an error's
+/// body and a few commands.
 ///
 /// [`handle_response`]: Self::handle_response
 /// [`handle_chunk`]: Self::handle_chunk
@@ -73,39 +73,39 @@ pub struct Protocol {
     random: SplitMix64,
     reader: Reader,
     phase: Phase,
-    /// What comes before all that `phase`, `reader` and `lost` lead to.
+    /// Commands that precede all those that `phase`, `reader` and `lost` lead to.
     queue: VecDeque<Command>,
-    /// Why the connection is lost, once all that it brought is decoded.
+    /// The reason why the connection is lost. Takes effect once everything received is decoded.
     lost: Option<DisconnectReason>,
-    /// Why the last connection was lost.
+    /// The reason why the last connection was lost.
     reason: Option<DisconnectReason>,
     row: Row,
-    /// Whether the last request can be repeated without harm.
+    /// The last request is idempotent, so it can be repeated.
     is_idempotent: bool,
-    /// Whether the last command was an update, so that the time until now was the application's.
+    /// The last command was `Deliver`, so the time until the next call is the application's.
     has_delivered: bool,
 }
 
 #[derive(Debug)]
 enum Phase {
-    /// A request is to be made, once the application knows which ID it lacks.
+    /// The next request is due. `is_withheld_known`: the application knows that it lacks the last event ID.
     Due {
         is_withheld_known: bool,
     },
-    /// A request was made, no response has come.
+    /// A request was made; no response has arrived.
     Requested {
         since: Instant,
     },
-    /// A response came that is no event stream, and its body is being read.
+    /// The response is not an event stream; its body is being read.
     Refused(Box<Refused>),
-    /// The body is being read. `heard` is when the silence began.
+    /// The event stream is being read. The present silence began at `heard`.
     Open {
         since: Instant,
         heard: Instant,
     },
-    /// The connection was lost, and waits for a verdict.
+    /// The connection was lost; a verdict is pending.
     Lost(Box<Lost>),
-    /// The connection will be reestablished. `None` is later than any `Instant`.
+    /// The client reconnects at `until`. `None` is later than any `Instant`.
     Waiting {
         until: Option<Instant>,
     },
@@ -114,10 +114,10 @@ enum Phase {
 }
 
 impl Protocol {
-    /// Creates a client that is about to make its first request, with [`Policy::default`].
+    /// Creates a client with [`Policy::default`]. Its first command is a request.
     ///
-    /// The `seed` decides the random part of every delay: give each client its own, or the same one to see the
-    /// same delays again.
+    /// `seed` determines the random part of every delay. Use a different one for each client, or the same one to
+    /// reproduce the delays.
     pub fn new(seed: u64) -> Self {
         Self {
             policy: Policy::default(),
@@ -147,14 +147,14 @@ impl Protocol {
         self
     }
 
-    /// Sets how much one event may take. Call it before the first response.
+    /// Sets the size limits of an event. Call it before the first response.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.reader.set_limits(limits);
         self
     }
 
-    /// Sets the last event ID to begin with, such as one that was kept over a restart of the program.
+    /// Sets the initial last event ID, such as one stored before the program restarted.
     ///
     /// Call it before the first response.
     #[must_use]
@@ -177,38 +177,38 @@ impl Protocol {
         self
     }
 
-    /// Delivers last event IDs that come without an event from now on, as [`Update::LastEventId`].
+    /// Delivers last event IDs that arrive without an event from now on, as [`Update::LastEventId`].
     #[must_use]
     pub fn with_last_event_ids(mut self) -> Self {
         self.reader.yield_last_event_ids();
         self
     }
 
-    /// Takes whether the request that is being made can be repeated without harm, as its method says
+    /// Sets whether the request being made can be repeated, given by its method
     /// ([`Method::is_idempotent`](http::Method::is_idempotent)).
     ///
-    /// Call it before the response comes. Without a call the request counts as idempotent.
+    /// Call it before the response arrives. By default a request counts as idempotent.
     pub const fn handle_request(&mut self, is_idempotent: bool) {
         if let Phase::Requested { .. } = self.phase {
             self.is_idempotent = is_idempotent;
         }
     }
 
-    /// Takes the status and headers of the response to the last request. It is an event stream if
-    /// [`opens_event_stream`] says so.
+    /// Handles the status and headers of the response to the last request. [`opens_event_stream`] decides whether it
+    /// is an event stream.
     ///
-    /// Hand in the final response: redirects are followed by whatever makes the requests, or not at all.
+    /// Pass the final response: the transport follows redirects, if anything does.
     pub fn handle_response(&mut self, response: Parts, now: Instant) {
         let is_event_stream = opens_event_stream(&response);
         self.handle_response_as(response, is_event_stream, now);
     }
 
-    /// Takes the status and headers of the response, and whether to read it as an event stream.
+    /// Handles the status and headers of the response, and reads it as an event stream if `is_event_stream` is set.
     ///
-    /// A 204 is none, and stops the client.
+    /// A 204 is never an event stream. It stops the client.
     pub fn handle_response_as(&mut self, response: Parts, is_event_stream: bool, now: Instant) {
         let Phase::Requested { .. } = self.phase else { return };
-        // The request was given up: its response has come too late.
+        // The request timed out: this response is too late.
         if self.lost.is_some() {
             return;
         }
@@ -224,10 +224,10 @@ impl Protocol {
         }
     }
 
-    /// Takes the next bytes of the response's body. Any byte ends a silence.
+    /// Handles the next bytes of the response's body. Any byte ends a silence.
     ///
-    /// They are decoded as commands are pulled, one event at a time. Hand in a chunk only once the last one has
-    /// led to [`Wait`](Command::Wait): the rest of it would have to be copied.
+    /// They are decoded one event at a time, as you pull commands. Pass a chunk only after the last one has led to
+    /// [`Wait`](Command::Wait), or the undecoded rest is copied.
     pub fn handle_chunk(&mut self, chunk: Bytes, now: Instant) {
         match &mut self.phase {
             Phase::Open { heard, .. } if self.lost.is_none() && !chunk.is_empty() => {
@@ -242,19 +242,19 @@ impl Protocol {
         }
     }
 
-    /// Takes the end of the response's body. An unfinished event is discarded (9.2.6).
+    /// Handles the end of the response's body. An unfinished event is discarded (9.2.6).
     pub fn handle_end(&mut self) {
         self.lose(DisconnectReason::Ended);
         self.refuse_if(|_| true);
     }
 
-    /// Takes an error of the connection: the request failed, or the response broke off.
+    /// Handles an error of the connection: the request failed, or the response broke off.
     pub fn handle_error(&mut self, error: TransportError) {
         self.lose(DisconnectReason::Transport(error));
         self.refuse_if(|_| true);
     }
 
-    /// Takes the time. Call it when a [`Wait`](Command::Wait) is over and nothing is there to be read.
+    /// Handles the passing of time. Call it when a [`Wait`](Command::Wait) is over and there is nothing to read.
     pub fn handle_time(&mut self, now: Instant) {
         let deadline = self.deadline();
         if deadline.is_none_or(|deadline| now < deadline) || !self.reader.is_empty() {
@@ -275,10 +275,10 @@ impl Protocol {
         }
     }
 
-    /// Returns what is to be done next.
+    /// Returns the next command.
     ///
-    /// Time that passes between a [`Deliver`](Command::Deliver) and the next call belongs to the application:
-    /// it is no silence of the server.
+    /// The time between a [`Deliver`](Command::Deliver) and the next call counts as the application's, not as silence
+    /// of the server.
     pub fn next_command(&mut self, now: Instant) -> Command {
         if mem::take(&mut self.has_delivered) {
             if let Phase::Open { heard, .. } = &mut self.phase {
@@ -290,7 +290,7 @@ impl Protocol {
         command
     }
 
-    /// Returns the state that the client is in.
+    /// Returns the state of the client.
     pub const fn ready_state(&self) -> ReadyState {
         match self.phase {
             Phase::Open { .. } => ReadyState::Open,
@@ -305,7 +305,7 @@ impl Protocol {
         self.reader.last_event_id()
     }
 
-    /// Describes the attempt to connect that [`Connect`](Command::Connect) asks for.
+    /// Describes the attempt that [`Connect`](Command::Connect) asks for.
     pub fn attempt(&self) -> Attempt<'_> {
         Attempt {
             number: self.row.attempts(),
@@ -321,7 +321,7 @@ impl Protocol {
             }
             match &self.phase {
                 Phase::Due { is_withheld_known } => return self.connect(*is_withheld_known, now),
-                // Nobody decided, so the default does.
+                // The application gave no verdict, so the default applies.
                 Phase::Lost(lost) => self.handle_verdict(lost.default_verdict(), now),
                 Phase::Closed => return Command::Finished,
                 _ => {
@@ -347,7 +347,7 @@ impl Protocol {
         }
     }
 
-    /// Makes a request (9.2.3, 9.2.4), or first reports that it will lack the last event ID.
+    /// Makes a request (9.2.3, 9.2.4), or first reports that the request will lack the last event ID.
     fn connect(&mut self, is_withheld_known: bool, now: Instant) -> Command {
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -364,7 +364,7 @@ impl Protocol {
         Command::Connect(headers)
     }
 
-    /// Forgets the connection and all that it has led to.
+    /// Discards the connection and the commands that it led to.
     fn disconnect(&mut self) {
         self.reader.reset();
         self.lost = None;
@@ -377,10 +377,10 @@ impl Phase {
     const DUE: Self = Self::Due { is_withheld_known: false };
 }
 
-/// Returns a header value that reaches the server as `id`, if one can; `None` for an empty ID.
+/// Returns a header value that the server reads as `id`, if there is one; `None` for an empty ID.
 ///
-/// It is UTF-8 as it is (9.2.3). A control character is not allowed in a header, and whitespace at the ends of a
-/// value is not part of it (RFC 9110, 5.5).
+/// The value is UTF-8 (9.2.3). A header cannot hold control characters, and a parser strips whitespace at the ends of
+/// a value (RFC 9110, 5.5).
 fn header_value(id: &str) -> Option<HeaderValue> {
     let blank = [' ', '\t'];
     if id.is_empty() || id.starts_with(blank) || id.ends_with(blank) {

@@ -4,10 +4,10 @@ use super::{Phase, Protocol};
 use crate::client::{command::Command, disconnect_reason::DisconnectReason, update::Update};
 
 impl Protocol {
-    /// Drops the connection and reconnects at once, with the same last event ID. Also ends a wait or a pause.
+    /// Drops the connection and reconnects at once with the same last event ID. Also ends a wait or a pause.
     ///
-    /// Events that were received and not yet delivered are discarded; the server sends them again after the last
-    /// event ID. Starts a new row of attempts. Does nothing before the first request, nor once the client is
+    /// Discards events that were received but not yet delivered; the server sends them again after the last event ID.
+    /// Resets the count of reconnections in a row. Does nothing before the first request, or once the client is
     /// closed.
     pub fn reconnect(&mut self) {
         match self.phase {
@@ -30,7 +30,7 @@ impl Protocol {
         }
         self.reader.set_last_event_id(&last_event_id.into());
         if let Phase::Due { .. } = self.phase {
-            // Whether this ID can be sent is to be found out again.
+            // The new ID may be one that a header can carry.
             self.phase = Phase::DUE;
         }
         self.reconnect();
@@ -39,7 +39,7 @@ impl Protocol {
     /// Drops the connection and makes no request until [`resume`](Self::resume), or
     /// [`reconnect`](Self::reconnect).
     ///
-    /// The last event ID and the reconnection time stay. Events that were received and not yet delivered are
+    /// The last event ID and the reconnection time are kept. Events that were received but not yet delivered are
     /// discarded; the server sends them again.
     pub fn pause(&mut self) {
         if !matches!(self.phase, Phase::Closed | Phase::Paused) {
@@ -49,7 +49,7 @@ impl Protocol {
         }
     }
 
-    /// Ends a pause: connects at once, with the last event ID.
+    /// Ends a pause: connects at once with the last event ID.
     pub fn resume(&mut self) {
         if let Phase::Paused = self.phase {
             self.connect_anew();
@@ -58,7 +58,7 @@ impl Protocol {
 
     /// Closes the client: drops the connection and makes no further request.
     ///
-    /// What was received and not yet delivered is discarded.
+    /// Discards events that were received but not yet delivered.
     pub fn close(&mut self) {
         if !matches!(self.phase, Phase::Closed) {
             self.disconnect();
