@@ -1,13 +1,13 @@
 /// Bytes of an event or a line that a chunk left open, kept until the rest has come.
 ///
-/// It never owns more than it is allowed to hold, and gives back what one huge event made it own.
+/// Its capacity stays within what the limits allow. After a huge event it frees the memory.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
 }
 
 impl Buffer {
-    /// Appends `bytes`, which the caller has checked to be at most `max`, as is all that is there beside one line.
+    /// Appends `bytes`. The caller has checked that the event and the open line have at most `max` bytes each.
     #[inline]
     pub(super) fn append(&mut self, bytes: &[u8], max: usize) {
         if bytes.len() > self.bytes.capacity() - self.bytes.len() {
@@ -24,12 +24,13 @@ impl Buffer {
         super::tests::count_copies(self.bytes.len());
         let needed = self.bytes.len().saturating_add(additional);
         let doubled = self.bytes.capacity().saturating_mul(2).max(MIN_CAPACITY);
-        // With a line behind what is kept it may hold twice as much, and must not grow by each piece of that line.
+        // An open line may follow the data, so the buffer may need twice `max`; growing to that at once avoids
+        // growing with every piece of the line.
         let most = if needed <= max { max } else { max.saturating_mul(2) };
         self.bytes.reserve_exact(doubled.min(most).max(needed) - self.bytes.len());
     }
 
-    /// Empties it, and gives back its memory if that is much.
+    /// Empties the buffer, and frees its memory if it is large.
     pub(super) fn clear(&mut self) {
         if self.is_large() {
             self.bytes = Vec::new();
@@ -37,7 +38,7 @@ impl Buffer {
         self.bytes.clear();
     }
 
-    /// Empties it, and gives back its memory if that is much more than was needed this time.
+    /// Empties the buffer, and frees its memory if it is large and this event used less than a quarter of it.
     pub(super) fn clear_for_more(&mut self) {
         if self.bytes.len() < self.bytes.capacity() / 4 {
             self.clear();
@@ -45,12 +46,12 @@ impl Buffer {
         self.bytes.clear();
     }
 
-    /// Removes what is from `len` on.
+    /// Removes the bytes from `len` on.
     pub(super) fn truncate(&mut self, len: usize) {
         self.bytes.truncate(len);
     }
 
-    /// Replaces the bytes from `end` to `next`, of which there are some, by a line feed.
+    /// Replaces the bytes from `end` to `next`, at least one, with a line feed.
     #[inline]
     pub(super) fn join(&mut self, end: usize, next: usize) {
         #[cfg(test)]
@@ -75,5 +76,5 @@ impl Buffer {
 
 const MIN_CAPACITY: usize = 64;
 
-/// What a buffer may own however little is in it.
+/// The capacity that a buffer keeps even when it is empty.
 const KEPT_CAPACITY: usize = 16 * 1024;

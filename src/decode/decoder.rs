@@ -7,13 +7,14 @@ use super::{
 
 /// An incremental decoder of event streams.
 ///
-/// Give it the bytes of a stream as they come, cut anywhere, and take the [`Items`] that they complete: an event is
-/// there as soon as the first byte of the line end of its blank line is. The end of a stream needs no call; an event
-/// that is unfinished then is discarded (9.2.6), and [`end`](Self::end) returns it. Call [`reset`](Self::reset) before the bytes of the next connection.
+/// Pass it the bytes of a stream as they arrive, cut anywhere, and take the [`Items`] that they complete. An event is
+/// complete once the first byte of the blank line's line end has arrived. You need not signal the end of a stream: an
+/// event that is unfinished then is discarded (9.2.6). To inspect it, call [`end`](Self::end). Call
+/// [`reset`](Self::reset) before you pass the bytes of the next connection.
 ///
-/// Decoding takes time linear in the bytes however they are cut. It allocates only for what a chunk leaves open, for
-/// data of several lines and for bad UTF-8, reuses what it allocated, never holds more than its [`Limits`] allow,
-/// and gives memory back after a huge event.
+/// Decoding takes time linear in the number of bytes, however they are cut. The decoder allocates only for events
+/// that span chunks, for data of several lines and for invalid UTF-8; it reuses its buffers, never holds more than
+/// its [`Limits`] allow, and frees memory after a huge event.
 ///
 /// # Examples
 ///
@@ -40,18 +41,19 @@ pub struct Decoder {
     pub(super) limits: Limits,
     pub(super) reconnection_time: Option<Duration>,
     pub(super) last_event_id: LastId,
-    /// How many bytes of a byte order mark the stream began with; all of them once that is settled.
+    /// The number of bytes of a byte order mark seen at the start of the stream; 3 once it is known whether there is
+    /// one.
     mark_bytes: usize,
     /// The last chunk ended with a CR, so an LF at the start of the next one belongs to it.
     pub(super) skip_lf: bool,
     pub(super) event: OpenEvent,
     pub(super) lossy: Lossy,
     pub(super) takes: Takes,
-    /// The item that was returned last may be in a buffer, to be emptied when decoding goes on.
+    /// The item returned last may borrow from a buffer. The next call empties that buffer.
     pub(super) lent: bool,
 }
 
-/// How many events the caller takes from each [`Items`], by what it did last.
+/// The number of events that the caller takes from each [`Items`], guessed from its last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Takes {
     #[default]
@@ -60,7 +62,7 @@ pub(super) enum Takes {
     All,
 }
 
-/// The texts of an item that were not UTF-8, decoded.
+/// Decoded texts of an item whose bytes are not valid UTF-8.
 #[derive(Debug, Default)]
 pub(super) struct Lossy {
     pub(super) data: String,
@@ -78,19 +80,19 @@ impl Decoder {
         Self { limits, ..Self::default() }
     }
 
-    /// Sets the last event ID to begin with, such as one that a program stored before it was restarted.
+    /// Sets the initial last event ID, such as one stored before the program restarted.
     ///
-    /// No limit applies to it.
+    /// The limits do not apply to it.
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
         self.last_event_id.set(&last_event_id.into());
         self
     }
 
-    /// Decodes `chunk` as the items in it are taken.
+    /// Returns the items in `chunk`, which decode it as you take them.
     ///
-    /// Taking an item moves `chunk` past it. What is left in `chunk` has not been decoded, so a caller may stop after
-    /// any item and go on later from there; once there are no more items, `chunk` is empty.
+    /// Taking an item moves `chunk` past it. The rest of `chunk` is not decoded yet, so you may stop after any item
+    /// and pass the rest later. After the last item, `chunk` is empty.
     ///
     /// # Examples
     ///
@@ -106,9 +108,9 @@ impl Decoder {
         Items::new(self, chunk)
     }
 
-    /// Prepares for a new connection: discards what is unfinished, and expects a byte order mark again.
+    /// Prepares for a new connection: discards an unfinished event, and accepts a byte order mark again.
     ///
-    /// The last event ID and the reconnection time outlive a connection, so they stay.
+    /// Keeps the last event ID and the reconnection time, which outlive a connection.
     pub fn reset(&mut self) {
         *self = Self {
             limits: self.limits,
@@ -120,9 +122,9 @@ impl Decoder {
 
     /// Ends the stream, and prepares for a new connection as [`reset`](Self::reset) does.
     ///
-    /// Returns an event that is unfinished, which is discarded (9.2.6), and the lines that were ignored since the
-    /// last event was dispatched; `None` if there are neither. An unfinished event does not
-    /// set the last event ID, nor an unfinished line the reconnection time.
+    /// Returns the unfinished event, which the standard discards (9.2.6), and the lines that were ignored since the
+    /// last event; `None` if there are neither. An unfinished event does not set the last event ID, and an unfinished
+    /// line does not set the reconnection time.
     ///
     /// # Examples
     ///
@@ -142,17 +144,17 @@ impl Decoder {
             self.finish(b"\n");
         }
         let ignored = mem::take(&mut self.event.ignored);
-        // One line feed may belong to a CR that came before.
+        // Three line feeds, because the first may complete a CR LF.
         let unfinished = self.finish(b"\n\n\n");
         let ignored = if ignored.lines > 0 { ignored } else { mem::take(&mut self.event.ignored) };
-        // A line that has not ended sets nothing.
+        // An unfinished line changes no state.
         self.last_event_id.set(&last_event_id);
         self.reconnection_time = reconnection_time;
         self.reset();
         (unfinished.is_some() || ignored.lines > 0).then_some(Leftover { unfinished, ignored })
     }
 
-    /// Decodes line feeds that the stream lacks, and returns the event that they dispatch.
+    /// Decodes line feeds that the stream lacks. Returns the event that they dispatch.
     fn finish(&mut self, mut line_feeds: &[u8]) -> Option<ReceivedEvent> {
         let mut items = self.decode(&mut line_feeds);
         let mut unfinished = None;
@@ -171,12 +173,12 @@ impl Decoder {
 
     /// Returns the last event ID, as of the last blank line; empty if there is none.
     ///
-    /// This is what a client sends as `Last-Event-ID` when it comes back.
+    /// A client sends it as `Last-Event-ID` when it reconnects.
     pub fn last_event_id(&self) -> &str {
         self.last_event_id.as_str()
     }
 
-    /// Returns the reconnection time that the last `retry` field set, if there was one.
+    /// Returns the reconnection time set by the last valid `retry` field, if there was one.
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.reconnection_time
     }
@@ -186,7 +188,7 @@ impl Decoder {
         &self.limits
     }
 
-    /// Takes from the front of `chunk` what belongs to no line: a byte order mark, and the LF of a CR LF.
+    /// Removes bytes from the front of `chunk` that belong to no line: a byte order mark, and the LF of a CR LF.
     pub(super) fn skip_start(&mut self, chunk: &mut &[u8]) {
         if self.mark_bytes < BYTE_ORDER_MARK.len() {
             self.skip_byte_order_mark(chunk);
@@ -203,7 +205,7 @@ impl Decoder {
     fn skip_byte_order_mark(&mut self, chunk: &mut &[u8]) {
         while let Some((byte, rest)) = chunk.split_first() {
             if BYTE_ORDER_MARK.get(self.mark_bytes) != Some(byte) {
-                // It is none, but the beginning of a line whose field name is unknown.
+                // The bytes are not a byte order mark, but the start of a line with an unknown field name.
                 self.event.open_ignored_line(self.mark_bytes);
                 self.mark_bytes = BYTE_ORDER_MARK.len();
                 break;
@@ -216,7 +218,7 @@ impl Decoder {
         }
     }
 
-    /// Returns whether nothing of an event is open, nor lent.
+    /// Returns whether no event is open and no item borrows from a buffer.
     #[inline(always)]
     pub(super) fn is_idle(&self) -> bool {
         !self.event.has_line()
@@ -225,7 +227,7 @@ impl Decoder {
             && self.limits.allow_plain_events()
     }
 
-    /// Empties the buffers that the item returned last may be in, before decoding goes on.
+    /// Empties the buffers that the item returned last borrows from, before decoding continues.
     #[inline(always)]
     pub(super) fn forget_lent(&mut self) {
         if self.lent {

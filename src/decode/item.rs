@@ -6,34 +6,34 @@ use super::{
     received_event::{DEFAULT_EVENT_TYPE, ReceivedEvent},
 };
 
-/// What a [`Decoder`](super::Decoder) found.
+/// An item that a [`Decoder`](super::Decoder) found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// An event was dispatched.
     Event(EventRef<'a>),
     /// A `retry` field set the reconnection time.
     Retry(Duration),
-    /// A comment, without its colon and otherwise as it was sent.
+    /// A comment, as sent, without its colon.
     ///
-    /// It means nothing but that the peer is alive.
+    /// It has no meaning other than that the peer is alive.
     Comment(&'a str),
-    /// An event went over a limit and is lost, or an ID and is ignored; decoding goes on.
+    /// An event exceeded a limit and is lost, or an ID did and is ignored. Decoding continues.
     LimitExceeded(LimitExceeded),
 }
 
 /// A dispatched event, borrowed from the chunk or from the decoder.
 ///
-/// Costs no allocation. [`to_owned`](Self::to_owned) makes a [`ReceivedEvent`] of it, to keep or to send elsewhere.
+/// It allocates nothing. Call [`to_owned`](Self::to_owned) to keep the event or to send it elsewhere.
 #[derive(Clone, Copy)]
 pub struct EventRef<'a> {
-    /// Empty if there is none, which stands for [`DEFAULT_EVENT_TYPE`].
+    /// Empty if the event has none, which stands for [`DEFAULT_EVENT_TYPE`].
     event_type: &'a str,
     data: &'a str,
     last_event_id: &'a LastId,
 }
 
 impl<'a> EventRef<'a> {
-    /// An empty `event_type` is the default one.
+    /// Creates an event. An empty `event_type` stands for the default.
     #[inline(always)]
     pub(super) fn new(event_type: &'a str, data: &'a str, last_event_id: &'a LastId) -> Self {
         Self { event_type, data, last_event_id }
@@ -44,17 +44,17 @@ impl<'a> EventRef<'a> {
         if self.event_type.is_empty() { DEFAULT_EVENT_TYPE } else { self.event_type }
     }
 
-    /// Returns the data: the values of the `data` fields, with a line feed between each two.
+    /// Returns the data: the values of the `data` fields, joined by line feeds.
     pub const fn data(&self) -> &'a str {
         self.data
     }
 
-    /// Returns the last event ID as of this event, which an earlier event may have set; empty if none has.
+    /// Returns the last event ID after this event; an earlier event may have set it. Empty if none did.
     pub fn last_event_id(&self) -> &'a str {
         self.last_event_id.as_str()
     }
 
-    /// Copies the event, with one heap allocation. A last event ID of more than 64 bytes is not copied but shared
+    /// Copies the event with one heap allocation. A last event ID of more than 64 bytes is not copied; it is shared
     /// with the decoder and with all events that have it.
     ///
     /// # Examples

@@ -1,12 +1,12 @@
 use std::{fmt, sync::Arc};
 
-/// The last event ID, as it passes from the decoder to the events that it dispatches.
+/// The last event ID, passed on to each event that the decoder dispatches.
 ///
-/// Events that follow have the ID, too, until another one comes. So a short one is copied into each of them, and a
-/// long one is shared: the bytes that a peer sends once are held once.
+/// All events up to the next ID carry it. A short ID is copied into each of them. A long one is shared, so that a
+/// peer that sends it once does not make us hold it many times.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct LastId {
-    /// A short ID. If the ID is long, this is empty and has no memory.
+    /// A short ID. Empty and without memory if the ID is long.
     short: String,
     /// An ID of more than [`SHORT_ID`] bytes.
     long: Option<Arc<str>>,
@@ -23,11 +23,11 @@ impl LastId {
         }
     }
 
-    /// Sets an ID that has at most [`SHORT_ID`] bytes.
+    /// Sets an ID of at most [`SHORT_ID`] bytes.
     #[inline(always)]
     pub(super) fn set_short(&mut self, id: &str) {
         debug_assert!(id.len() <= SHORT_ID);
-        // Fast path: after a long ID, or at first, there is no memory, not even for an empty one.
+        // Fast path. After a long ID and at the start the capacity is zero, so `<` rejects even an empty ID here.
         if id.len() < self.short.capacity() {
             self.short.clear();
             self.short.push_str(id);
@@ -48,13 +48,13 @@ impl LastId {
         self.long.as_deref().unwrap_or(&self.short)
     }
 
-    /// Returns the ID if it is to be copied; empty if it is to be shared.
+    /// Returns the ID if it is short enough to copy, otherwise an empty string.
     #[inline]
     pub(super) fn short(&self) -> &str {
         &self.short
     }
 
-    /// Returns the ID if it is to be shared.
+    /// Returns the ID if it is shared.
     #[inline]
     pub(super) fn long(&self) -> Option<&Arc<str>> {
         self.long.as_ref()
@@ -67,5 +67,5 @@ impl fmt::Debug for LastId {
     }
 }
 
-/// The length up to which an ID is copied. Most are numbers, UUIDs or times.
+/// IDs up to this length are copied. Most are numbers, UUIDs or times.
 pub(super) const SHORT_ID: usize = 64;

@@ -2,11 +2,11 @@ use std::fmt;
 
 use super::ReceivedEvent;
 
-/// What a stream leaves over at its end: an unfinished event, or lines that no event stream has.
+/// The rest of a stream at its end: an unfinished event, or lines that are not part of an event stream.
 ///
-/// The standard discards both in silence. They tell of a server that forgot the last blank line, of a connection
-/// that was cut, and of a body that is no event stream: JSON, HTML, an `error:` line, compressed bytes.
-/// [`Decoder::end`](super::Decoder::end) returns it.
+/// The standard discards both silently. They point to a server that omitted the last blank line, to a connection that
+/// was cut, or to a body that is not an event stream: JSON, HTML, an `error:` line, compressed bytes. Returned by
+/// [`Decoder::end`](super::Decoder::end).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     pub(super) unfinished: Option<ReceivedEvent>,
@@ -14,19 +14,19 @@ pub struct Leftover {
 }
 
 impl Leftover {
-    /// Returns the event that a blank line at the end would have dispatched, if there is one.
+    /// Returns the event that one more blank line would have dispatched, if there is one.
     ///
     /// Its last line may be cut short.
     pub const fn unfinished(&self) -> Option<&ReceivedEvent> {
         self.unfinished.as_ref()
     }
 
-    /// Returns the number of lines after the last dispatched event that were neither a known field nor a comment.
+    /// Returns the number of lines since the last dispatched event that were neither a known field nor a comment.
     pub const fn ignored_lines(&self) -> u64 {
         self.ignored.lines
     }
 
-    /// Returns the beginning of the first of those lines: at most 256 bytes, with U+FFFD for what is not UTF-8.
+    /// Returns the beginning of the first such line: at most 256 bytes, with U+FFFD in place of invalid UTF-8.
     pub fn first_ignored_line(&self) -> Option<String> {
         (self.ignored.lines > 0).then(|| String::from_utf8_lossy(&self.ignored.first).into_owned())
     }
@@ -46,7 +46,7 @@ impl fmt::Display for Leftover {
 
 impl std::error::Error for Leftover {}
 
-/// The lines that were ignored since an event was dispatched.
+/// The lines ignored since the last dispatched event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ignored {
     pub(super) lines: u64,

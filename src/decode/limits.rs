@@ -4,16 +4,16 @@ use thiserror::Error;
 
 use super::{last_id::SHORT_ID, text};
 
-/// How much one event may take, so that a peer cannot make a [`Decoder`](super::Decoder) hold more.
+/// Limits on the size of an event, so that a peer cannot make a [`Decoder`](super::Decoder) hold more.
 ///
-/// The defaults suit answers of language models, pictures in base64 included; raise them for a peer that you trust
-/// with more memory, lower them for many connections to peers that you do not. When an event goes over a limit,
-/// that event alone is lost: see [`LimitExceeded`].
+/// The defaults suit answers of language models, including pictures in base64. Raise them for peers that you trust
+/// with more memory; lower them for many connections to peers that you do not. If an event exceeds a limit, only that
+/// event is lost: see [`LimitExceeded`].
 ///
 /// A decoder holds at most one line, the data and the type of one event, its ID and the last event ID, each within
-/// its limit; so does the text of what was not UTF-8, which takes more bytes than it took on the wire. Bytes that
-/// are not held, such as those of comments, of `retry` fields and of fields that the standard ignores, count for
-/// their line alone: a stream may send them for ever between two events.
+/// its limit. The limits also apply to text decoded from invalid UTF-8, which has more bytes than on the wire. Bytes
+/// that the decoder does not hold (comments, `retry` fields and fields that the standard ignores) count only towards
+/// their line, so a stream may send any number of them between two events.
 ///
 /// # Examples
 ///
@@ -52,77 +52,78 @@ impl Limits {
         }
     }
 
-    /// Sets how many bytes a line may have, its line end not counted.
+    /// Sets the maximum number of bytes in a line, without its line end.
     #[must_use]
     pub const fn with_max_line_bytes(mut self, bytes: usize) -> Self {
         self.max_line_bytes = bytes;
         self
     }
 
-    /// Sets how many bytes of text the data and the type of an event may have together.
+    /// Sets the maximum number of bytes of text in the data and the type of an event together.
     ///
-    /// The line feeds that join the lines of the data count, too. No line may be longer than this either, whatever
-    /// is in it, so that a low limit need not be set twice.
+    /// The line feeds that join the lines of the data count as well. This also limits the length of every line, so
+    /// you need not set a low limit twice.
     #[must_use]
     pub const fn with_max_event_bytes(mut self, bytes: usize) -> Self {
         self.max_event_bytes = bytes;
         self
     }
 
-    /// Sets how many `data` fields an event may have.
+    /// Sets the maximum number of `data` fields in an event.
     #[must_use]
     pub const fn with_max_data_lines(mut self, lines: usize) -> Self {
         self.max_data_lines = lines;
         self
     }
 
-    /// Sets how many bytes of text an event ID may have.
+    /// Sets the maximum number of bytes of text in an event ID.
     ///
-    /// An `id` field over this limit is ignored, as one with NUL in it is: the event keeps the ID that it would have
-    /// without that field, and still comes. [`LimitExceeded`] comes before it, since a client that reconnects will
-    /// not ask for what follows this event. A server that reads IDs from requests may accept far fewer bytes: many
-    /// refuse headers of more than 8 KiB.
+    /// An `id` field over this limit is ignored, like one that contains NUL: the event is still dispatched, with the
+    /// ID that it would have without that field. [`LimitExceeded`] is reported before it, because a client that
+    /// reconnects will not resume after this event. Servers may accept far fewer bytes in a request: many reject
+    /// headers of more than 8 KiB.
     #[must_use]
     pub const fn with_max_id_bytes(mut self, bytes: usize) -> Self {
         self.max_id_bytes = bytes;
         self
     }
 
-    /// Returns how many bytes a line may have, its line end not counted.
+    /// Returns the maximum number of bytes in a line, without its line end.
     pub const fn max_line_bytes(&self) -> usize {
         self.max_line_bytes
     }
 
-    /// Returns how many bytes of text the data and the type of an event may have together.
+    /// Returns the maximum number of bytes of text in the data and the type of an event together.
     pub const fn max_event_bytes(&self) -> usize {
         self.max_event_bytes
     }
 
-    /// Returns how many `data` fields an event may have.
+    /// Returns the maximum number of `data` fields in an event.
     pub const fn max_data_lines(&self) -> usize {
         self.max_data_lines
     }
 
-    /// Returns how many bytes of text an event ID may have.
+    /// Returns the maximum number of bytes of text in an event ID.
     pub const fn max_id_bytes(&self) -> usize {
         self.max_id_bytes
     }
 
-    /// Returns how many bytes any line may have. So many bytes at the beginning of an event are within the limits of
-    /// bytes however they are divided into lines, since what is held of a line is never longer than the line.
+    /// Returns the maximum number of bytes in any line. The first that many bytes of an event cannot exceed the
+    /// limits on bytes, however they are divided into lines, because a line adds no more bytes to the event than it
+    /// has.
     #[inline(always)]
     pub(super) const fn room(&self) -> usize {
         if self.max_line_bytes < self.max_event_bytes { self.max_line_bytes } else { self.max_event_bytes }
     }
 
-    /// Returns whether a first `data` field and an ID of up to [`SHORT_ID`] bytes need no check.
+    /// Returns whether a first `data` field, and an ID of up to [`SHORT_ID`] bytes, are always within the limits.
     #[inline(always)]
     pub(super) const fn allow_plain_events(&self) -> bool {
-        // A byte that is no UTF-8 becomes three bytes of text.
+        // Each invalid byte becomes U+FFFD, which has three bytes.
         self.max_data_lines > 0 && self.max_id_bytes >= 3 * SHORT_ID
     }
 
-    /// Checks how long an ID is as text.
+    /// Checks the length of an ID as text.
     #[inline(always)]
     pub(super) fn check_id(&self, id: &[u8]) -> Option<LimitExceeded> {
         if id.len() <= self.max_id_bytes / 3 { None } else { self.check_long_id(id) }
@@ -142,14 +143,14 @@ impl Default for Limits {
     }
 }
 
-/// An event went over a limit and is lost, or an ID did and is ignored.
+/// An event exceeded a limit and is lost, or an ID did and is ignored.
 ///
-/// For a lost event it comes once, as soon as the limit is passed. Decoding goes on with the event behind the next
-/// blank line. An `id` field of the lost event still counts, so that a client that comes back does not come back to
-/// the same event for ever; so do its `retry` fields and its comments.
+/// For a lost event this is reported once, as soon as the limit is exceeded. Decoding continues with the event after
+/// the next blank line. An `id` field of the lost event still takes effect, so that a client does not resume at the
+/// same event for ever; so do its `retry` fields and comments.
 ///
-/// For an ID, with [`LimitKind::IdBytes`], it comes at the end of each `id` field that is over its limit. The event
-/// that has the field is not lost.
+/// For an ID ([`LimitKind::IdBytes`]) it is reported at the end of each `id` field over the limit. The event with
+/// that field is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} over the limit of {limit}")]
 pub struct LimitExceeded {
@@ -162,18 +163,18 @@ impl LimitExceeded {
         Self { kind, limit }
     }
 
-    /// Returns which limit was passed.
+    /// Returns which limit was exceeded.
     pub const fn kind(&self) -> LimitKind {
         self.kind
     }
 
-    /// Returns the limit that was in force, in the unit of its [`kind`](Self::kind).
+    /// Returns the limit in force, in the unit of its [`kind`](Self::kind).
     pub const fn limit(&self) -> usize {
         self.limit
     }
 }
 
-/// Which of the [`Limits`] was passed.
+/// The limit that was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LimitKind {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::last_id::SHORT_ID;
 
-/// What a line is; where it is a field, with the offset of its value in the line (9.2.6).
+/// The kind of a line. For a field, with the offset of its value in the line (9.2.6).
 #[derive(Clone, Copy)]
 pub(super) enum Line {
     Blank,
@@ -10,22 +10,23 @@ pub(super) enum Line {
     Data(usize),
     EventType(usize),
     Id(usize),
-    /// An ID in a line of more than [`SHORT_ID`] bytes, which may be over the limit.
+    /// An ID in a line of more than [`SHORT_ID`] bytes; it may exceed the limit.
     LongId(usize),
     Retry(usize),
-    /// A field whose name is unknown, or an ID with NUL in it.
+    /// A field with an unknown name, or an ID that contains NUL.
     Ignored,
 }
 
 impl Line {
-    /// Tells what the line from `start` to `end` of `chunk` is, where a line end or the chunk's end is.
+    /// Returns the kind of the line from `start` to `end` of `chunk`; a line end, or the end of the chunk, is at
+    /// `end`.
     #[inline(always)]
     pub(super) fn at(chunk: &[u8], start: usize, end: usize) -> Self {
         if start == end {
             return Self::Blank;
         }
-        // Up to the end of the line, its bytes and the chunk's are the same; what stands behind is a line end, which
-        // no name has in it.
+        // A short line is compared together with bytes that follow it. That is right because a line end comes first
+        // among those, and no field name contains one.
         let Some(begin) = chunk.get(start..).and_then(|rest| rest.first_chunk()) else {
             return Self::of_any(chunk.get(start..end).unwrap_or_default());
         };
@@ -75,8 +76,8 @@ impl Line {
     }
 }
 
-/// Returns where the value begins in a line that begins with these eight bytes, if its field's name is `name`, the
-/// colon included.
+/// Returns the offset of the value in a line that begins with these eight bytes, if it begins with `name`, which
+/// includes the colon.
 #[inline(always)]
 fn value_in<const N: usize>(begin: u64, name: &[u8; N]) -> Option<usize> {
     let mut word = [0; 8];
@@ -93,7 +94,7 @@ fn has_nul(eight: &[u8; 8]) -> bool {
     eight.wrapping_sub(EACH) & !eight & (EACH << 7) != 0
 }
 
-/// Returns where the value begins in a line whose field's name is `name`.
+/// Returns the offset of the value in a line whose field has this name.
 pub(super) fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
     match line.strip_prefix(name)? {
         [] => Some(name.len()),
@@ -103,7 +104,7 @@ pub(super) fn value_start(line: &[u8], name: &[u8]) -> Option<usize> {
     }
 }
 
-/// Reads a value that consists of ASCII digits as milliseconds; `u64::MAX` of them if it says more.
+/// Parses a value of ASCII digits as milliseconds; `u64::MAX` of them if the number is larger.
 pub(super) fn reconnection_time(value: &[u8]) -> Option<Duration> {
     if value.is_empty() {
         return None;

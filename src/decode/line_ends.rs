@@ -2,8 +2,8 @@
 
 /// The positions of all CR and LF in a chunk, in order.
 ///
-/// A block of 64 bytes becomes a mask with a bit for each byte, so that short lines cost one scan of a block and
-/// not one each. Each byte is looked at once.
+/// A block of 64 bytes is turned into a mask with one bit per byte, so that several short lines cost one scan of the
+/// block rather than one each. Each byte is scanned once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LineEnds {
     /// The line ends that are still to come in the block that ends at `ahead`.
@@ -12,9 +12,10 @@ pub(super) struct LineEnds {
 }
 
 impl LineEnds {
-    /// Returns the position of the next CR or LF of `input`, which must be the same in every call, and goes past it.
+    /// Returns the position of the next CR or LF of `input`, and moves past it. Every call must pass the same
+    /// `input`.
     ///
-    /// For where there is none in most blocks: to go past these becomes part of the caller.
+    /// For long lines: skipping blocks without a line end is inlined into the caller.
     #[inline(always)]
     pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
         if self.mask == 0 {
@@ -25,9 +26,9 @@ impl LineEnds {
         position
     }
 
-    /// Returns the position of the next CR or LF of `input`, which must be the same in every call.
+    /// Returns the position of the next CR or LF of `input`, and stays there. Every call must pass the same `input`.
     ///
-    /// For the hottest loop: all that it does becomes part of the caller.
+    /// For the hottest loop: everything is inlined into the caller.
     #[inline(always)]
     pub(super) fn peek(&mut self, input: &[u8]) -> Option<usize> {
         if self.mask == 0 {
@@ -41,19 +42,19 @@ impl LineEnds {
         (self.mask != 0).then(|| self.ahead - BLOCK + self.mask.trailing_zeros() as usize)
     }
 
-    /// Goes past the position that was returned last.
+    /// Moves past the position returned last.
     #[inline(always)]
     pub(super) fn advance(&mut self) {
         self.mask &= self.mask.wrapping_sub(1);
     }
 
-    /// Returns whether it is clear without a search that there is none left.
+    /// Returns whether no line end is left, as far as is known without a search.
     #[inline(always)]
     pub(super) fn is_at_end(self, input: &[u8]) -> bool {
         self.mask == 0 && self.ahead >= input.len()
     }
 
-    /// Goes on to the next block with a line end in it.
+    /// Moves to the next block that contains a line end.
     #[inline(always)]
     fn next_block(self, input: &[u8], mask: impl Fn(&[u8; BLOCK]) -> u64) -> Self {
         let Some(mut rest) = input.get(self.ahead..) else { return self };
@@ -73,7 +74,7 @@ impl LineEnds {
     }
 }
 
-/// Returns the mask of the last bytes of `input`, which are fewer than a block.
+/// Returns the mask of the last `len` bytes of `input`, fewer than a block.
 #[inline(never)]
 fn last_mask(input: &[u8], len: usize) -> u64 {
     #[cfg(test)]
@@ -88,7 +89,7 @@ fn last_mask(input: &[u8], len: usize) -> u64 {
     }
 }
 
-/// Returns whether a byte is CR, LF or one of the two between them.
+/// Returns whether a byte is between LF and CR.
 #[inline(always)]
 fn may_have_ends(block: &[u8; BLOCK]) -> bool {
     let mut least = [u8::MAX; 16];
@@ -100,10 +101,10 @@ fn may_have_ends(block: &[u8; BLOCK]) -> bool {
     least.iter().fold(false, |any, &least| any | (least <= b'\r' - b'\n'))
 }
 
-/// Returns a bit for each byte that is CR or LF, the first byte's the lowest.
+/// Returns a mask of the bytes that are CR or LF. The lowest bit is the first byte.
 #[inline(always)]
 fn mask(block: &[u8; BLOCK]) -> u64 {
-    // Plain loops over arrays: the compiler makes vector instructions of them.
+    // Plain loops over arrays, which the compiler vectorises.
     let mut ends = [0; BLOCK];
     for (end, &byte) in ends.iter_mut().zip(block) {
         *end = u8::from((byte == b'\n') | (byte == b'\r'));

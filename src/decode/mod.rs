@@ -1,10 +1,10 @@
 //! Decoding an event stream: bytes in, events out.
 //!
-//! [`Decoder`] takes bytes in chunks of any size, as a socket gives them, and yields what they say. It performs no
-//! I/O and keeps no clock; to decode a `Stream` of chunks, see [`EventStream`](crate::EventStream).
+//! [`Decoder`] takes bytes in chunks of any size, as a socket delivers them, and yields events. It performs no I/O
+//! and keeps no clock; to decode a `Stream` of chunks, see [`EventStream`](crate::EventStream).
 //!
-//! It follows the WHATWG HTML Standard, sections 9.2.5 (parsing) and 9.2.6 (interpreting), to the letter, under
-//! [`Limits`] that the standard does not have: whatever the peer sends, memory stays bounded and time linear.
+//! It implements sections 9.2.5 (parsing) and 9.2.6 (interpreting) of the WHATWG HTML Standard, under [`Limits`] that
+//! the standard does not have: whatever the peer sends, memory is bounded and time is linear.
 
 mod buffer;
 mod decoder;

@@ -1,4 +1,4 @@
-//! What a chunk left open: an event, and the line that it broke off in.
+//! The state between chunks: an open event, and an open line.
 
 use std::{mem, ops::Range, time::Duration};
 
@@ -10,59 +10,60 @@ use super::{
     text::Span,
 };
 
-/// The event that is open: the buffers of 9.2.6, and the line that is open.
+/// The open event: the buffers of 9.2.6 and the open line.
 ///
-/// A value is copied here only if its event does not end in the same chunk, or if it is data of several lines.
+/// A value is copied here only if its event ends in a later chunk, or if its data has several lines.
 ///
-/// The buffers are all that an event costs, so they are what its limit is about: a line that leaves nothing in them
-/// (a comment, a `retry` field, a field that is ignored, a type that is replaced) takes nothing of it away.
+/// The limit on an event applies to these buffers, because they are all that an event costs. A line that leaves
+/// nothing in them (a comment, a `retry` field, an ignored field, a type that is replaced) does not count.
 #[derive(Debug, Default)]
 pub(super) struct OpenEvent {
-    /// The data, and behind it the line that is open: in its last line, data is put together where it lies.
+    /// The data, followed by the open line. The last line of data is appended in place.
     text: Buffer,
-    /// Where the data is: the values of the `data` fields, with a line feed between each two. The open line, or the
-    /// comment that was found last, begins where it ends.
+    /// The range of the data: the values of the `data` fields, joined by line feeds. The open line, or the comment
+    /// found last, begins at its end.
     data: Range<usize>,
     pub(super) data_lines: usize,
     pub(super) event_type: Buffer,
     pub(super) id: Buffer,
-    /// Tells an empty `id` field from none.
+    /// Distinguishes an empty `id` field from none.
     pub(super) has_id: bool,
-    /// A line has come since the last blank line.
+    /// A line has arrived since the last blank line.
     is_open: bool,
-    /// How many bytes the open line has so far; 0 if no line is open.
+    /// The number of bytes of the open line so far; 0 if no line is open.
     line_bytes: usize,
-    /// The open line is not kept.
+    /// The open line is discarded.
     is_ignored: bool,
-    /// It went over a limit: it will not be dispatched, and its data is not kept.
+    /// The event exceeded a limit: it will not be dispatched, and its data is discarded.
     over: bool,
-    /// Some of the buffers may have something in them, or own much memory, or lines were ignored.
+    /// A buffer may be in use or large, or lines were ignored, so the fast path is not available.
     pub(super) uses_buffers: bool,
-    /// Those since the last dispatched event.
+    /// The lines ignored since the last dispatched event.
     pub(super) ignored: Ignored,
 }
 
-/// What a line completes, if it is not an event.
+/// The result of a line, other than an event.
 pub(super) enum Found {
-    /// A comment, in this chunk or in the line that an earlier chunk began.
+    /// A comment, in this chunk or in the line that began in an earlier one.
     Comment(Span),
     Retry(Duration),
     LimitExceeded(LimitExceeded),
 }
 
-/// What the limits say to a line.
+/// The decision of the limits about a line.
 pub(super) enum Admission {
     Admitted,
-    /// Too long a line in an event that is lost already.
+    /// The line is too long, and the event is already lost.
     Ignored,
-    /// This line takes the event over a limit.
+    /// The line makes the event exceed a limit.
     Over(LimitExceeded),
 }
 
 impl OpenEvent {
-    /// Returns how many bytes of lines may come before a line has to be checked.
+    /// Returns the number of bytes that lines may have before one must be checked.
     ///
-    /// What a line adds to the buffers, the line feed in front of its data included, is never longer than the line.
+    /// This is safe because a line never adds more bytes to the buffers than it has, including the line feed before
+    /// its data.
     #[inline(always)]
     pub(super) fn room(&self, limits: &Limits) -> usize {
         if self.over {
@@ -71,21 +72,22 @@ impl OpenEvent {
         limits.max_line_bytes().min(limits.max_event_bytes().saturating_sub(self.held()))
     }
 
-    /// Returns how many bytes its data and its type have.
+    /// Returns the number of bytes in the data and the type.
     #[inline(always)]
     fn held(&self) -> usize {
         self.data.len() + self.event_type.len()
     }
 
-    /// Takes note of a line that has ended, or of what it held.
+    /// Records that a line has arrived.
     #[inline(always)]
     pub(super) fn open(&mut self) {
         self.is_open = true;
     }
 
-    /// Checks a line that has more bytes than there is room for.
+    /// Checks a line that has more bytes than `room` allows.
     ///
-    /// Of the line, `begin` is the name and where the value begins, as far as that has come.
+    /// `begin` holds the first bytes of the line: the field name and the start of the value, as far as they have
+    /// arrived.
     #[cold]
     pub(super) fn admit(
         &mut self,
@@ -97,7 +99,8 @@ impl OpenEvent {
         if self.over {
             return if bytes > limits.room() { Admission::Ignored } else { Admission::Admitted };
         }
-        // Of several limits, the one that was passed first: what is told does not depend on how the bytes were cut.
+        // If several limits are exceeded, report the one exceeded first, so that the result does not depend on how
+        // the bytes are cut.
         let passed = |max: usize| (bytes > max).then_some(max);
         let line = passed(limits.max_line_bytes());
         let value = self.last_byte_within(begin, has_ended, limits.max_event_bytes()).and_then(passed);
@@ -111,21 +114,23 @@ impl OpenEvent {
         }
     }
 
-    /// Returns how many bytes a line may have for its value to fit in the event; `None` if it has none that is held.
+    /// Returns the number of bytes that a line may have for its value to fit in the event; `None` if it has no value
+    /// that is held.
     fn last_byte_within(&self, begin: &[u8], has_ended: bool, max: usize) -> Option<usize> {
-        // Until the colon or the line end has come, a name may still become another.
+        // Before the colon or the line end, the name may still turn into another one.
         let value = |name: &[u8]| line::value_start(begin, name).filter(|&at| has_ended || at > name.len());
         if let Some(at) = value(DATA) {
             let others = self.held() + usize::from(self.data_lines > 0);
-            // If not even an empty value fits, the byte that tells the name is too many, or the line end is.
+            // If not even an empty value fits, the limit is exceeded by the byte that completes the name, or by the
+            // line end.
             Some(max.checked_sub(others).map_or((at - 1).min(DATA.len()), |left| at.saturating_add(left)))
         } else {
-            // The type that it replaces counts no longer.
+            // The type that it replaces no longer counts.
             value(b"event").map(|at| at.saturating_add(max.saturating_sub(self.data.len())))
         }
     }
 
-    /// Counts a `data` field that has ended if it is the first one.
+    /// Counts a `data` field that has ended, if it is the first one.
     #[inline(always)]
     pub(super) fn count_first_data_line(&mut self, limits: &Limits) -> bool {
         let is_first = self.data_lines == 0 && limits.max_data_lines() > 0;
@@ -164,7 +169,7 @@ impl OpenEvent {
         self.data_lines > 0 && !self.over
     }
 
-    /// Ends the event. Its values stay until `clear`.
+    /// Ends the event. Its values are kept until `clear`.
     #[inline(always)]
     pub(super) fn end(&mut self) {
         self.is_open = false;
@@ -172,7 +177,7 @@ impl OpenEvent {
         self.over = false;
     }
 
-    /// Appends the value of a `data` field, before it is counted. No line is open.
+    /// Appends the value of a `data` field, before it is counted. No line may be open.
     #[inline(always)]
     pub(super) fn push_data(&mut self, value: &[u8], limits: &Limits) {
         if self.over {
@@ -184,7 +189,7 @@ impl OpenEvent {
         self.append_data(value, limits);
     }
 
-    /// Appends the value of the first `data` field, which was counted before. No line is open.
+    /// Appends the value of the first `data` field, after it was counted. No line may be open.
     pub(super) fn push_first_data(&mut self, value: &[u8], limits: &Limits) {
         if !self.over {
             self.append_data(value, limits);
@@ -204,13 +209,13 @@ impl OpenEvent {
         self.line_bytes > 0
     }
 
-    /// Opens a line whose first bytes are such that it will be ignored.
+    /// Opens a line that will be ignored because of its first bytes.
     pub(super) fn open_ignored_line(&mut self, bytes: usize) {
         self.line_bytes = bytes;
         self.is_ignored = bytes > 0;
     }
 
-    /// Takes in the piece of a line that a chunk ends with.
+    /// Appends the part of a line that a chunk ends with.
     #[inline(always)]
     pub(super) fn push_line(&mut self, piece: &[u8], limits: &Limits) -> Option<LimitExceeded> {
         self.line_bytes = self.line_bytes.saturating_add(piece.len());
@@ -226,7 +231,7 @@ impl OpenEvent {
         None
     }
 
-    /// Checks the open line, which has so many bytes with the next piece of it.
+    /// Checks the open line, which has this many bytes including the next piece.
     #[inline(always)]
     fn admit_open_line(&mut self, bytes: usize, piece: &[u8], has_ended: bool, limits: &Limits) -> Admission {
         if bytes <= self.room(limits) {
@@ -236,7 +241,7 @@ impl OpenEvent {
         self.admit(&begin[..bytes.min(begin.len())], bytes, has_ended, limits)
     }
 
-    /// Returns the first bytes of the open line; of one that is ignored, bytes that begin no field.
+    /// Returns the first bytes of the open line. For a line that is ignored, returns bytes that are not a field.
     #[cold]
     fn begin_of_line(&self, piece: &[u8]) -> [u8; LONGEST_BEGIN] {
         let mut begin = [b':'; LONGEST_BEGIN];
@@ -253,7 +258,7 @@ impl OpenEvent {
         self.forget_line();
     }
 
-    /// Takes in the last piece of the open line, up to its line end, and does what the line says.
+    /// Appends the last piece of the open line, up to its line end, and interprets the line.
     #[inline(always)]
     pub(super) fn end_line(&mut self, piece: &[u8], limits: &Limits) -> Option<Found> {
         let bytes = self.line_bytes.saturating_add(piece.len());
@@ -279,14 +284,14 @@ impl OpenEvent {
                             set(&mut self.id, &text[start + at..], limits);
                         }
                     },
-                    // It stays until it has been lent.
+                    // The comment stays in the buffer until the caller has seen it.
                     Line::Comment => return Some(Found::Comment(Span::NONE)),
                     Line::Retry(at) => found = line::reconnection_time(&text[start + at..]).map(Found::Retry),
                     Line::Ignored => self.ignored.push(&text[start..]),
                     Line::Data(_) | Line::Blank => {}
                 }
             }
-            // A line that began with a part of a byte order mark, whose text is not kept.
+            // The line began with part of a byte order mark, whose bytes are not kept.
             (Admission::Admitted, true) if !self.over => self.note_ignored(piece),
             (Admission::Admitted | Admission::Ignored, _) => {}
             (Admission::Over(over), _) => found = Some(Found::LimitExceeded(over)),
@@ -295,7 +300,7 @@ impl OpenEvent {
         found
     }
 
-    /// Makes the open line, which has ended and whose value begins at `value` in the text, the last line of the data.
+    /// Makes the open line, which has ended and whose value begins at `value`, the last line of the data.
     #[inline(always)]
     fn end_data_line(&mut self, value: usize, limits: &Limits) -> Option<LimitExceeded> {
         if self.data_lines == 0 {
@@ -307,7 +312,7 @@ impl OpenEvent {
         self.count_data_line(limits)
     }
 
-    /// Returns the data of the event that was open last.
+    /// Returns the data of the last event.
     pub(super) fn data(&self) -> &[u8] {
         &self.text.as_slice()[self.data.clone()]
     }
@@ -317,7 +322,7 @@ impl OpenEvent {
         self.text.as_slice().get(self.data.end + 1..).unwrap_or_default()
     }
 
-    /// Forgets that comment, and gives back the memory if it was much and is not the data's.
+    /// Discards that comment. Frees the memory if it is large and the data does not use it.
     pub(super) fn forget_comment(&mut self) {
         self.forget_line();
         if self.data.is_empty() {
@@ -326,13 +331,13 @@ impl OpenEvent {
         }
     }
 
-    /// Forgets the line behind the data.
+    /// Discards the line after the data.
     #[inline(always)]
     pub(super) fn forget_line(&mut self) {
         self.text.truncate(self.data.end);
     }
 
-    /// Remembers a line that is ignored. Keeps the decoder off its fast path until an event is dispatched.
+    /// Records an ignored line. Keeps the decoder off its fast path until an event is dispatched.
     #[cold]
     pub(super) fn note_ignored(&mut self, line: &[u8]) {
         self.ignored.push(line);
@@ -350,13 +355,13 @@ impl OpenEvent {
         self.has_id = false;
         self.event_type.clear();
         self.id.clear();
-        // Huge events come in a row: their buffer is given back when one that is not has come.
+        // Huge events often come in a row, so the buffer is freed only after a smaller one.
         self.text.clear_for_more();
         self.data = 0..0;
         self.uses_buffers = self.text.is_large() || self.ignored.lines > 0;
     }
 
-    /// Remembers that the event is lost, and frees its data. No line is open, or the one that is will be ignored.
+    /// Records that the event is lost, and frees its data. No line is open, or the open line will be ignored.
     fn give_up(&mut self, kind: LimitKind, limit: usize) -> LimitExceeded {
         self.over = true;
         self.is_open = true;
@@ -368,7 +373,7 @@ impl OpenEvent {
 
 const DATA: &[u8] = b"data";
 
-/// Enough of a line to know which field it is and where its value begins: `event` and a colon and a space.
+/// The number of bytes that identify a field and the start of its value: `event`, a colon and a space.
 const LONGEST_BEGIN: usize = 7;
 
 #[inline]

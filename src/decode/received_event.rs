@@ -2,14 +2,14 @@ use std::{fmt, sync::Arc};
 
 use super::last_id::LastId;
 
-/// An event that was received, owned.
+/// A received event, owned.
 ///
-/// It is one heap allocation of exactly its texts, the last event ID included, so it never keeps a chunk or a
-/// buffer of the decoder alive. Only a last event ID of more than 64 bytes is apart, and shared by all events that
-/// have it, clones included. The event that a service sends is another type.
+/// It is one heap allocation of exactly its texts, including the last event ID, so it keeps no chunk or buffer of the
+/// decoder alive. A last event ID of more than 64 bytes is stored separately and shared by all events that have it,
+/// including clones. To send an event, use [`Event`](crate::Event).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ReceivedEvent {
-    /// Data, event type (empty if it is [`DEFAULT_EVENT_TYPE`]) and a short last event ID, one behind the other.
+    /// The data, the event type (empty for [`DEFAULT_EVENT_TYPE`]) and a short last event ID, concatenated.
     text: Box<str>,
     data_end: usize,
     event_type_end: usize,
@@ -48,12 +48,12 @@ impl ReceivedEvent {
         }
     }
 
-    /// Returns the data: the values of the `data` fields, with a line feed between each two.
+    /// Returns the data: the values of the `data` fields, joined by line feeds.
     pub fn data(&self) -> &str {
         &self.text[..self.data_end]
     }
 
-    /// Returns the last event ID as of this event, which an earlier event may have set; empty if none has.
+    /// Returns the last event ID after this event; an earlier event may have set it. Empty if none did.
     pub fn last_event_id(&self) -> &str {
         self.long_id.as_deref().unwrap_or(&self.text[self.event_type_end..])
     }
@@ -64,7 +64,7 @@ impl ReceivedEvent {
     ///
     /// # Errors
     ///
-    /// Returns serde's error if the data is not JSON, or not that of a `T`.
+    /// Returns serde's error if the data is not JSON, or does not describe a `T`.
     ///
     /// # Examples
     ///

@@ -1,8 +1,8 @@
-//! From bytes to text, as the Encoding Standard's UTF-8 decoder does it.
+//! Decoding bytes to text, as the UTF-8 decoder of the Encoding Standard does.
 
 use std::str::{self, Utf8Chunk};
 
-/// Where a value is in a chunk, if it is there.
+/// The range of a value in a chunk, or none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
     pub(super) start: usize,
@@ -12,7 +12,8 @@ pub(super) struct Span {
 impl Span {
     pub(super) const NONE: Self = Self { start: 0, end: 0 };
 
-    /// Tells an empty value from none: no value ends where the chunk begins.
+    /// Returns whether there is a value. No value ends at the start of the chunk, so an empty value differs from
+    /// none.
     #[inline(always)]
     pub(super) fn is_some(self) -> bool {
         self.end > 0
@@ -22,12 +23,13 @@ impl Span {
         &chunk[self.start..self.end]
     }
 
-    /// Returns the value in the chunk, or what `buffer` has of it instead.
+    /// Returns the value from the chunk, or the contents of `buffer` if there is none.
     pub(super) fn bytes_or<'v>(self, chunk: &'v [u8], buffer: &'v [u8]) -> &'v [u8] {
         if self.is_some() { self.bytes(chunk) } else { buffer }
     }
 
-    /// Returns the value if it is in `checked`, which begins at `from` in the chunk; empty text if there is no value.
+    /// Returns the value if it lies in `checked`, which begins at `from` in the chunk; an empty text if there is no
+    /// value.
     #[inline(always)]
     pub(super) fn text(self, checked: &str, from: usize) -> Option<&str> {
         if self.is_some() {
@@ -38,9 +40,9 @@ impl Span {
     }
 }
 
-/// Returns `bytes` as text, with U+FFFD for what is not UTF-8; that text is put in `lossy`.
+/// Returns `bytes` as text, with U+FFFD in place of invalid UTF-8. Such a text is stored in `lossy`.
 ///
-/// A replacement takes more bytes than what it stands for: returns `None` if the text is longer than `max`.
+/// A replacement may be longer than the bytes that it replaces. Returns `None` if the text is longer than `max`.
 pub(super) fn decode<'t>(bytes: &'t [u8], lossy: &'t mut String, max: usize) -> Option<&'t str> {
     #[cfg(test)]
     super::tests::count_visits(bytes.len());
@@ -67,7 +69,7 @@ fn decode_lossy(bytes: &[u8], max: usize) -> Option<String> {
     Some(text)
 }
 
-/// Returns how long the text of `bytes` is.
+/// Returns the length of the text that `bytes` decode to.
 pub(super) fn lossy_len(bytes: &[u8]) -> usize {
     #[cfg(test)]
     super::tests::count_visits(bytes.len());

@@ -1,6 +1,6 @@
 //! Searching a text for line breaks: CR LF, CR and LF.
 
-/// Counts the line breaks, and their bytes: each CR LF is one break of two.
+/// Counts the line breaks and their bytes. A CR LF is one break of two bytes.
 pub(super) fn count_breaks(text: &[u8]) -> (usize, usize) {
     let (mut returns, mut pairs) = (0, 0);
     for at in memchr::memchr_iter(b'\r', text) {
@@ -18,7 +18,7 @@ fn count_line_feeds(text: &[u8]) -> usize {
     usize::from(text.iter().fold(0_u8, |count, byte| count + u8::from(*byte == b'\n')))
 }
 
-/// Returns where the first CR or LF is, for a text that probably has none.
+/// Returns the position of the first CR or LF, for a text that probably has none.
 #[inline]
 pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
     if text.len() <= SHORT_TEXT && !has_low_byte(text) {
@@ -27,9 +27,9 @@ pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
     memchr::memchr2(b'\r', b'\n', text)
 }
 
-/// Returns where the first CR or LF is, for a text that probably has one soon.
+/// Returns the position of the first CR or LF, for a text that probably has one soon.
 ///
-/// As far as a line mostly goes it is searched for here, since calling `memchr2` takes longer than that.
+/// Searches the first bytes here, up to the length of most lines, because calling `memchr2` would take longer.
 #[inline]
 pub(super) fn find_next_break(text: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -57,7 +57,7 @@ fn is_break(byte: &u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Returns whether a byte is below 16, as CR and LF are and hardly any other byte of a text.
+/// Returns whether a byte is below 16. Hardly any byte in a text is, except CR and LF.
 #[inline(always)]
 pub(super) fn has_low_byte(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk::<16>() {
@@ -69,7 +69,7 @@ pub(super) fn has_low_byte(text: &[u8]) -> bool {
     }
 }
 
-/// Looks at all blocks of `N` bytes at once, and at the last bytes: the compiler makes vector instructions of it.
+/// Compares all blocks of `N` bytes at once, and then the last bytes. The compiler vectorises it.
 #[inline(always)]
 fn has_low_byte_in_blocks<const N: usize>(text: &[u8], last: &[u8; N]) -> bool {
     let mut least = *last;
@@ -81,9 +81,9 @@ fn has_low_byte_in_blocks<const N: usize>(text: &[u8], last: &[u8; N]) -> bool {
     least.iter().fold(false, |low, byte| low | (*byte < 16))
 }
 
-/// Sets the highest bit of each byte that is below 16, as CR and LF are and hardly any other byte of a text.
+/// Sets the highest bit of each byte below 16. Hardly any byte in a text is, except CR and LF.
 ///
-/// It may set it of further bytes after the first of those.
+/// Bits of bytes after the first such byte may be set wrongly.
 #[inline]
 fn low_bytes(block: &[u8; 16]) -> u128 {
     const EACH: u128 = u128::from_ne_bytes([1; 16]);
@@ -92,5 +92,5 @@ fn low_bytes(block: &[u8; 16]) -> u128 {
     block.wrapping_sub(EACH * 16) & !block & (EACH * 0x80)
 }
 
-/// Up to this length, a text is searched here and not by `memchr2`.
+/// Texts up to this length are searched here rather than by `memchr2`.
 const SHORT_TEXT: usize = 64;

@@ -1,8 +1,8 @@
 //! Writing events in the event stream format (WHATWG HTML 9.2.5).
 //!
-//! Text is split into lines here, and in `event/json.rs`, which does it as serde writes. A field is written as its name, a colon, a space
-//! and one line of text, so a leading space or U+FEFF in the text survives; fields come in the order `id`,
-//! `event`, `retry`, comment, `data`, and every line and the event end in LF.
+//! This module splits text into lines; so does `event/json.rs`, for text that serde writes in pieces. A field is
+//! written as its name, a colon, a space and one line of text, so a leading space or U+FEFF in the text survives.
+//! Fields are written in the order `id`, `event`, `retry`, comment, `data`. Every line, and the event, ends in LF.
 
 mod breaks;
 mod put;
@@ -21,10 +21,10 @@ pub(crate) use self::{
 use crate::event::{Data, Event, EventId};
 
 impl Event {
-    /// Encodes the event, ended by its blank line.
+    /// Encodes the event, including the blank line at its end.
     ///
-    /// It allocates once, exactly as much as the event takes. An event with no part at all is a blank line, which
-    /// a reader ignores.
+    /// It allocates once, exactly the bytes of the encoded event. An event without any part is a blank line, which a
+    /// client ignores.
     ///
     /// # Examples
     ///
@@ -39,13 +39,13 @@ impl Event {
         let mut buffer = Vec::with_capacity(short.len);
         buffer.put_bytes(0, short.len);
         short.write(Filled(&mut buffer));
-        // A box, unlike a `Vec`, is handed over in registers.
+        // A box is returned in registers; a `Vec` is not.
         buffer.into_boxed_slice().into()
     }
 
-    /// Encodes the event at the end of a buffer, the whole of it.
+    /// Appends the encoded event to a buffer.
     ///
-    /// It allocates only if the buffer has less room than [`encoded_len`](Self::encoded_len).
+    /// It allocates only if the buffer's spare capacity is less than [`encoded_len`](Self::encoded_len).
     ///
     /// # Examples
     ///
@@ -65,7 +65,7 @@ impl Event {
         short.write(Filled(&mut buffer[start..]));
     }
 
-    /// Returns how many bytes the encoded event has. Takes one look at the text.
+    /// Returns the length of the encoded event in bytes. Scans the text once.
     pub fn encoded_len(&self) -> usize {
         Plan::new(self, self.id()).len
     }
@@ -86,16 +86,16 @@ impl Event {
     }
 }
 
-/// What one look at an event tells: how many bytes it takes, and where its data must be split.
+/// The result of scanning an event: its encoded length, and the position at which its data must be split.
 ///
-/// Its methods become part of their callers, so that a `Plan` that is used at once is never laid out in memory;
-/// that is a fifth of the instructions for a short event.
+/// Its methods are inlined, so that a `Plan` that is used at once is never stored in memory. For a short event that
+/// saves a fifth of the instructions.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     event: &'a Event,
     id: Option<&'a EventId>,
     len: usize,
-    /// Where the data has its first line break.
+    /// The position of the first line break in the data.
     first_break: Option<usize>,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Plan<'a> {
         match event.data_field() {
             Data::Absent => {}
             Data::Text(text) => {
-                // Whoever asks has mostly seen that there is one, or that the text is long.
+                // Callers have usually found that there is a break, or that the text is long.
                 first_break = memchr::memchr2(b'\r', b'\n', text.as_bytes());
                 len += lines_len(DATA, text.as_bytes(), first_break);
             }
@@ -129,19 +129,19 @@ impl<'a> Plan<'a> {
         self.len
     }
 
-    /// Returns whether writing it takes no look at its text.
+    /// Returns whether writing it needs no further scan of its text.
     pub(crate) fn is_plain(&self) -> bool {
         self.first_break.is_none() && !has_extras(self.event)
     }
 
-    /// Writes the event to a buffer that has room for it.
+    /// Writes the event to a buffer with enough capacity.
     #[inline(always)]
     pub(crate) fn write(&self, buffer: &mut (impl Put + BufMut + AsMut<[u8]>)) {
         if self.len > SHORT_EVENT {
             return self.write_to(buffer);
         }
-        // A buffer stores its length anew with each piece that is put into it, and the next piece must wait for
-        // that; a slice is kept in registers. For a short event that is worth more than zeroing the slice costs.
+        // Each append stores the buffer's length, and the next append must wait for that store; a slice stays in
+        // registers. For a short event that gains more than zeroing the slice costs.
         let start = buffer.as_mut().len();
         buffer.put_bytes(0, self.len);
         self.write_to(Filled(&mut buffer.as_mut()[start..]));
@@ -167,14 +167,14 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// An empty type says what no type says, so it is not written.
+/// Returns the type to write. An empty type means the same as none, so it is not written.
 #[inline]
 fn written_type(event: &Event) -> Option<&[u8]> {
     let event_type = event.event_type()?.as_str().as_bytes();
     if event_type.is_empty() { None } else { Some(event_type) }
 }
 
-/// Returns whether there are fields that hardly any event has, which are kept out of the way of the others.
+/// Returns whether the event has fields that are rare. Writing these is kept out of line.
 #[inline]
 fn has_extras(event: &Event) -> bool {
     event.retry().is_some() || event.comment_text().is_some()
@@ -235,9 +235,9 @@ fn lines_len(name: &[u8], text: &[u8], first_break: Option<usize>) -> usize {
     }
 }
 
-/// Writes each line of a text as a line of the same field.
+/// Writes each line of a text as a field of the same name.
 ///
-/// `next` is what stands between two lines: the end of a line and the field's name.
+/// `next` separates two lines: a line end and the field's name.
 #[inline]
 fn write_lines<const N: usize, P: Put>(
     next: &[u8; N],
@@ -297,7 +297,7 @@ impl Digits {
     }
 }
 
-/// Takes whole `data` lines for the text in them.
+/// Extracts the text from whole `data` lines.
 pub(crate) fn unwrap_lines(lines: &Bytes) -> Bytes {
     let mut texts = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(DATA));
     match (texts.next(), texts.next()) {
@@ -319,5 +319,5 @@ const NEXT_DATA: &[u8; 7] = b"\ndata: ";
 const COMMENT: &[u8] = b": ";
 const NEXT_COMMENT: &[u8; 3] = b"\n: ";
 
-/// Up to this length, an event is written into zeroed bytes.
+/// Events up to this length are written into zeroed bytes.
 const SHORT_EVENT: usize = 512;

@@ -2,12 +2,12 @@ use std::mem;
 
 use bytes::BytesMut;
 
-/// Where an event is written to, piece by piece.
+/// A sink that an event is written to, piece by piece.
 pub(crate) trait Put {
     fn put(&mut self, piece: &[u8]);
 }
 
-/// What is left of bytes that the pieces take the place of.
+/// The part of a zeroed slice not written yet.
 pub(crate) struct Filled<'b>(pub(crate) &'b mut [u8]);
 
 impl Put for Vec<u8> {
@@ -32,7 +32,7 @@ impl<P: Put> Put for &mut P {
 }
 
 impl Put for Filled<'_> {
-    /// Most pieces are so short that to call `memcpy` takes longer than to copy them.
+    /// Most pieces are so short that calling `memcpy` takes longer than copying them here.
     #[inline(always)]
     fn put(&mut self, piece: &[u8]) {
         let (to, rest) = mem::take(&mut self.0).split_at_mut(piece.len());
@@ -47,7 +47,7 @@ impl Put for Filled<'_> {
     }
 }
 
-/// Copies the first and the last `N` bytes: all, if there are from `N` to `2 * N` of them.
+/// Copies the first and the last `N` bytes, which are all of them if there are `N` to `2 * N`.
 #[inline(always)]
 fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
     if let (Some(first), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {

@@ -9,8 +9,8 @@ use crate::event::{Data, Event, EventId};
 
 /// A short event of the commonest shape: an ID, a type and one line of data, or only some of these.
 ///
-/// It goes a way of its own, on which every piece but three has a length that the compiler knows. Its methods
-/// become part of their callers, so that it is kept in registers.
+/// Fast path: all but three of its pieces have a length that the compiler knows. Its methods are inlined, so that it
+/// is kept in registers.
 #[derive(Debug)]
 pub(crate) struct ShortEvent<'a> {
     id: Option<&'a [u8]>,
@@ -36,7 +36,7 @@ impl<'a> ShortEvent<'a> {
         Some(Self { id, event_type, data, len })
     }
 
-    /// Writes the event over bytes, which must be as many as it takes.
+    /// Writes the event over a slice of exactly its length.
     #[inline(always)]
     pub(crate) fn write(&self, mut out: Filled<'_>) {
         match (self.id, self.event_type) {

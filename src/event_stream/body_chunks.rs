@@ -14,7 +14,7 @@ use super::EventStream;
 use crate::{client::content_type::is_encoded, decode::Decoder};
 
 pin_project! {
-    /// The stream of a body's data, as [`EventStream::from_body`] reads it. Trailers are skipped.
+    /// The data frames of a body as a stream, used by [`EventStream::from_body`]. Trailers are skipped.
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
     pub struct BodyChunks<B> {
@@ -24,7 +24,7 @@ pin_project! {
 }
 
 impl<B> BodyChunks<B> {
-    /// Creates the stream of the data of `body`.
+    /// Creates a stream of the data in `body`.
     pub const fn new(body: B) -> Self {
         Self { body }
     }
@@ -52,7 +52,7 @@ where
             match ready!(body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     if let Ok(mut data) = frame.into_data() {
-                        // Of `Bytes`, this copies nothing.
+                        // For `Bytes` this does not copy.
                         return Poll::Ready(Some(Ok(data.copy_to_bytes(data.remaining()))));
                     }
                 }
@@ -69,8 +69,8 @@ where
 {
     /// Creates a stream of the events in `body`, within the default [`Limits`](crate::decode::Limits).
     ///
-    /// The status and the content type of the response are for the caller to check first
-    /// ([`is_event_stream`](crate::client::is_event_stream)).
+    /// Check the status and the content type of the response first (see
+    /// [`is_event_stream`](crate::client::is_event_stream)).
     ///
     /// # Examples
     ///
@@ -89,10 +89,10 @@ where
     }
 }
 
-/// Reads the body of a response.
+/// Reads the events in the body of a response.
 ///
-/// The status and the content type are for the caller to check first. A content encoding that was not undone is an
-/// error in the place of the first event.
+/// Check the status and the content type first. If the response has a content encoding that was not undone, the
+/// stream yields an error instead of the first event.
 ///
 /// # Examples
 ///
@@ -116,9 +116,9 @@ where
     }
 }
 
-/// Reads the body of a response, as for `http::Response`.
+/// Reads the events in the body of a response, as for `http::Response`.
 ///
-/// Call `error_for_status` first, if an error's body should not be read as events.
+/// To treat an error status as an error, call `error_for_status` first.
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 impl From<reqwest::Response> for EventStream<BodyChunks<reqwest::Body>> {

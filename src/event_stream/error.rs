@@ -5,25 +5,26 @@ use crate::{
     decode::{Leftover, LimitExceeded},
 };
 
-/// An [`EventStream`](super::EventStream) that yields no event, and why.
+/// The error that an [`EventStream`](super::EventStream) yields.
 ///
-/// It displays its cause, and so does its `Debug` form, which is what `main` prints of an error that it returns.
+/// `Display` shows the cause. So does `Debug`, because `main` prints the `Debug` form of an error that it returns.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventStreamError {
     /// The source failed. The stream has ended.
     #[error("the event stream broke off: {0}")]
     Source(TransportError),
-    /// An event is over a limit and lost; the stream goes on with the next one.
+    /// An event exceeded a limit and is lost. The stream continues with the next one.
     #[error(transparent)]
     LimitExceeded(LimitExceeded),
-    /// The source ended in the middle of an event, or after lines that no event stream has. The stream has ended.
+    /// The source ended in the middle of an event, or after lines that are not part of an event stream. The stream
+    /// has ended.
     ///
-    /// A server that leaves out the last blank line leaves an [unfinished](Leftover::unfinished) event; a body of
-    /// JSON or HTML is [lines](Leftover::first_ignored_line) that no event stream has.
+    /// If a server omits the last blank line, this holds the [unfinished](Leftover::unfinished) event. For a body of
+    /// JSON or HTML, it holds the first [line](Leftover::first_ignored_line).
     #[error(transparent)]
     Incomplete(Box<Leftover>),
-    /// The response has a content encoding that its transport did not undo. Nothing of it was read.
+    /// The response has a content encoding that its transport did not undo. The body was not read.
     #[error("nothing decodes the response's content encoding")]
     ContentEncoding,
 }

@@ -25,20 +25,20 @@ use crate::{
 };
 
 pin_project! {
-    /// A stream of the events in a stream of chunks of bytes, such as the body of a response.
+    /// A stream of the events in a stream of byte chunks, such as the body of a response.
     ///
-    /// Use it for an event stream that ends by itself, like the answer of a language model. To come back after the
-    /// end, use `EventSource`. The chunks are `Bytes`, `Vec<u8>` or any other `AsRef<[u8]>`, cut anywhere. With the
-    /// `http-body` feature, `EventStream::from_body` reads a body, and `EventStream::from` a response; with
-    /// `reqwest`, that of reqwest, too.
+    /// Use it for an event stream that ends by itself, such as the answer of a language model. To reconnect when the
+    /// stream ends, use `EventSource`. Chunks may be `Bytes`, `Vec<u8>` or any other `AsRef<[u8]>`, cut anywhere.
+    /// With the feature `http-body`, `EventStream::from_body` reads a body and `EventStream::from` a response; with
+    /// `reqwest`, `EventStream::from` also reads reqwest's responses.
     ///
     /// Comments and `retry` fields are decoded but not yielded; to see them, use a [`Decoder`].
     ///
-    /// It yields `None` when the source ends, and for ever after. An event that is unfinished then, and lines that no
-    /// event stream has, are an [error](EventStreamError::Incomplete) before it. An event over a limit is an error in
-    /// its place, and the stream goes on; an error of the source is passed on, and ends the stream. One poll takes a
-    /// bounded number of chunks. Costs one heap allocation for each event, and holds one chunk of the source at a
-    /// time.
+    /// It yields `None` once the source has ended, and from then on. If the source ends within an event, or after
+    /// lines that are not part of an event stream, it first yields [an error](EventStreamError::Incomplete). An event
+    /// over a limit yields an error in its place, and the stream continues. An error of the source is passed on and
+    /// ends the stream. One poll reads a bounded number of chunks. It allocates once per event, and holds one chunk
+    /// of the source at a time.
     ///
     /// # Examples
     ///
@@ -67,7 +67,7 @@ pin_project! {
         #[pin]
         source: S,
         decoder: Decoder,
-        // The chunk that was taken last, and how much of it is decoded.
+        // The chunk read last. Its first `decoded` bytes are decoded.
         chunk: Option<S::Ok>,
         decoded: usize,
         // The response that the source belongs to is encoded.
@@ -87,7 +87,7 @@ where
         Self::with_decoder(source, Decoder::new())
     }
 
-    /// Creates a stream of the events in `source`, decoded by `decoder`, which brings its limits and last event ID.
+    /// Creates a stream of the events in `source`, decoded by `decoder` with its limits and last event ID.
     ///
     /// # Examples
     ///
@@ -103,15 +103,14 @@ where
         Self { source, decoder, chunk: None, decoded: 0, is_encoded: false, is_done: false }
     }
 
-    /// Waits for the next event; `None` when there will be no more.
+    /// Waits for the next event. Returns `None` once the stream has ended.
     ///
-    /// This is `StreamExt::next` for those who do not use that trait. It may be dropped before it is ready without
-    /// losing an event.
+    /// Equivalent to `StreamExt::next`. It is cancel safe: dropping the future loses no event.
     ///
     /// # Errors
     ///
-    /// Returns an error in the place of an event that is over a limit, an error of the source, and at the end the
-    /// rest that is no event.
+    /// Returns an error for an event over a limit, for an error of the source, and for an unfinished event at the
+    /// end.
     pub async fn next(&mut self) -> Option<Result<ReceivedEvent, EventStreamError>>
     where
         S: Unpin,
@@ -124,12 +123,12 @@ impl<S> EventStream<S>
 where
     S: TryStream,
 {
-    /// Returns the last event ID, as of the event that was yielded last.
+    /// Returns the last event ID after the event yielded last.
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
-    /// Returns the reconnection time that the last `retry` field set, if there was one.
+    /// Returns the reconnection time set by the last valid `retry` field, if there was one.
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.decoder.reconnection_time()
     }
@@ -139,12 +138,12 @@ where
         &self.source
     }
 
-    /// Returns the source mutably. The events miss what is taken from it.
+    /// Returns a mutable reference to the source. Chunks that you take from it are missing from the events.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.source
     }
 
-    /// Returns the source. What was taken from it and not yielded is lost.
+    /// Returns the source. Bytes that were read from it but not yielded as events are lost.
     pub fn into_inner(self) -> S {
         self.source
     }
@@ -223,7 +222,7 @@ where
     }
 }
 
-/// Decodes up to the next event and takes its bytes from `chunk`; takes all of them if there is no event.
+/// Decodes up to the next event and removes its bytes from `chunk`; removes all of them if there is no event.
 fn next_event(decoder: &mut Decoder, chunk: &mut &[u8]) -> Option<Result<ReceivedEvent, EventStreamError>> {
     let mut items = decoder.decode(chunk);
     loop {
@@ -235,5 +234,5 @@ fn next_event(decoder: &mut Decoder, chunk: &mut &[u8]) -> Option<Result<Receive
     }
 }
 
-/// After so many chunks without an event, a poll gives other tasks a turn.
+/// After this many chunks without an event, a poll yields to other tasks.
 const MAX_CHUNKS_PER_POLL: usize = 32;

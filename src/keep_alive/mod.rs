@@ -1,4 +1,4 @@
-//! Bytes in a silence, so that no proxy and no client takes an idle connection for a dead one.
+//! Keeping idle connections alive, so that no proxy or client considers them dead.
 
 mod silence;
 
@@ -19,29 +19,28 @@ use crate::timer::TokioTimer;
 use crate::{event::Event, frame::IntoFrame, timer::Timer};
 
 pin_project! {
-    /// A stream of events that is never silent for longer than a given interval.
+    /// A stream of events that is never silent for longer than an interval.
     ///
-    /// It yields what the inner stream yields, encoded. When the inner stream has been pending for `interval`
-    /// since its last item, it yields a keep-alive instead: a comment, or with [`with_event`](Self::with_event)
-    /// an event of the caller's. Choose an interval below the shortest idle limit on the way; proxies commonly
-    /// have 30 to 60 seconds, and 15 is a good start.
+    /// It yields the items of the inner stream, encoded. When the inner stream has been pending for `interval`, it
+    /// yields a keep-alive: a comment, or with [`with_event`](Self::with_event) your own event. Choose an interval
+    /// below the shortest idle timeout on the way. Proxies commonly have 30 to 60 seconds; 15 is a good start.
     ///
-    /// - A silence begins when the inner stream is found pending. It gets one keep-alive for each interval that
-    ///   it lasts; if nobody polls for a long time, one keep-alive makes up for all that were missed.
-    /// - Each interval is shortened by up to a tenth, at random, so that the keep-alives of many streams that fell
-    ///   silent with the same event do not go out in the same instant. None is longer than `interval`.
-    /// - A keep-alive is a frame of its own, never in the middle of another.
-    /// - A comment is the line `:` alone. A blank line behind it would make some clients dispatch an empty message.
-    ///   Others hold up to 64 KiB until a blank line comes, so every 16,384th comment in a row has one.
+    /// - A silence begins when the inner stream is found pending. It gets one keep-alive per interval; if the stream
+    ///   is not polled for a long time, one keep-alive replaces all that were missed.
+    /// - Each interval is shortened at random by up to a tenth, so that streams that fell silent with the same event
+    ///   do not all send their keep-alives at the same instant. None is longer than `interval`.
+    /// - A keep-alive is a frame of its own, never in the middle of another one.
+    /// - A comment is a single line, `:`. A blank line after it would make some clients dispatch an empty message.
+    ///   Other clients buffer up to 64 KiB until a blank line arrives, so every 16,384th comment in a row has one.
     /// - Once the inner stream has ended, neither it nor the timer is polled again.
     ///
-    /// The interval counts in whole milliseconds, rounded up: at least one, so that an interval of zero is no
+    /// The interval is rounded up to whole milliseconds. It is at least one, so that an interval of zero is not a
     /// busy loop, and at most `u32::MAX` of them (49 days).
     ///
-    /// Traffic costs no work on the timer: it is armed once for an interval, and when it elapses early, for
-    /// what remains. Beside the stream and the timer a value takes 16 bytes, and with an event of its own 48.
+    /// Traffic does not touch the timer: it is armed once per interval, and if it elapses early, again for the rest.
+    /// A value takes 16 bytes in addition to the stream and the timer, or 48 with an event of its own.
     ///
-    /// `F` is what is sent: `()` for a comment, [`Bytes`] for an event.
+    /// `F` determines the keep-alive: `()` for a comment, [`Bytes`] for an event.
     ///
     /// # Examples
     ///
@@ -74,7 +73,7 @@ pin_project! {
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 impl<S> KeepAlive<S, TokioTimer> {
-    /// Wraps a stream, waiting on tokio's clock.
+    /// Wraps a stream, using tokio's clock.
     ///
     /// # Panics
     ///
@@ -85,18 +84,18 @@ impl<S> KeepAlive<S, TokioTimer> {
 }
 
 impl<S, T: Timer> KeepAlive<S, T> {
-    /// Wraps a stream, waiting on any timer. It is armed when the stream is first found pending.
+    /// Wraps a stream, using your timer. It is armed when the stream is first found pending.
     pub fn with_timer(stream: S, interval: Duration, timer: T) -> Self {
         Self::with_fill(stream, interval, timer, ())
     }
 }
 
 impl<S, T> KeepAlive<S, T> {
-    /// Sets an event to send in a silence, in place of a comment.
+    /// Sets an event to send as keep-alive, instead of a comment.
     ///
-    /// A browser hides comments from scripts, so a page that wants to notice a dead connection needs an event.
-    /// Its ID, if it has one, becomes the client's last event ID each time. An event that is only a comment ends in a
-    /// blank line all the same, of which some clients make an empty message.
+    /// Browsers hide comments from scripts, so a page that detects dead connections needs an event. If the event has
+    /// an ID, that becomes the client's last event ID each time. An event that is only a comment still ends in a
+    /// blank line, which some clients turn into an empty message.
     ///
     /// # Examples
     ///
@@ -123,7 +122,7 @@ impl<S, T> KeepAlive<S, T> {
 }
 
 impl<S, T: Timer, F> KeepAlive<S, T, F> {
-    /// Wraps a stream that has a say in what is sent in its silences.
+    /// Wraps a stream that can supply its own keep-alives.
     pub(crate) fn with_fill(stream: S, interval: Duration, timer: T, fill: F) -> Self {
         Self { stream, silence: Silence::new(interval, timer), fill }
     }
@@ -195,14 +194,14 @@ impl<S: fmt::Debug, T: fmt::Debug, F: fmt::Debug> fmt::Debug for KeepAlive<S, T,
     }
 }
 
-/// What is sent in a silence of the stream `S`.
+/// A source of the keep-alives for a stream `S`.
 ///
-/// A type rather than a field, so that a stream which sends comments pays nothing for those that do not.
+/// A type parameter rather than a field, so that a stream which sends comments does not pay for the other kinds.
 pub trait Fill<S> {
-    /// Returns the frame to send now, between two others, or `None` for a comment.
+    /// Returns the frame to send now, or `None` for a comment.
     fn fill(&mut self, stream: Pin<&mut S>) -> Option<Bytes>;
 
-    /// Returns after what time the stream is to be polled, even in silence. By default there is no such time.
+    /// Returns the time after which the stream must be polled even if it is silent. Default: none.
     fn time_left(&self, _: &S) -> Option<Duration> {
         None
     }

@@ -13,15 +13,15 @@ use crate::{
     timer::Timer,
 };
 
-/// Tells when there has been no traffic for a given time.
+/// Detects when there was no traffic for a given time.
 ///
-/// There is one for each open connection, so it is small: with a timer of one pointer it takes 24 bytes.
+/// Each open connection has one, so it is small: 24 bytes with a timer of one pointer.
 pub(super) struct Silence<T> {
     timer: T,
     /// In milliseconds, at least one.
     interval: u32,
     state: State,
-    /// Comments that were sent since the last blank line.
+    /// Comments sent since the last blank line.
     comments: u16,
 }
 
@@ -32,7 +32,7 @@ impl<T: Timer> Silence<T> {
         Self { timer, interval, state: State::UNARMED, comments: 0 }
     }
 
-    /// Ends the present silence. Reads no clock and leaves the timer as it is.
+    /// Ends the present silence. Reads no clock and does not touch the timer.
     pub(super) fn interrupt(&mut self) {
         if self.state != State::UNARMED {
             self.state = State::INTERRUPTED;
@@ -40,11 +40,11 @@ impl<T: Timer> Silence<T> {
         self.comments = 0;
     }
 
-    /// Polls for the end of a whole silence, which begins with the first call and with the first call after each
+    /// Polls for the end of a silence. It begins with the first call, and with the first call after each
     /// [`interrupt`](Self::interrupt) and each `Ready`.
     ///
-    /// It lasts an interval, or up to a tenth less. The task is woken earlier if less `time_left` is returned when the
-    /// timer is armed, and is then to look whether the stream has anything to do.
+    /// A silence lasts an interval, or up to a tenth less. If `time_left` is shorter when the timer is armed, the
+    /// task is woken then, and must poll the stream.
     pub(super) fn poll_whole(
         &mut self,
         cx: &mut Context<'_>,
@@ -56,8 +56,8 @@ impl<T: Timer> Silence<T> {
         if let State::UNARMED | State::INTERRUPTED = self.state {
             self.state = State::since(self.timer.now());
         }
-        // The timer may run from an earlier silence that was interrupted, or for the time left. Either way there is
-        // some of this silence to come.
+        // The timer may still run for an earlier silence that was interrupted, or for the time left. Either way
+        // part of this silence may remain, for which the timer is armed again.
         loop {
             ready!(self.timer.poll_elapsed(cx));
             let silent_for = self.state.millis_until(self.timer.now());
@@ -71,11 +71,11 @@ impl<T: Timer> Silence<T> {
 
     /// Arms the timer for the rest of a silence.
     ///
-    /// An event silences all streams that get it at the same instant, so each silence has a length of its own.
+    /// One event silences all streams that get it at the same instant, so each silence has its own random length.
     fn arm(&mut self, silent_for: u32, time_left: &impl Fn() -> Option<Duration>) {
         let length = self.interval - random::up_to(self.max_jitter());
         let rest = Duration::from_millis((length - silent_for).into());
-        // At least a millisecond, or two clocks that disagree would make a busy loop.
+        // At least a millisecond: if the two clocks disagree, zero would be a busy loop.
         let time_left = time_left().map(|left| left.max(Duration::from_millis(1)));
         self.timer.arm(time_left.map_or(rest, |left| left.min(rest)));
     }
@@ -86,7 +86,7 @@ impl<T> Silence<T> {
         Duration::from_millis(self.interval.into())
     }
 
-    /// Returns by how many milliseconds a silence may be shorter than the interval.
+    /// Returns the most milliseconds by which a silence may be shorter than the interval.
     fn max_jitter(&self) -> u32 {
         self.interval / 10
     }
@@ -101,7 +101,7 @@ impl<T> Silence<T> {
         COMMENT_AND_BLANK_LINE
     }
 
-    /// Notes that no traffic will come any more, after which it must not be polled.
+    /// Records that the stream has ended. It must not be polled afterwards.
     pub(super) fn end(&mut self) {
         self.state = State::ENDED;
     }
@@ -121,20 +121,19 @@ impl<T: fmt::Debug> fmt::Debug for Silence<T> {
     }
 }
 
-/// Three states without a value, or the millisecond in which the silence began: four bytes, where an enum takes
-/// eight.
+/// One of three states, or the millisecond in which the silence began. Takes four bytes; an enum would take eight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State(u32);
 
 impl State {
     const UNARMED: Self = Self(0);
-    /// The timer is armed, and there was traffic since.
+    /// The timer is armed, and there was traffic since then.
     const INTERRUPTED: Self = Self(1);
     const ENDED: Self = Self(2);
 
     fn since(now: Instant) -> Self {
         let millis = wrapping_millis(now);
-        // The values that mean something else come up once in 49 days.
+        // Once in 49 days the count is one of the reserved values.
         Self(if millis <= Self::ENDED.0 { u32::MAX } else { millis })
     }
 
@@ -143,7 +142,7 @@ impl State {
     }
 }
 
-/// Counts milliseconds, starting over every 49 days, so that differences below that are right.
+/// Counts milliseconds, wrapping every 49 days. Differences below that are exact.
 fn wrapping_millis(instant: Instant) -> u32 {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     const AT_ORIGIN: u32 = u32::MAX / 2;
@@ -154,7 +153,7 @@ fn wrapping_millis(instant: Instant) -> u32 {
     AT_ORIGIN.wrapping_add(after).wrapping_sub(before)
 }
 
-/// Some clients hold no more than 64 KiB until a blank line comes. By then these comments take half of that.
+/// Some clients buffer no more than 64 KiB until a blank line. These comments take half of that.
 const COMMENTS_BEFORE_BLANK_LINE: u16 = 16_384;
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use tokio::runtime::Handle;
 #[cfg(feature = "tokio")]
 use super::{Timer, TokioTimer};
 
-/// Wakes the task of a stream at the end of its lifetime, where there is a runtime that can.
+/// Wakes the task of a stream at the end of its lifetime, if there is a runtime to do so.
 ///
-/// It is one pointer and a flag, and nothing without the feature `tokio`.
+/// It takes one pointer and a flag, and nothing without the feature `tokio`.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     #[cfg(feature = "tokio")]
@@ -30,7 +30,7 @@ impl Alarm {
         *self = Self { timer: TokioTimer::new(), is_off: true };
     }
 
-    /// Wakes the task after this time, or later if the timer was armed for a later time.
+    /// Wakes the task after this time. Does not move a wake-up that is already set.
     ///
     /// Outside of a runtime, and in one without time, it does nothing, so that a stream which is polled there works as
     /// it does without the feature.

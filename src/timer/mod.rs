@@ -1,7 +1,7 @@
-//! Waiting, without naming a runtime.
+//! Waiting, independent of a runtime.
 //!
-//! The crate needs time in two places: a keep-alive that waits for silence, and a client that waits before it
-//! reestablishes a connection. Both take a [`Timer`], so that they run on any runtime and, in tests, on none.
+//! The crate waits in two places: a keep-alive for the end of a silence, and a client before it reconnects. Both take
+//! a [`Timer`], so that they run on any runtime and, in tests, on none.
 
 mod alarm;
 #[cfg(feature = "tokio")]
@@ -19,15 +19,15 @@ pub use self::tokio::TokioTimer;
 
 /// A resettable timer with its own clock.
 ///
-/// One value is one timer: at most one wait is set at a time. A timer that has not been armed, or that has
-/// elapsed and was not armed again, stays pending.
+/// Each value has at most one wait. A timer that is not armed, or that has elapsed and was not armed again, stays
+/// pending.
 ///
 /// Implementations must not fire early by their own clock: when [`poll_elapsed`](Self::poll_elapsed) is ready,
-/// [`now`](Self::now) has moved by at least the delay since [`arm`](Self::arm). None of the methods may block.
+/// [`now`](Self::now) has advanced by at least the delay since [`arm`](Self::arm). No method may block.
 ///
 /// # Examples
 ///
-/// A timer that reads the clock whenever it is polled, for a loop that polls all the time:
+/// A timer that reads the clock at each poll, for a loop that polls all the time:
 ///
 /// ```
 /// use std::task::{Context, Poll, Waker};
@@ -68,13 +68,13 @@ pub trait Timer {
     /// Returns the present instant by this timer's clock, which never goes backwards.
     fn now(&self) -> Instant;
 
-    /// Sets the timer to elapse `delay` from now, replacing what was set before.
+    /// Sets the timer to elapse `delay` from now, replacing an earlier wait.
     ///
-    /// It wakes nobody by itself: call [`poll_elapsed`](Self::poll_elapsed) afterwards. A delay that the clock
-    /// cannot express is as long as the timer can wait.
+    /// Does not register a waker: call [`poll_elapsed`](Self::poll_elapsed) afterwards. If the clock cannot represent
+    /// the delay, the timer waits as long as it can.
     fn arm(&mut self, delay: Duration);
 
-    /// Polls for the end of the wait that was set last, and registers the waker if it is still to come.
+    /// Polls for the end of the current wait, and registers the waker if it is pending.
     ///
     /// It is ready once for each [`arm`](Self::arm). Only the waker of the latest call is woken.
     fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()>;

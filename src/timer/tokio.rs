@@ -12,9 +12,9 @@ use super::Timer;
 
 /// A [`Timer`] on tokio's clock.
 ///
-/// It is one pointer. While it is armed it has one entry in the runtime's timer, in one allocation of the size
-/// of tokio's `Sleep`; arming it again while it waits moves that entry. It follows a paused clock, so tests
-/// under `tokio::time::pause` need no real time.
+/// It is one pointer. While armed, it has one entry in the runtime's timer, in one allocation of the size of tokio's
+/// `Sleep`; arming it again while it waits moves that entry. It follows a paused clock, so tests under
+/// `tokio::time::pause` take no real time.
 ///
 /// # Panics
 ///
@@ -38,7 +38,7 @@ use super::Timer;
 /// ```
 #[derive(Default)]
 pub struct TokioTimer {
-    /// `None` while it is not armed.
+    /// `None` while the timer is not armed.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -86,5 +86,5 @@ impl fmt::Debug for TokioTimer {
     }
 }
 
-/// Thirty years: what tokio itself takes for a delay that its clock cannot express.
+/// Thirty years, which tokio also uses for a delay that its clock cannot represent.
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);

@@ -1,4 +1,4 @@
-//! What few events need: those that several chunks have a part of, and all that is not plain.
+//! The slow path: events that span chunks, and everything else that is not plain.
 
 use std::mem;
 
@@ -12,7 +12,7 @@ use crate::decode::{
 };
 
 impl Items<'_, '_> {
-    /// Decodes up to the next item, whatever it may be.
+    /// Slow path: decodes up to the next item, whatever it is.
     #[inline(never)]
     pub(super) fn next_carefully(&mut self) -> Option<Item<'_>> {
         let chunk = self.chunk;
@@ -77,7 +77,7 @@ impl Items<'_, '_> {
         Some(self.item(found))
     }
 
-    /// Returns where the next line starts, given the position behind a CR, which an LF may follow.
+    /// Returns the position at which the next line starts, given the position after a CR. Skips an LF there.
     #[inline(never)]
     fn skip_lf(&mut self, position: usize) -> usize {
         match self.chunk.get(position) {
@@ -91,13 +91,13 @@ impl Items<'_, '_> {
         position
     }
 
-    /// Checks a line that may be over a limit.
+    /// Checks a line that may exceed a limit.
     #[cold]
     fn admit_line(&mut self, start: usize, end: usize) -> Admission {
         if start == end {
             return Admission::Admitted;
         }
-        // What the lines before it have added is known exactly once it is in the buffers.
+        // The room that the earlier lines leave is known exactly only once their values are in the buffers.
         self.keep();
         let Decoder { limits, event, .. } = &mut *self.decoder;
         let room = event.room(limits);
@@ -108,14 +108,15 @@ impl Items<'_, '_> {
         event.admit(&self.chunk[start..end], end - start, true, limits)
     }
 
-    /// Finds out up to where the lines that follow need no check. None of the event's values are in this chunk.
+    /// Computes the position before which lines need no check. Must not be called while the event has values in this
+    /// chunk.
     #[inline(always)]
     pub(super) fn update_within_limits(&mut self) {
         let room = self.decoder.event.room(&self.decoder.limits);
         self.within_limits = self.position.saturating_add(room);
     }
 
-    /// Joins a value to the data before it, some of which may be in this chunk.
+    /// Joins a value to the data before it, which may be in this chunk or in the buffer.
     #[inline(never)]
     fn join_data(&mut self, value: Span) -> Option<LimitExceeded> {
         let Decoder { limits, event, .. } = &mut *self.decoder;
@@ -127,7 +128,7 @@ impl Items<'_, '_> {
         event.count_data_line(limits)
     }
 
-    /// Opens the line that the chunk breaks off in.
+    /// Buffers the line that the chunk ends in.
     #[inline(never)]
     pub(super) fn open_line(&mut self, start: usize) -> Option<LimitExceeded> {
         self.keep();
@@ -135,7 +136,7 @@ impl Items<'_, '_> {
         self.extend_line()
     }
 
-    /// Takes what is left of the chunk into the open line.
+    /// Appends the rest of the chunk to the open line.
     #[inline(always)]
     pub(super) fn extend_line(&mut self) -> Option<LimitExceeded> {
         let piece = &self.chunk[self.position..];
@@ -145,7 +146,7 @@ impl Items<'_, '_> {
         event.push_line(piece, limits)
     }
 
-    /// Ends the line that an earlier chunk began, at `end` of this one.
+    /// Ends a line that began in an earlier chunk. Its line end is at `end` of this chunk.
     #[inline(never)]
     pub(super) fn end_open_line(&mut self, end: usize) -> Option<Found> {
         let start = self.position;
@@ -157,7 +158,7 @@ impl Items<'_, '_> {
         event.end_line(&self.chunk[start..end], limits)
     }
 
-    /// Ends an event that is not dispatched. Its ID counts all the same (9.2.6).
+    /// Ends an event that is not dispatched. Its ID still takes effect (9.2.6).
     #[cold]
     fn skip_event(&mut self) {
         let Values { id, .. } = mem::take(&mut self.values);
@@ -172,7 +173,7 @@ impl Items<'_, '_> {
         self.within_limits = self.position.saturating_add(self.decoder.limits.room());
     }
 
-    /// Keeps the values of an event that is not complete.
+    /// Copies the values of an unfinished event into the buffers.
     #[inline(always)]
     fn keep(&mut self) {
         if self.values.are_some() {
@@ -196,7 +197,7 @@ impl Items<'_, '_> {
         }
     }
 
-    /// Makes the item of what was found.
+    /// Converts what was found to an item.
     #[inline(never)]
     pub(super) fn item(&mut self, found: Found) -> Item<'_> {
         *self.rest = &self.chunk[self.position..];
@@ -205,7 +206,7 @@ impl Items<'_, '_> {
                 let Decoder { lossy, event, lent, .. } = &mut *self.decoder;
                 *lent = true;
                 let comment = span.bytes_or(self.chunk, event.comment());
-                // A comment is never lost: whatever it says, the peer is alive.
+                // No limit applies: whatever a comment holds, it shows that the peer is alive, so it is never lost.
                 Item::Comment(text::decode(comment, &mut lossy.data, usize::MAX).unwrap_or_default())
             }
             Found::Retry(time) => {
@@ -216,7 +217,7 @@ impl Items<'_, '_> {
         }
     }
 
-    /// Makes an event some of which is in buffers, or is not UTF-8.
+    /// Builds an event that is partly in the buffers, or is not valid UTF-8.
     pub(super) fn event_of_pieces(&mut self, values: Values) -> Item<'_> {
         self.commit_id(values.id);
         let Decoder { limits, event, lossy, last_event_id, lent, .. } = &mut *self.decoder;
@@ -240,7 +241,7 @@ impl Items<'_, '_> {
         if id.is_some() || event.has_id {
             let bytes = id.bytes_or(self.chunk, event.id.as_slice());
             let mut lossy = String::new();
-            // How long it is as text was checked when its line had ended.
+            // The length of its text was checked at the end of its line.
             last_event_id.set(text::decode(bytes, &mut lossy, usize::MAX).unwrap_or_default());
         }
     }

@@ -4,35 +4,35 @@ use std::{fmt, str};
 
 use super::{Decoder, EventRef, Item, decoder::Takes, line::Line, line_ends::LineEnds, text::Span};
 
-/// What a [`Decoder`] finds in one chunk, item by item.
+/// The items in one chunk.
 ///
-/// Made by [`Decoder::decode`]. It lends each item until the next call, so it is no [`Iterator`]; loop over it with
-/// `while let`.
+/// Created by [`Decoder::decode`]. Each item borrows from this value until the next call, so this is not an
+/// [`Iterator`]. Loop over it with `while let`.
 #[must_use = "a chunk is decoded as its items are taken"]
 pub struct Items<'a, 'c> {
     decoder: &'a mut Decoder,
-    /// The caller's slice: what has not been decoded.
+    /// The caller's slice: the bytes not decoded yet.
     rest: &'a mut &'c [u8],
-    /// The whole chunk, and how much of it has been decoded.
+    /// The whole chunk. The bytes before `position` are decoded.
     chunk: &'c [u8],
     position: usize,
     line_ends: LineEnds,
-    /// Those of the open event.
+    /// The values of the open event.
     values: Values,
-    /// Nothing of an event is open, here or in the decoder, and nothing is lent.
+    /// No event is open, here or in the decoder, and no item borrows from a buffer.
     is_idle: bool,
-    /// A line that ends before this position is within the limits of bytes, whatever is in it.
+    /// Lines that end before this position cannot exceed the limits on bytes.
     within_limits: usize,
-    /// What was checked for UTF-8 last and is, and where it begins in the chunk.
+    /// The part of the chunk last found to be valid UTF-8, and the position at which it begins.
     checked: &'c str,
     checked_from: usize,
-    /// Something was checked.
+    /// `check` was called.
     has_checked: bool,
-    /// Some of the chunk is not UTF-8, so each value is checked by itself.
+    /// The chunk has invalid UTF-8, so each value is checked separately.
     checks_values: bool,
 }
 
-/// The values of the open event that are in this chunk.
+/// The values of the open event that lie in this chunk.
 #[derive(Clone, Copy, Default)]
 struct Values {
     data: Span,
@@ -67,10 +67,9 @@ impl<'a, 'c> Items<'a, 'c> {
         }
     }
 
-    /// Decodes up to the next item and returns it, or `None` when the chunk is used up.
+    /// Decodes up to the next item and returns it, or `None` at the end of the chunk.
     ///
-    /// Bytes up to and including those of the item are taken from the front of the slice that was given to
-    /// [`decode`](Decoder::decode).
+    /// Removes the bytes up to the end of the item from the front of the slice passed to [`decode`](Decoder::decode).
     ///
     /// # Examples
     ///
@@ -143,10 +142,10 @@ impl<'a, 'c> Items<'a, 'c> {
         self.next_carefully()
     }
 
-    /// Finds the next event if it is like most: all of it is in this chunk, its data is one line, its lines end in LF,
-    /// its ID is short, and it is within the limits.
+    /// Fast path: finds the next event if it lies in this chunk, has one line of data, uses LF as line end, has a
+    /// short ID, and is within the limits.
     ///
-    /// Where that ends to be so, it leaves off, and all is as if `next_carefully` had come so far.
+    /// On anything else it stops, leaving the state as `next_carefully` would have at that line.
     #[inline(always)]
     fn plain_event(&mut self) -> Option<Values> {
         let limit = self.position.saturating_add(self.decoder.limits.room());
@@ -186,7 +185,7 @@ impl<'a, 'c> Items<'a, 'c> {
         None
     }
 
-    /// Takes note that there are no more items.
+    /// Records that there are no more items.
     #[inline(always)]
     fn finish(&mut self) {
         *self.rest = &[];
@@ -195,10 +194,11 @@ impl<'a, 'c> Items<'a, 'c> {
         }
     }
 
-    /// Checks for UTF-8 the event that begins at `start` and has been decoded, and what comes behind it.
+    /// Checks that the event which starts at `start` is valid UTF-8, and with it some of the bytes that follow.
     ///
-    /// To check much at once costs less than to check each event. But a caller may take few events from each `Items`,
-    /// so of a chunk that may not be taken as a whole, it is no more than has been decoded: the work stays linear.
+    /// One check of many bytes is cheaper than one check per event. But a caller may take few events from each
+    /// `Items`, and what is checked beyond them is checked again. So unless the caller has taken whole chunks, this
+    /// checks at most as many bytes again as were decoded, and the work stays linear.
     #[cold]
     fn check(&mut self, start: usize) {
         let takes = self.decoder.takes;
@@ -207,7 +207,7 @@ impl<'a, 'c> Items<'a, 'c> {
         if self.checks_values {
             return;
         }
-        // No character is cut by a line end, and no event is complete without one.
+        // Cutting at a line end is safe: it is ASCII, so no character spans it.
         let to = match takes {
             Takes::One => self.position,
             Takes::Unknown => self.last_end(self.position.saturating_mul(2)),
@@ -223,7 +223,8 @@ impl<'a, 'c> Items<'a, 'c> {
         }
     }
 
-    /// Returns where the last line end lies between what has been decoded and `reach`, or the end of the first.
+    /// Returns the position of the last line end from the present position up to `reach`; if there is none, the
+    /// present position.
     fn last_end(&self, reach: usize) -> usize {
         let behind = self.chunk.get(self.position..reach).unwrap_or(&self.chunk[self.position..]);
         self.position + memchr::memrchr2(b'\r', b'\n', behind).unwrap_or(0)
