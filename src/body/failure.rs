@@ -1,8 +1,8 @@
-//! An error that waits for what was sent before it.
+//! Holds back an error until the data before it has been sent.
 //!
-//! A stack that is given an error drops what it still buffers: hyper discards its write buffer (HTTP/1.1) or resets
-//! the stream with all frames that are queued (HTTP/2), the head of the response included. So before the error comes
-//! a last comment. Stacks write in order, so once they let go of it, everything before it has left their queues.
+//! When a stack receives an error, it drops its buffered data: hyper discards its write buffer (HTTP/1.1), or resets
+//! the stream with all queued frames (HTTP/2), including the response's head. So a last comment is sent before the
+//! error. Stacks write in order, so once they drop the comment, everything before it has left their queues.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 
 pub(super) struct Failure {
-    /// `None` once it has been given to the stack.
+    /// `None` once the stack has received it.
     error: Option<io::Error>,
     stage: Stage,
     marker: Arc<Mutex<Marked>>,
@@ -22,15 +22,15 @@ pub(super) struct Failure {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Stage {
-    /// The last comment is still to be given.
+    /// The last comment is still to be sent.
     Due,
     /// The stack has the last comment.
     Queued,
-    /// The stack has let go of it, and had a turn to flush what it may have copied.
+    /// The stack has dropped it, and was polled once more, so it could flush a copy.
     Flushed,
 }
 
-/// What the last comment tells the body when it is dropped.
+/// State shared with the last comment, which sets it when it is dropped.
 #[derive(Default)]
 struct Marked {
     is_gone: bool,
@@ -42,7 +42,7 @@ impl Failure {
         Self { error: Some(error), stage: Stage::Due, marker: Arc::default() }
     }
 
-    /// Returns the last comment, and the error once the stack has sent that. Then there is nothing more.
+    /// Returns the last comment, then the error once the stack has sent the comment, then `None`.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.stage == Stage::Due {
             self.stage = Stage::Queued;
@@ -54,8 +54,7 @@ impl Failure {
                 marked.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            // A stack that copies what it is given lets go of it at once. It flushes the copy when there is nothing
-            // more for the moment.
+            // A stack that copies the comment drops it at once. It flushes the copy when the body is pending.
             self.stage = Stage::Flushed;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -63,13 +62,13 @@ impl Failure {
         Poll::Ready(self.error.take().map(Err))
     }
 
-    /// Returns how many items are still to come.
+    /// Returns the number of items left.
     pub(super) fn remaining(&self) -> usize {
         usize::from(self.stage == Stage::Due) + usize::from(self.error.is_some())
     }
 }
 
-/// A comment of which it is known when the stack drops it.
+/// A comment that reports when the stack drops it.
 struct Marker(Arc<Mutex<Marked>>);
 
 impl AsRef<[u8]> for Marker {
@@ -84,7 +83,7 @@ impl Drop for Marker {
         marked.is_gone = true;
         let waker = take(&mut marked.waker);
         drop(marked);
-        // The stack polls the body again, which is behind the lock by now.
+        // The stack polls the body again, which takes the lock, so release it first.
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -56,9 +56,10 @@ impl From<&Event> for Event {
     }
 }
 
-/// Sends on an event that was received: its data, its type, and its last event ID unless that is empty.
+/// Forwards a received event: its data, its type, and its last event ID unless that is empty.
 ///
-/// Fails if the ID cannot travel in a `Last-Event-ID` header. [`ReceivedEvent`] is only borrowed, so nothing is lost.
+/// Fails if the ID cannot be sent back in a `Last-Event-ID` header. The [`ReceivedEvent`] is only borrowed, so you
+/// can still use it.
 ///
 /// # Examples
 ///
@@ -79,7 +80,7 @@ impl TryFrom<&ReceivedEvent> for Event {
 
     fn try_from(received: &ReceivedEvent) -> Result<Self, InvalidEventId> {
         let mut event = Self::new(received.data());
-        // A received type has no line break, since it was one line of a field.
+        // A received type has no line break, because it is one line of a field.
         let event_type = Some(received.event_type()).filter(|event_type| *event_type != "message");
         event.event_type = event_type.and_then(|event_type| EventType::try_from(event_type).ok());
         if !received.last_event_id().is_empty() {
@@ -89,7 +90,7 @@ impl TryFrom<&ReceivedEvent> for Event {
     }
 }
 
-/// As for a reference.
+/// Forwards a received event, as for a reference.
 impl TryFrom<ReceivedEvent> for Event {
     type Error = InvalidEventId;
 

@@ -2,9 +2,9 @@ use std::{borrow::Borrow, fmt, str::FromStr};
 
 use super::shared_str::SharedStr;
 
-/// An event type: what the `event` field carries and a browser's `addEventListener` is called with.
+/// An event type: the value of the `event` field, and the name passed to a browser's `addEventListener`.
 ///
-/// It refuses CR and LF. An empty type is allowed and means `message`, as no type does.
+/// It cannot contain CR or LF. An empty type is allowed; like no type, it means `message`.
 ///
 /// Cloning is cheap.
 ///
@@ -21,7 +21,7 @@ use super::shared_str::SharedStr;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EventType(SharedStr);
 
-/// The text is not an [`EventType`]: it holds a line break.
+/// The text is not an [`EventType`]: it contains a line break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line break in an event type, at byte {at}")]
 pub struct InvalidEventType {
@@ -33,8 +33,8 @@ impl EventType {
     ///
     /// # Panics
     ///
-    /// Panics if the text holds CR or LF; in a `const` that is an error at compile time. For text that is not a
-    /// literal use `EventType::try_from`.
+    /// Panics if the text contains CR or LF; in a `const` that is an error at compile time. For other text use
+    /// `EventType::try_from`.
     pub const fn from_static(event_type: &'static str) -> Self {
         match check(event_type.as_bytes()) {
             Ok(()) => Self(SharedStr::Static(event_type)),
@@ -49,7 +49,7 @@ impl EventType {
 }
 
 impl InvalidEventType {
-    /// Returns where the first line break stands, in bytes.
+    /// Returns the position of the first line break, in bytes.
     pub fn at(&self) -> usize {
         self.at
     }

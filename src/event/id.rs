@@ -2,18 +2,19 @@ use std::{borrow::Borrow, fmt, str::FromStr};
 
 use super::id_text::IdText;
 
-/// An event ID: what the `id` field carries and a `Last-Event-ID` header brings back.
+/// An event ID: the value of the `id` field, which the client sends back in a `Last-Event-ID` header.
 ///
-/// It holds only what survives that round trip. Refused are NUL, CR, LF and every other control character (a
-/// strict server answers 400 to such a header, and a browser then gives up for good), a space or tab at either
-/// end (a header loses them), and more than [`MAX_BYTES`](Self::MAX_BYTES). An empty ID is allowed: it clears
-/// the client's last event ID.
+/// It holds only text that survives that round trip. These are rejected: NUL, CR, LF and all other control characters
+/// (a strict server answers 400 to such a header, and a browser then gives up for good), a space or tab at either end
+/// (a header loses them), and more than [`MAX_BYTES`](Self::MAX_BYTES). An empty ID is allowed: it clears the
+/// client's last event ID.
 ///
-/// Only printable ASCII travels everywhere ([`is_printable_ascii`](Self::is_printable_ascii)). Browsers send any other
-/// text back as UTF-8, but clients that are built on `fetch` send Latin-1, which the crate reads, too, and fail at a
-/// character above U+00FF.
+/// Only printable ASCII is safe everywhere ([`is_printable_ascii`](Self::is_printable_ascii)). Browsers send other
+/// text back as UTF-8. Clients built on `fetch` send Latin-1, which the crate also reads, and fail at characters
+/// above U+00FF.
 ///
-/// Cloning is cheap, and an ID of up to 22 bytes, as most are, takes no allocation. IDs from integers cannot fail.
+/// Cloning is cheap, and an ID of up to 22 bytes, as most are, needs no allocation. Converting an integer cannot
+/// fail.
 ///
 /// # Examples
 ///
@@ -33,16 +34,16 @@ pub struct EventId(IdText);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEventId {
-    /// It has more than [`EventId::MAX_BYTES`].
+    /// It is longer than [`EventId::MAX_BYTES`].
     #[error("an event ID of {len} bytes is longer than {max}", max = EventId::MAX_BYTES)]
     TooLong {
         /// Its length in bytes.
         len: usize,
     },
-    /// It holds a control character, such as a line break or NUL.
+    /// It contains a control character, such as a line break or NUL.
     #[error("control character in an event ID, at byte {at}")]
     ControlCharacter {
-        /// Where it stands, in bytes.
+        /// The position of the character, in bytes.
         at: usize,
     },
     /// It begins or ends with a space or a tab.
@@ -58,8 +59,8 @@ impl EventId {
     ///
     /// # Panics
     ///
-    /// Panics if the text is not a valid ID; in a `const` that is an error at compile time. For text that is not
-    /// a literal use `EventId::try_from`.
+    /// Panics if the text is not a valid ID; in a `const` that is an error at compile time. For other text use
+    /// `EventId::try_from`.
     pub const fn from_static(id: &'static str) -> Self {
         match check(id.as_bytes()) {
             Ok(()) => Self(IdText::Static(id)),
@@ -71,7 +72,7 @@ impl EventId {
 
     /// Returns the ID as text.
     ///
-    /// One that takes no allocation is checked for UTF-8 anew, which takes some nanoseconds.
+    /// A short ID is stored as bytes and checked for UTF-8 at each call, which takes some nanoseconds.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -81,7 +82,7 @@ impl EventId {
         self.as_bytes().is_empty()
     }
 
-    /// Returns whether the ID consists of printable ASCII, which every client, proxy and server passes on as it is.
+    /// Returns whether the ID is printable ASCII, which every client, proxy and server passes on unchanged.
     ///
     /// # Examples
     ///
@@ -92,24 +93,24 @@ impl EventId {
     /// assert!(!EventId::from_static("é-1").is_printable_ascii());
     /// ```
     pub fn is_printable_ascii(&self) -> bool {
-        // Control characters have been refused.
+        // Control characters are rejected on construction.
         self.as_bytes().is_ascii()
     }
 
-    /// Returns the text's bytes, which costs less than [`as_str`](Self::as_str).
+    /// Returns the bytes of the text, which costs less than [`as_str`](Self::as_str).
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// Creates an ID from UTF-8 that is made of characters which need no check.
+    /// Creates an ID from UTF-8 that the caller knows to be valid as an ID.
     #[inline]
     pub(crate) fn from_checked(id: &[u8]) -> Self {
         debug_assert!(check(id).is_ok() && std::str::from_utf8(id).is_ok());
         Self(IdText::from_checked(id))
     }
 
-    /// As [`from_checked`](Self::from_checked), from the first bytes of some, which takes less if others follow.
+    /// Like [`from_checked`](Self::from_checked) for the first `len` bytes, but faster if more bytes follow.
     #[inline]
     pub(crate) fn from_start(bytes: &[u8], len: usize) -> Self {
         debug_assert!(check(&bytes[..len]).is_ok() && std::str::from_utf8(&bytes[..len]).is_ok());
@@ -196,7 +197,7 @@ const fn check(id: &[u8]) -> Result<(), InvalidEventId> {
     }
     let mut at = 0;
     while at < id.len() {
-        // C0 and DEL, then C1, which UTF-8 writes as C2 80 to C2 9F. A tab is refused with the rest.
+        // C0 and DEL, then C1, which UTF-8 encodes as C2 80 to C2 9F. This also rejects a tab.
         let c1 = id[at] == 0xC2 && at + 1 < id.len() && id[at + 1] < 0xA0;
         if id[at].is_ascii_control() || c1 {
             return Err(InvalidEventId::ControlCharacter { at });

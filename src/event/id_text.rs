@@ -6,7 +6,7 @@ use std::{
 
 use crate::encode::{Filled, Put};
 
-/// The text of an ID: a literal, shared, or so short that it is held in place.
+/// The text of an ID: a literal, shared, or short and stored in place.
 #[derive(Clone)]
 pub(super) enum IdText {
     Static(&'static str),
@@ -14,9 +14,9 @@ pub(super) enum IdText {
     InPlace(InPlace),
 }
 
-/// Text in the room of a pointer and a length, so that most IDs that a hub makes need no allocation.
+/// Text in the space of a pointer and a length, so that most IDs made by a hub need no allocation.
 ///
-/// In this layout it is aligned, with which it takes a third of the time to check that it is UTF-8.
+/// The layout aligns the text, which makes its UTF-8 check three times as fast.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(super) struct InPlace {
@@ -25,7 +25,7 @@ pub(super) struct InPlace {
     kind: Kind,
 }
 
-/// The byte whose other values are for the other kinds of text.
+/// A byte with a single valid value. The compiler uses the others for the other variants of [`IdText`].
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Kind {
@@ -33,7 +33,7 @@ enum Kind {
 }
 
 impl IdText {
-    /// Takes UTF-8.
+    /// Stores bytes that are UTF-8.
     #[inline]
     pub(super) fn from_checked(bytes: &[u8]) -> Self {
         let mut text = [0; InPlace::MAX];
@@ -42,8 +42,8 @@ impl IdText {
         Self::InPlace(InPlace { text, len: bytes.len() as u8, kind: Kind::InPlace })
     }
 
-    /// Takes the first bytes of some, which are UTF-8. If others follow, those are copied as well, since how many
-    /// are copied is known to the compiler then.
+    /// Stores the first `len` bytes, which are UTF-8. Copies a fixed number of bytes if there are enough, because a
+    /// copy of constant length is faster.
     #[inline]
     pub(super) fn from_start(bytes: &[u8], len: usize) -> Self {
         match bytes.first_chunk() {
@@ -59,7 +59,7 @@ impl IdText {
         Self::Shared(str::from_utf8(bytes).unwrap_or_default().into())
     }
 
-    /// Returns the text, which costs a check if it is held in place.
+    /// Returns the text. If it is stored in place, this checks it for UTF-8.
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Static(text) => text,

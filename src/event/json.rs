@@ -7,9 +7,9 @@ use super::{Data, Event};
 use crate::encode::{DATA, find_break};
 
 impl Event {
-    /// Creates an event whose data is a value as JSON.
+    /// Creates an event whose data is a value serialised as JSON.
     ///
-    /// The value is serialised straight into `data` lines. Raw JSON within it may hold line breaks; they are split
+    /// The value is serialised straight into `data` lines. Raw JSON in it may contain line breaks; they are split
     /// like those of any other text.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl Event {
         Self::default().with_json(value)
     }
 
-    /// Sets the data to a value as JSON, replacing what was there.
+    /// Sets the data to a value serialised as JSON, replacing any earlier data.
     ///
     /// # Errors
     ///
@@ -49,10 +49,10 @@ impl Event {
 #[error(transparent)]
 pub struct JsonError(serde_json::Error);
 
-/// Splits what is written to it into `data` lines.
+/// Splits the text written to it into `data` lines.
 pub(super) struct DataLines {
     wire: Vec<u8>,
-    /// The last byte was a CR, so an LF that comes next belongs to the same line break.
+    /// The last byte was CR, so an LF that follows belongs to the same line break.
     after_cr: bool,
 }
 
@@ -63,7 +63,7 @@ impl DataLines {
         Self { wire, after_cr: false }
     }
 
-    /// Ends the last line, and returns all of them.
+    /// Ends the last line and returns all lines.
     pub(super) fn into_lines(mut self) -> Bytes {
         self.wire.push(b'\n');
         self.wire.into()

@@ -1,8 +1,8 @@
-//! What a server sends: [`Event`] and its parts.
+//! Events to send: [`Event`] and its parts.
 //!
-//! Every value here is valid by construction, so encoding cannot fail and cannot put a line on the wire that the
-//! caller did not mean: an [`EventId`] and an [`EventType`] refuse line breaks when they are made, and line
-//! breaks in data and comments split the text into several lines of the same field.
+//! Every value here is valid by construction, so encoding cannot fail and cannot write a line that you did not
+//! intend: an [`EventId`] and an [`EventType`] reject line breaks when they are created, and line breaks in data and
+//! comments split the text into several lines of the same field.
 
 mod convert;
 mod event_type;
@@ -30,12 +30,12 @@ pub use self::{json::JsonError, typed::TypedError};
 
 /// One event to send: any of `id`, `event`, `retry`, `data` and a comment.
 ///
-/// Build it from its data with [`new`](Self::new), or from nothing with [`default`](Self::default), and set the
-/// other parts with the `with_` methods, in any order. Setting a part again replaces it. The order on the wire
-/// is always the same, whatever the order of the calls.
+/// Create it from its data with [`new`](Self::new), or empty with [`default`](Self::default), and set other parts
+/// with the `with_` methods in any order. Setting a part again replaces it. The order on the wire does not depend on
+/// the order of the calls.
 ///
-/// What a reader makes of it follows the standard: only an event with data is dispatched, `Some("")` included; an
-/// event without data still sets the last event ID and the reconnection time; a comment is not shown to scripts.
+/// Clients interpret it by the standard: an event is dispatched only if it has data, which may be empty; an event
+/// without data still sets the last event ID and the reconnection time; scripts do not see comments.
 ///
 /// Cloning is cheap and copies no text. To encode an event see [`encode`](Self::encode).
 ///
@@ -48,7 +48,7 @@ pub use self::{json::JsonError, typed::TypedError};
 /// assert_eq!(event.encode(), "id: 7\nevent: note\ndata: two\ndata: lines\n\n");
 /// ```
 ///
-/// Two events are equal if they are the same on the wire, which costs an encoding of each:
+/// Two events are equal if they are equal on the wire. Comparing encodes both:
 ///
 /// ```
 /// # use ssekit::Event;
@@ -63,7 +63,7 @@ pub struct Event {
     data: Data,
 }
 
-/// The data as it was given, or as `data` lines ready for the wire.
+/// The data as text, or as `data` lines ready for the wire.
 #[derive(Clone, Default)]
 pub(crate) enum Data {
     #[default]
@@ -76,23 +76,22 @@ pub(crate) enum Data {
 impl Event {
     /// Creates an event from its data.
     ///
-    /// Any text will do: each CR LF, CR or LF in it is one line break, and comes back as LF. A `String` and
-    /// [`Bytes`](bytes::Bytes) that are [checked](Text) are taken over without a copy; a `&str` is copied, unless you
-    /// pass it through [`Text::from_static`]. Empty data is data: a `data` line is written and the event is
-    /// dispatched.
+    /// Any text is allowed: each CR LF, CR or LF in it is a line break, which the client receives as LF. A `String`
+    /// and [checked](Text) [`Bytes`](bytes::Bytes) are taken without a copy. A `&str` is copied; for a literal,
+    /// [`Text::from_static`] avoids that. Empty data still writes a `data` line, so the event is dispatched.
     pub fn new(data: impl Into<Text>) -> Self {
         Self::default().with_data(data)
     }
 
     /// Creates an event that is only a comment, which keeps a connection alive and is not dispatched.
     ///
-    /// Each line of the text becomes a comment line. As every event it ends in a blank line, of which some clients make
-    /// an empty message; [`KeepAlive`](crate::KeepAlive) sends comments without one.
+    /// Each line of the text becomes a comment line. Like every event it ends in a blank line, which some clients
+    /// turn into an empty message; [`KeepAlive`](crate::KeepAlive) sends comments without one.
     pub fn comment(text: impl Into<Text>) -> Self {
         Self::default().with_comment(text)
     }
 
-    /// Sets the data, replacing what was there, JSON included.
+    /// Sets the data, replacing any earlier data, including JSON.
     #[must_use]
     pub fn with_data(mut self, data: impl Into<Text>) -> Self {
         self.data = Data::Text(data.into());
@@ -117,11 +116,12 @@ impl Event {
         self
     }
 
-    /// Sets the reconnection time that the client is to use from now on.
+    /// Sets the reconnection time that the client uses from then on.
     ///
-    /// It is sent in whole milliseconds, rounded up, and at most `u64::MAX` of them: more is ignored by browsers.
+    /// It is sent in whole milliseconds, rounded up, at most `u64::MAX` of them, because browsers ignore larger
+    /// numbers.
     ///
-    /// Several clients dispatch an empty message for an event with nothing but a reconnection time. Send it with data
+    /// Several clients dispatch an empty message for an event that has only a reconnection time. Send it with data
     /// and a type that they do not listen for, as [`reconnect_after`](crate::reconnect_after) does.
     #[must_use]
     pub fn with_retry(mut self, reconnection_time: Duration) -> Self {
@@ -129,7 +129,7 @@ impl Event {
         self
     }
 
-    /// Sets a comment, written ahead of the data.
+    /// Sets a comment, which is written before the data.
     #[must_use]
     pub fn with_comment(mut self, text: impl Into<Text>) -> Self {
         self.comment = Some(text.into());
@@ -160,9 +160,9 @@ impl Event {
         self.comment.as_ref()
     }
 
-    /// Returns the data, if there is any: text as it was given, JSON as a reader gets it.
+    /// Returns the data, if there is any: text as it was set, JSON as a client receives it.
     ///
-    /// Costs a UTF-8 check of the text, and a copy if it is JSON.
+    /// Checks the text for UTF-8. Copies JSON.
     ///
     /// # Examples
     ///
@@ -186,7 +186,7 @@ impl Event {
         &self.data
     }
 
-    /// Returns the length of data and comment in bytes.
+    /// Returns the length of the data and the comment in bytes.
     #[cfg(feature = "tokio")]
     pub(crate) fn text_len(&self) -> usize {
         let data = match &self.data {
@@ -197,7 +197,7 @@ impl Event {
         data + self.comment.as_ref().map_or(0, |comment| comment.as_bytes().len())
     }
 
-    /// Returns the data as the text that a reader gets, which is copied only if it is JSON of several lines.
+    /// Returns the data as the text that a client receives. Copies only JSON of several lines.
     #[cfg(feature = "tokio")]
     pub(crate) fn data_text(&self) -> Option<bytes::Bytes> {
         match &self.data {

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 /// Text for data and comments: UTF-8, shared, cheap to clone.
 ///
-/// A `String` is taken over without a copy, and so is a literal with [`from_static`](Self::from_static); any other
-/// `&str` is copied. Bytes that came from elsewhere, such as a request's body, are checked once with `Text::try_from`
-/// and then taken over without a copy, too.
+/// A `String` is taken without a copy, and so is a literal with [`from_static`](Self::from_static); any other `&str`
+/// is copied. To use bytes, such as a request's body, check them once with `Text::try_from`, which does not copy them
+/// either.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Enums as events: the variant is the event type, its content the data.
+//! Enums as events: the variant's name is the event type, its content is the data.
 
 mod receive;
 mod send;
@@ -10,37 +10,38 @@ use self::{
 use super::{Data, Event, EventType, InvalidEventType, json::DataLines};
 use crate::{decode::ReceivedEvent, hub::Notice};
 
-/// An event could not be made from a value, or a value not from an event.
+/// A value could not be converted to an event, or an event to a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TypedError {
-    /// The enum has no variant of that name.
+    /// The enum has no variant with the name of the event type.
     #[error("no variant is named as the event type {0:?}")]
     UnknownType(String),
-    /// The event is one that a hub adds to what was published.
+    /// The event is a notice that a hub adds to the published events.
     #[error("the event is a notice of the hub, not one that was published")]
     Notice(Notice),
-    /// The variant's name is no event type.
+    /// The variant's name is not a valid event type.
     #[error("the variant's name is no event type")]
     Type(#[source] InvalidEventType),
-    /// The type is no enum whose variants say what they are, or the content is no JSON of it.
+    /// The type is not an externally tagged enum, or the content is not valid JSON for it.
     #[error(transparent)]
     Json(serde_json::Error),
 }
 
 impl Event {
-    /// Creates an event from an enum: the variant's name becomes the event type, its content the data, as JSON.
+    /// Creates an event from an enum: the variant's name becomes the event type, and its content becomes the data, as
+    /// JSON.
     ///
-    /// Any variant will do, with the attributes of serde's derives (`rename`, `rename_all`, `flatten`, …). A unit variant
-    /// has the data `null`. The enum is to be tagged as serde does by default: one with `#[serde(tag)]` or
-    /// `#[serde(untagged)]` does not tell its variant.
+    /// Any variant is allowed, with the attributes of serde's derives (`rename`, `rename_all`, `flatten`, …). A unit
+    /// variant has the data `null`. The enum must use serde's default tagging: `#[serde(tag)]` and
+    /// `#[serde(untagged)]` do not serialise the variant's name separately.
     ///
     /// Read it back with [`ReceivedEvent::typed`].
     ///
     /// # Errors
     ///
-    /// Returns a [`TypedError`] if the value is no enum's variant, if the variant's name holds a line break, or if its
-    /// content cannot be written as JSON.
+    /// Returns a [`TypedError`] if the value is not an enum's variant, if the variant's name contains a line break,
+    /// or if its content cannot be serialised as JSON.
     ///
     /// # Examples
     ///
@@ -71,18 +72,18 @@ impl Event {
 }
 
 impl ReceivedEvent {
-    /// Reads the event as an enum: the variant that is named as the event type, with the data as its content.
+    /// Reads the event as an enum: the variant named like the event type, with the data as its content.
     ///
-    /// The value may borrow from the event. A unit variant takes any data, so one with `#[serde(other)]` takes every
-    /// event of a type that the enum does not name, a hub's [notices](Notice) included. An event without a type is a
-    /// `message`.
+    /// The value may borrow from the event. A unit variant ignores the data, so one with `#[serde(other)]` matches
+    /// every event whose type the enum does not name, including a hub's [notices](Notice). An event without a type is
+    /// a `message`.
     ///
     /// # Errors
     ///
-    /// Returns a [`TypedError`]: [`Notice`](TypedError::Notice) for what a hub says beside the events, such as the
-    /// position that each of its streams begins with; [`UnknownType`](TypedError::UnknownType) for another type that the
-    /// enum does not name; [`Json`](TypedError::Json) if the data is not the variant's content. The event is only
-    /// borrowed, so it can still be looked at.
+    /// Returns a [`TypedError`]: [`Notice`](TypedError::Notice) for a notice of a hub, such as the position that each
+    /// of its streams begins with; [`UnknownType`](TypedError::UnknownType) for any other type that the enum does not
+    /// name; [`Json`](TypedError::Json) if the data is not the variant's content. The event is only borrowed, so you
+    /// can still use it.
     ///
     /// # Examples
     ///

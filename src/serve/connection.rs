@@ -13,7 +13,7 @@ use super::{
     version::{self, Version},
 };
 
-/// Serves one connection from its handshake to its end, or to its hand-over.
+/// Serves one connection from its handshake to its end, or until its stream is handed over.
 pub(super) async fn serve<Io, S, K>(
     handshake: impl Future<Output = io::Result<Io>>,
     service: S,
@@ -30,7 +30,7 @@ pub(super) async fn serve<Io, S, K>(
         let (version, read) = version::read(&mut io).await?;
         io::Result::Ok((io, version, read))
     });
-    // What has not begun when the server shuts down does not begin any more.
+    // When the server shuts down, a connection that has not got this far ends.
     let Some(Ok(Ok((io, version, read)))) = registry.draining.interrupt(opening).await else { return };
     let handed_over = match version {
         Version::Http1 => registry.cut.interrupt(http1::serve(io, read, service, options, &place)).await,
@@ -40,7 +40,7 @@ pub(super) async fn serve<Io, S, K>(
         }
     };
     if let Some(Some(stream)) = handed_over {
-        // A task of its own, since this one is as large as hyper's connection until it ends.
+        // A separate task, because this one is as large as hyper's connection until it ends.
         tokio::spawn(async move { stream.run(&place.registry().cut).await });
     }
 }

@@ -6,10 +6,10 @@ use http::{
     header::{CONNECTION, DATE, Entry},
 };
 
-/// Encodes the head of a response with status 200 and a body in chunked coding, on a connection that it is the last
-/// response of. The bytes are those that hyper writes.
+/// Encodes the head of a response with status 200 and a body in chunked coding, the last response on its connection.
+/// Writes the same bytes as hyper.
 ///
-/// The caller keeps away the headers that say how a body is framed.
+/// The caller ensures that no header determines the framing of the body.
 pub(super) fn encode(mut headers: HeaderMap) -> Bytes {
     close(&mut headers);
     let lines: usize =
@@ -19,7 +19,7 @@ pub(super) fn encode(mut headers: HeaderMap) -> Bytes {
     for name in headers.keys() {
         let mut values = headers.get_all(name).iter();
         if name == CONNECTION {
-            // One line for all values: some clients read only the first.
+            // One line for all values, because some clients read only the first line.
             put_name(&mut head, name);
             head.put_slice(values.next().map_or(b"", HeaderValue::as_bytes));
             for value in values {
@@ -44,7 +44,7 @@ pub(super) fn encode(mut headers: HeaderMap) -> Bytes {
     head.freeze()
 }
 
-/// Adds `close` to the options of the connection, unless the application has done so.
+/// Adds `close` to the options in `Connection`, unless it is there.
 fn close(headers: &mut HeaderMap) {
     let close = HeaderValue::from_static("close");
     match headers.entry(CONNECTION) {
@@ -71,5 +71,5 @@ fn put_name(head: &mut BytesMut, name: &HeaderName) {
 
 const STATUS_LINE: &[u8] = b"HTTP/1.1 200 OK\r\n";
 const CHUNKED: &[u8] = b"transfer-encoding: chunked\r\n";
-/// The length of the date's line and of the empty one.
+/// The length of the date's line and of the blank line.
 const DATE_LINES: usize = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n".len();

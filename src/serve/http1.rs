@@ -22,7 +22,7 @@ use super::{
     stream::EventStream,
 };
 
-/// Serves HTTP/1.1 requests until the connection ends, or until the answer is an event stream that is handed over.
+/// Serves HTTP/1.1 requests until the connection ends, or until an answer is an event stream to hand over.
 pub(super) async fn serve<Io, S, K>(
     io: Io,
     read: Bytes,
@@ -35,7 +35,7 @@ where
     S: HttpService<K>,
     K: 'static,
 {
-    // Without vectored writes a frame would take three calls, and three TLS records. hyper copies it instead.
+    // Without vectored writes a frame would take three calls, and three TLS records; hyper copies it instead.
     let seat = Seat::new(options.hand_over && io.is_write_vectored());
     let socket = Socket::new(io, read, options.write_timeout);
     let (flushed, active) = (socket.flushed(), socket.active());
@@ -44,15 +44,15 @@ where
 
     let mut draining = pin!(place.registry().draining.wait());
     let mut is_draining = false;
-    // hyper has a time for the next head, but forgets about some connections with a body that nobody has read.
+    // hyper's timeout for the next head misses some connections with a request body that was not read.
     let mut silence = Stall::new(options.head_timeout.saturating_add(LINGER));
     let kept: Option<Response<S::Body>> = poll_fn(|cx| {
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
             is_draining = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
-        // hyper forgets some wake-ups: a request that it has read already while it wrote the answer before. So a poll
-        // that moved bytes is followed by another one.
+        // hyper misses some wake-ups, for a request that it has already read while writing the answer before it. So a
+        // poll that moved bytes is followed by another one.
         active.store(false, Ordering::Relaxed);
         if Pin::new(&mut connection).poll(cx).is_ready() {
             return Poll::Ready(None);
@@ -60,12 +60,12 @@ where
         if active.load(Ordering::Relaxed) {
             cx.waker().wake_by_ref();
         }
-        // Taking a connection apart drops what hyper has still to write, so all must have gone out: an earlier
-        // answer, or `100 Continue`. hyper notes a change only when it is polled, and so both are seen here.
+        // Taking hyper's connection apart drops its unwritten bytes, so an earlier answer or `100 Continue` must have
+        // been flushed. Both flags change only while hyper is polled, so they are consistent here.
         if seat.is_taken() && flushed.load(Ordering::Relaxed) {
             return Poll::Ready(seat.take());
         }
-        // Short answers begin and end within one poll.
+        // A short answer begins and ends within one poll.
         if seat.is_busy() || active.load(Ordering::Relaxed) {
             silence.progress();
             return Poll::Pending;

@@ -31,7 +31,7 @@ where
     let mut connection = pin!(builder(&options).serve_connection(socket, service));
     let mut draining = pin!(place.registry().draining.wait());
     let mut is_draining = false;
-    // hyper waits for ever for the first request.
+    // hyper sets no timeout for the first request.
     let mut silence = Stall::new(options.head_timeout);
     poll_fn(|cx| {
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
@@ -57,7 +57,7 @@ fn builder(options: &Options) -> http2::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_send_buf_size(buffer as usize)
         .max_header_list_size(buffer)
-        // A connection without streams sends nothing, and so its end can go unnoticed.
+        // A connection without streams sends nothing, so without pings its end could go unnoticed.
         .keep_alive_interval(options.head_timeout.min(LONGEST))
         .keep_alive_timeout(options.write_timeout.min(LONGEST));
     builder

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// A fact that becomes true once, and that any number of tasks can wait for.
+/// A flag that is set once and that any number of tasks can wait for.
 ///
 /// A waiting task costs no allocation.
 #[derive(Debug, Default)]
@@ -24,14 +24,14 @@ impl Latch {
 
     pub(super) async fn wait(&self) {
         let mut changed = pin!(self.changed.notified());
-        // Registered first: whoever sets it after the look below wakes this task.
+        // Registered before the check below: a later `set` wakes this task.
         changed.as_mut().enable();
         if !self.set.load(Ordering::SeqCst) {
             changed.await;
         }
     }
 
-    /// Runs a future, and drops it unfinished once the latch is set.
+    /// Runs a future, and drops it when the latch is set first.
     pub(super) async fn interrupt<F: Future>(&self, future: F) -> Option<F::Output> {
         let (mut future, mut set) = (pin!(future), pin!(self.wait()));
         poll_fn(move |cx| {

@@ -48,21 +48,21 @@ use tokio::{
 /// # }
 /// ```
 pub trait Listener: Send {
-    /// The connection.
+    /// The type of a connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// What is to be done before the first byte of HTTP, such as a TLS handshake.
+    /// A future that completes before the first byte of HTTP, such as a TLS handshake.
     ///
-    /// It runs in the connection's task, and the [time for a head](super::Server::head_timeout) limits it, so that a
-    /// slow client delays no other.
+    /// It runs in the connection's task and within the [time for a head](super::Server::head_timeout), so a slow
+    /// client delays no other.
     type Handshake: Future<Output = io::Result<Self::Stream>> + Send + 'static;
 
     /// Accepts the next connection.
     ///
     /// # Errors
     ///
-    /// The server ignores errors that concern one connection. After any other, such as too many open files, it
-    /// tries again 50 ms later.
+    /// The server ignores errors that concern a single connection. After any other error, such as too many open
+    /// files, it tries again 50 ms later.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Handshake>> + Send;
 }
 
@@ -72,7 +72,7 @@ impl Listener for TcpListener {
 
     async fn accept(&mut self) -> io::Result<Self::Handshake> {
         let (stream, _) = TcpListener::accept(self).await?;
-        // It fails only if the connection has ended already.
+        // This fails only if the connection has already ended.
         Ok(ready(stream.set_nodelay(true).map(|()| stream)))
     }
 }

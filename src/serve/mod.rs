@@ -1,28 +1,28 @@
 //! An HTTP server for services whose answers are event streams.
 //!
-//! Come here when you would otherwise call `axum::serve`, or write an accept loop around hyper. [`Server`] serves
-//! HTTP/1.1 and HTTP/2 on any [`Listener`] or single stream, and sets up what event streams need: `TCP_NODELAY`, a
-//! time for the head of a request, a time for a reader that has stalled, a bound on connections and on hyper's
-//! buffers, and a shutdown that ends in bounded time.
+//! Use it where you would call `axum::serve`, or write an accept loop around hyper. [`Server`] serves HTTP/1.1 and
+//! HTTP/2 on any [`Listener`] or single stream, and sets up what event streams need: `TCP_NODELAY`, a timeout for the
+//! head of a request, a timeout for a stalled reader, a bound on connections and on hyper's buffers, and a shutdown
+//! that ends in bounded time.
 //!
 //! # The hand-over
 //!
-//! An idle event stream needs a socket and a subscription, but a connection of hyper keeps its buffers and a large
-//! task as well. So hyper reads the request, your service routes it and runs all its layers, and if the answer to an
-//! HTTP/1.1 request turns out to be an event stream, the server takes hyper's connection apart. It frees the buffers
-//! and the task, and a small loop writes the head and each frame of the body straight to the socket. This takes an
-//! idle connection from some 10 KiB of memory to less than 3 KiB.
+//! An idle event stream needs a socket and a subscription, but a connection of hyper also keeps its buffers and a
+//! large task. So hyper reads the request, and your service routes it and runs all its layers. If the answer to an
+//! HTTP/1.1 request is an event stream, the server takes hyper's connection apart and frees the buffers and the task.
+//! A small loop then writes the head and each frame of the body straight to the socket. This reduces an idle
+//! connection from some 10 KiB of memory to less than 3 KiB.
 //!
-//! The client sees the head that hyper would have sent with `connection: close`, and the same chunked body. What it
-//! sends behind the request is read and discarded, so that its end is noticed at once; more than 64 KiB end the
-//! connection. [`Server::hand_over`] switches all this off.
+//! The client receives the head that hyper would have sent with `connection: close`, and the same chunked body. Bytes
+//! that it sends after the request are read and discarded, so that its end is noticed at once; more than 64 KiB end
+//! the connection. [`Server::hand_over`] turns all this off.
 //!
 //! The following stay with hyper:
 //!
 //! - HTTP/2 and HTTP/1.0, `HEAD`, `CONNECT`, and requests with an `upgrade` header;
 //! - requests whose body the service has not read to its end. A body is counted as unread if the service takes
 //!   hyper's `Incoming` rather than [`RequestBody`];
-//! - responses with another status than 200, with `content-length`, `transfer-encoding`, `content-encoding`,
+//! - responses with a status other than 200, with `content-length`, `transfer-encoding`, `content-encoding`,
 //!   `upgrade` or `trailer`, with a reason phrase of their own, or with a body of known length;
 //! - streams that cannot write several buffers at once (`AsyncWrite::is_write_vectored`).
 //!
@@ -38,8 +38,9 @@
 //!
 //! # Reading order
 //!
-//! `server` has the options, the accept loop and the shutdown; `connection` follows one connection from its first
-//! byte; `http1` decides about the hand-over, by what `service` and `socket` note; `stream` is the loop that takes over.
+//! `server` has the options, the accept loop and the shutdown. `connection` follows one connection from its first
+//! byte. `http1` decides about the hand-over, from flags that `service` and `socket` set. `stream` is the loop that
+//! takes over.
 
 mod connection;
 mod head;

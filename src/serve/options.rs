@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What all connections of a server have in common.
+/// The options of a server, shared by all of its connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
     pub(super) max_connections: usize,
@@ -26,7 +26,7 @@ impl Default for Options {
     }
 }
 
-/// hyper adds its timeouts to the present instant, which must not overflow.
+/// hyper adds its timeouts to the present instant, and the sum must not overflow.
 pub(super) const LONGEST: Duration = Duration::from_secs(86_400 * 365);
-/// hyper refuses less.
+/// hyper rejects a smaller buffer.
 pub(super) const LEAST_BUFFER: usize = 8192;

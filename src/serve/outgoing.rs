@@ -2,21 +2,21 @@ use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::{Buf, Bytes};
 
-/// What is still to be written: a head, the chunks of a body in chunked coding (RFC 9112, 7.1), and its end.
+/// The bytes still to write: a head, the chunks of a body in chunked coding (RFC 9112, 7.1), and its end.
 #[derive(Debug)]
 pub(super) struct Outgoing<D> {
     head: Bytes,
     chunks: VecDeque<Chunk<D>>,
     end: &'static [u8],
-    /// The length of all of it.
+    /// The number of bytes still to write.
     bytes: usize,
 }
 
-/// One chunk. Its data is written from where it lies.
+/// One chunk. Its data is written without a copy.
 #[derive(Debug)]
 struct Chunk<D> {
     size_line: [u8; SIZE_LINE],
-    /// The first byte of `size_line` that is still to be written.
+    /// The index of the first byte of `size_line` still to write.
     start: usize,
     data: D,
     line_end: &'static [u8],
@@ -27,7 +27,7 @@ impl<D: Buf> Outgoing<D> {
         Self { bytes: head.len(), head, chunks: VecDeque::new(), end: b"" }
     }
 
-    /// Appends a frame. An empty one is left out: a chunk of length 0 would end the body.
+    /// Appends a frame. An empty frame is skipped, because a chunk of length 0 would end the body.
     pub(super) fn push(&mut self, data: D) {
         if data.has_remaining() {
             let chunk = Chunk::new(data);
@@ -42,7 +42,7 @@ impl<D: Buf> Outgoing<D> {
         self.bytes = self.bytes.saturating_add(LAST_CHUNK.len());
     }
 
-    /// Tells whether some of it has to be written before more is appended.
+    /// Returns whether some of it must be written before more is appended.
     pub(super) fn is_full(&self) -> bool {
         self.chunks.len() >= MOST_CHUNKS || self.bytes >= MOST_BYTES
     }
@@ -51,7 +51,7 @@ impl<D: Buf> Outgoing<D> {
         self.bytes == 0
     }
 
-    /// Gives back the memory of a burst, once all is written.
+    /// Frees the memory of a burst, once everything is written.
     pub(super) fn shrink(&mut self) {
         debug_assert!(self.is_empty());
         if self.chunks.capacity() > 0 {
@@ -59,7 +59,7 @@ impl<D: Buf> Outgoing<D> {
         }
     }
 
-    /// Fills `slices` from the front of what is to be written, and returns their number.
+    /// Fills `slices` with the first bytes to write, and returns the number of slices.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
         let mut filled = 0;
         let head_fits = put(slices, &mut filled, &self.head);
@@ -87,7 +87,7 @@ impl<D: Buf> Outgoing<D> {
 
 impl<D: Buf> Chunk<D> {
     fn new(data: D) -> Self {
-        // From the back: the number of digits is known at the end.
+        // Written backwards, because the number of digits is known only at the end.
         let mut size_line = *b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n";
         let (mut start, mut rest) = (SIZE_LINE - LINE_END.len(), data.remaining());
         while rest > 0 {
@@ -103,7 +103,7 @@ impl<D: Buf> Chunk<D> {
         self.data.remaining().saturating_add(lines)
     }
 
-    /// Appends its slices. Tells whether there was room for all of it; what is behind must not be written before it.
+    /// Appends its slices. Returns whether all of it fitted; if not, nothing may follow it.
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>], filled: &mut usize) -> bool {
         if !put(slices, filled, &self.size_line[self.start..]) {
             return false;
@@ -141,13 +141,13 @@ fn take(bytes: &mut impl Buf, written: &mut usize) {
 
 const LINE_END: &[u8] = b"\r\n";
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-/// Sixteen digits and the end of the line.
+/// Sixteen digits and the line end.
 const SIZE_LINE: usize = 18;
-/// Chunks that go out in one call, and room for a head and an end.
+/// The number of chunks written in one call.
 const MOST_CHUNKS: usize = 16;
-/// More is not gathered, though one frame may be larger.
+/// Gathering stops here, though a single frame may be larger.
 const MOST_BYTES: usize = 64 * 1024;
-/// What one call writes at most: three for each chunk, the head and the end.
+/// The most slices that one call writes: three for each chunk, the head and the end.
 pub(super) const SLICES: usize = 3 * MOST_CHUNKS + 2;
 
 #[cfg(test)]

@@ -9,28 +9,28 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// The receiving half of a connection on which no further request is read.
 ///
-/// It keeps reading, because the end of a connection is noticed in no other way, and discards what it reads.
+/// It keeps reading, because that is the only way to notice the end of the connection, and discards what it reads.
 #[derive(Debug)]
 pub(super) struct Peer {
-    /// How many bytes it may still send.
+    /// The number of bytes that it may still send.
     left: usize,
-    /// Whether a peer that has shut down its sending half may go on receiving.
+    /// A peer that has shut down its sending half may still receive.
     half_close: bool,
     ended: bool,
 }
 
 impl Peer {
-    /// Creates one that has sent `sent` bytes already.
+    /// Creates a peer that has already sent `sent` bytes.
     pub(super) fn new(half_close: bool, sent: usize) -> Self {
-        // Too many are noticed at the first poll.
+        // If that is too much, the first poll notices.
         Self { left: (MOST_DISCARDED + 1).saturating_sub(sent), half_close, ended: false }
     }
 
-    /// Ready when the connection is of no use any more: the peer has closed or reset it, or has sent too much.
+    /// Ready when the connection is no longer of use: the peer has closed or reset it, or has sent too much.
     pub(super) fn poll_gone(&mut self, io: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Poll<()> {
         while self.left > 0 {
             if self.ended {
-                // An ended stream is always readable and would never be pending.
+                // An ended stream is always readable, so reading it again would never be pending.
                 return if self.half_close { Poll::Pending } else { Poll::Ready(()) };
             }
             match ready!(self.poll_discard(io, cx)) {
@@ -42,7 +42,8 @@ impl Peer {
         Poll::Ready(())
     }
 
-    /// From now on there is nothing more to receive, so the end of sending is the end.
+    /// Treats the end of the peer's sending as the end of the connection from now on, because nothing is left to
+    /// send.
     pub(super) fn end_with_its_sending(&mut self) {
         self.half_close = false;
     }
@@ -52,7 +53,7 @@ impl Peer {
         io: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        // On the stack, so that an idle connection holds no buffer.
+        // On the stack, so an idle connection holds no buffer.
         let mut bytes = [MaybeUninit::uninit(); READ];
         let mut buffer = ReadBuf::uninit(&mut bytes);
         ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
@@ -60,6 +61,6 @@ impl Peer {
     }
 }
 
-/// The bytes that a client may send behind its request.
+/// The number of bytes that a client may send after its request.
 const MOST_DISCARDED: usize = 64 * 1024;
 const READ: usize = 2048;

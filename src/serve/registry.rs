@@ -10,40 +10,40 @@ use tokio::{sync::Notify, time::timeout};
 
 use super::{latch::Latch, options::Options, stall::LINGER};
 
-/// What the connections of a server share: their number, and how far its shutdown has come.
+/// State shared by the connections of a server: their number, and the progress of its shutdown.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     live: AtomicUsize,
     /// Notified when a connection has ended.
     ended: Notify,
-    /// The server shuts down: connections end after the answer that they are giving.
+    /// The server is shutting down: each connection ends after its present answer.
     pub(super) draining: Latch,
-    /// The time to drain is over.
+    /// The time to drain has passed.
     pub(super) cut: Latch,
 }
 
-/// One of the connections that a server may have. Dropping it makes room for another.
+/// A place among the connections that a server may have. Dropping it makes room for another.
 #[derive(Debug)]
 pub(super) struct Place(Arc<Registry>);
 
-/// How a server has shut down.
+/// The result of a shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// The connections that had not ended when the time to drain was over, and were cut.
+    /// The number of connections that had not ended within the time to drain and were cut.
     pub cut: usize,
 }
 
 impl Registry {
     /// Waits until there is room for another connection.
     pub(super) async fn enter(self: &Arc<Self>, options: &Options) -> Place {
-        // Without room for one connection the server would wait for ever.
+        // With no room at all the server would wait for ever.
         let most = options.max_connections.max(1);
         loop {
             let ended = self.ended.notified();
             let add = |live: usize| (live < most).then_some(live + 1);
             if let Ok(before) = self.live.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add) {
-                // Several ends may have become one notification: there may be room for the next in line.
+                // Several ends may have merged into one notification, so there may be room for another waiter.
                 if before + 1 < most {
                     self.ended.notify_one();
                 }
@@ -63,14 +63,14 @@ impl Registry {
         }
     }
 
-    /// Ends all connections, at the latest some time after `drain`.
+    /// Ends all connections, at the latest shortly after `drain`.
     pub(super) async fn shut_down(&self, drain: Duration) -> Drained {
         self.draining.set();
         let in_time = timeout(drain, self.all_ended()).await.is_ok();
         let cut = if in_time { 0 } else { self.live.load(Ordering::SeqCst) };
         self.cut.set();
-        // What has been yielded is still written, to clients that take it. Each connection has its own limit, which
-        // comes first.
+        // Frames already yielded are still written to clients that take them. Each connection has a limit of its own,
+        // which is shorter.
         let _ = timeout(LINGER * 2, self.all_ended()).await;
         Drained { cut }
     }

@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 
 /// The body of a request, as a [`Server`](super::Server) passes it to a tower service.
 ///
-/// It is hyper's [`Incoming`], and tells the server when it has been read to its end. Only then can the answer be
-/// [handed over](super#the-hand-over).
+/// It wraps hyper's [`Incoming`] and reports to the server when it has been read to its end. Only then can the answer
+/// be [handed over](super#the-hand-over).
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct RequestBody {
@@ -22,12 +22,12 @@ pub struct RequestBody {
     read: BodyRead,
 }
 
-/// Whether a request's body has been read to its end.
+/// Tells when a request's body has been read to its end.
 #[derive(Clone, Debug)]
 pub(super) enum BodyRead {
-    /// There was none.
+    /// The request has no body.
     Empty,
-    /// When the flag is set.
+    /// The body has been read once the flag is set.
     Noted(Arc<AtomicBool>),
 }
 
@@ -41,7 +41,7 @@ impl RequestBody {
         self.read.clone()
     }
 
-    /// Returns hyper's body. A stream that answers a request with a body then stays with hyper.
+    /// Returns hyper's body. An answer to a request with a body then stays with hyper.
     pub fn into_incoming(self) -> Incoming {
         self.incoming
     }
@@ -66,7 +66,7 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
         if let BodyRead::Noted(read) = &self.read {
-            // With a `content-length`, readers stop at the last byte and do not ask for the end.
+            // With a `content-length`, readers stop at the last byte without asking for the end.
             let end = match &frame {
                 None => true,
                 Some(Ok(_)) => self.incoming.is_end_stream(),

@@ -21,11 +21,11 @@ use super::{
     service::HttpService,
 };
 
-/// A server for HTTP/1.1 and HTTP/2 whose idle event streams cost little. See the [module](super).
+/// A server for HTTP/1.1 and HTTP/2 in which idle event streams take little memory. See the [module](super).
 ///
-/// Set it up, then pass it a listener and a service ([`serve`](Self::serve), [`serve_until`](Self::serve_until)), or
-/// one connection after the other ([`spawn`](Self::spawn)). Dropping it, or a future that one of its methods
-/// returned and that owns it, cuts all its connections.
+/// Set its options, then pass it a listener and a service ([`serve`](Self::serve),
+/// [`serve_until`](Self::serve_until)), or single connections ([`spawn`](Self::spawn)). Dropping the server, or a
+/// future that owns it, cuts all its connections.
 ///
 /// # Examples
 ///
@@ -65,12 +65,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Creates a server with the defaults that its methods name.
+    /// Creates a server with the default options, which its methods state.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how many connections there may be at once (default: 100,000; at least one).
+    /// Sets the maximum number of connections (default: 100,000; at least one).
     ///
     /// Further clients wait in the listener's queue.
     pub fn max_connections(mut self, connections: usize) -> Self {
@@ -82,16 +82,16 @@ impl Server {
     /// (default: 30 s).
     ///
     /// It also limits the silence between two requests over HTTP/1.1. Over HTTP/2 it limits the time until the first
-    /// request, and is the interval at which the server asks for a sign of life.
+    /// request, and is the interval at which the server sends pings.
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.options.head_timeout = timeout;
         self
     }
 
-    /// Sets how long a client may take nothing while there is something to be written to it (default: 30 s).
+    /// Sets how long a client may accept no bytes while there are bytes to write to it (default: 30 s).
     ///
-    /// Each byte that the client takes restarts the time. A client that is cut can resume. Over HTTP/2 this concerns
-    /// the connection: one stream that stalls while others are read is not cut.
+    /// Each byte that the client accepts restarts the time. A client that is cut can resume. Over HTTP/2 this applies
+    /// to the connection: a stream that stalls while others are read is not cut.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.options.write_timeout = timeout;
         self
@@ -107,29 +107,29 @@ impl Server {
 
     /// Sets how long connections may take to end when the server shuts down (default: 5 s).
     ///
-    /// Then they are cut: those that were [handed over](super#the-hand-over) write for at most a second more what
-    /// their streams have yielded.
+    /// After that they are cut. Streams that were [handed over](super#the-hand-over) write frames that they have
+    /// already yielded for at most one more second.
     pub fn drain(mut self, time: Duration) -> Self {
         self.options.drain = time;
         self
     }
 
-    /// Sets whether an HTTP/1.1 client that has shut down its sending half still receives (default: no).
+    /// Sets whether an HTTP/1.1 client that has shut down its sending half can still receive (default: no).
     ///
-    /// Most clients that do so have gone. If you allow it, the server notices the end of such a client only when it
-    /// writes to it.
+    /// Most such clients have gone. If you allow it, the server notices the end of such a client only when it writes
+    /// to it.
     pub fn half_close(mut self, allowed: bool) -> Self {
         self.options.half_close = allowed;
         self
     }
 
-    /// Sets whether event streams are [handed over](super#the-hand-over) (default: yes), or stay with hyper.
+    /// Sets whether event streams are [handed over](super#the-hand-over) (default) or stay with hyper.
     pub fn hand_over(mut self, enabled: bool) -> Self {
         self.options.hand_over = enabled;
         self
     }
 
-    /// Serves the connections of a listener for ever.
+    /// Serves the connections of a listener. Never returns.
     pub async fn serve<L, S, K>(self, listener: L, service: S) -> Infallible
     where
         L: Listener,
@@ -142,8 +142,8 @@ impl Server {
 
     /// Serves the connections of a listener until `stop` is ready, then shuts down.
     ///
-    /// Close your hub at the end of `stop`, as the [example](Self#examples) does, so that its streams end in order.
-    /// For shutting down, see [`shut_down`](Self::shut_down); it begins when the listener has been dropped.
+    /// Close your hub at the end of `stop`, as the [example](Self#examples) does, so that its streams end cleanly.
+    /// The listener is then dropped, and [`shut_down`](Self::shut_down) is called.
     pub async fn serve_until<L, S, K>(
         self,
         listener: L,
@@ -168,10 +168,10 @@ impl Server {
         self.shut_down().await
     }
 
-    /// Serves one connection in a task of its own.
+    /// Serves one connection in a new task.
     ///
-    /// First it waits until there is room for it. Set `TCP_NODELAY` yourself. Must be called in a tokio runtime with
-    /// time enabled.
+    /// Waits first until there is room for the connection. Set `TCP_NODELAY` yourself. Call it in a tokio runtime
+    /// with time enabled.
     ///
     /// # Examples
     ///
@@ -210,8 +210,8 @@ impl Server {
 
     /// Ends all connections in bounded time.
     ///
-    /// Connections without a request end at once, and the others after the answer that they are giving. Those that
-    /// have not ended when the [time to drain](Self::drain) is over are cut; this takes at most two seconds more.
+    /// Connections without a request end at once, others after their present answer. Those that have not ended within
+    /// the [time to drain](Self::drain) are cut, which takes at most two more seconds.
     pub async fn shut_down(self) -> Drained {
         self.registry.shut_down(self.options.drain).await
     }
@@ -227,7 +227,7 @@ impl Server {
                 match listener.accept().await {
                     Ok(handshake) => break handshake,
                     Err(error) if concerns_one_connection(&error) => {}
-                    // Out of file descriptors or memory: some connection may end meanwhile.
+                    // Out of file descriptors or memory. A connection may end meanwhile.
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 }
             };

@@ -30,7 +30,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// - each `tower_service::Service` of [`Request<RequestBody>`](RequestBody), such as an axum `Router`;
 /// - each `hyper::service::Service` of `Request<Incoming>`, such as hyper's `service_fn`;
 ///
-/// if they can be cloned. Each connection gets a clone. You need not name `Kind`, which tells the two apart.
+/// that can be cloned. Each connection gets a clone. You need not name `Kind`, which distinguishes the two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no service that `ssekit::serve` can serve",
     note = "a tower service takes `http::Request<ssekit::serve::RequestBody>`, a hyper service takes \
@@ -38,11 +38,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
             and they return an `http::Response` whose body is an `http_body::Body`"
 )]
 pub trait HttpService<Kind>: Clone + Send + 'static {
-    /// The body of its responses.
+    /// The body of the service's responses.
     type Body: Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
-    /// Its error, which ends a connection.
+    /// The service's error. An error ends the connection.
     type Error: Into<BoxError>;
-    /// What a call returns.
+    /// The future that a call returns.
     type Future: Future<Output = Result<Response<Self::Body>, Self::Error>> + Send + 'static;
 
     /// Answers a request.
@@ -132,7 +132,7 @@ where
     }
 }
 
-/// The application's service with all its layers, seen from outside. It decides which responses hyper gets.
+/// The application's service with all its layers. It decides which responses hyper receives.
 #[derive(Debug)]
 pub(super) struct Outermost<S, B, K> {
     service: S,
@@ -140,13 +140,13 @@ pub(super) struct Outermost<S, B, K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// Where a response waits that is kept back from hyper.
+/// Holds a response that is kept back from hyper.
 #[derive(Debug)]
 pub(super) struct Seat<B> {
     hand_over: bool,
     kept: Mutex<Option<Response<B>>>,
     asked: AtomicBool,
-    /// Each answer that is awaited or written has a clone.
+    /// Each answer that is awaited or being written holds a clone.
     busy: Arc<()>,
 }
 
@@ -160,12 +160,12 @@ impl<B> Seat<B> {
         })
     }
 
-    /// Tells whether there has been a request.
+    /// Returns whether there was a request.
     pub(super) fn asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Tells whether an answer is awaited or written.
+    /// Returns whether an answer is awaited or being written.
     pub(super) fn is_busy(&self) -> bool {
         Arc::strong_count(&self.busy) > 1
     }
@@ -204,7 +204,7 @@ impl<S: HttpService<K>, K> hyper::service::Service<Request<Incoming>> for Outerm
 }
 
 pin_project! {
-    /// The answer to one request. It never comes if the response is kept back.
+    /// The answer to one request. It never completes if the response is kept back.
     pub(super) struct Answer<F, B> {
         #[pin]
         future: Option<F>,
@@ -264,7 +264,7 @@ impl<B: Body> Body for Busy<B> {
     }
 }
 
-/// Tells whether a request's answer is in chunked coding, and nothing but an answer is expected.
+/// Returns whether a request's answer is in chunked coding, and the client expects nothing but an answer.
 fn request_suits<B>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_11
         && request.method() != Method::HEAD
@@ -272,7 +272,7 @@ fn request_suits<B>(request: &Request<B>) -> bool {
         && !request.headers().contains_key(UPGRADE)
 }
 
-/// Tells whether a response is an event stream that this crate frames as hyper would.
+/// Returns whether a response is an event stream that this crate frames as hyper would.
 fn response_suits<B: Body>(response: &Response<B>) -> bool {
     let headers = response.headers();
     response.status() == StatusCode::OK

@@ -16,10 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::stall::Stall;
 
-/// A stream as hyper sees it.
+/// A stream, wrapped for hyper.
 ///
-/// It gives back what was read before, notes whether everything that hyper wrote has gone out, and fails a write that
-/// has been pending for too long.
+/// It first returns bytes that were read before, records whether everything that hyper wrote was flushed, and fails a
+/// write that is pending for too long.
 #[derive(Debug)]
 pub(super) struct Socket<Io> {
     io: TokioIo<Io>,
@@ -35,9 +35,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
         Self { io: TokioIo::new(io), given_back, flushed, active, stall: Stall::new(write_timeout) }
     }
 
-    /// Returns the flag that tells whether the last call for writing was a flush that succeeded.
+    /// Returns the flag that is set while the last call for writing was a successful flush.
     ///
-    /// hyper flushes after each pass. If bytes are left in its buffer, it ends the pass with a write instead.
+    /// hyper flushes at the end of each pass. If bytes are left in its buffer, its last call is a write instead.
     pub(super) fn flushed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.flushed)
     }
@@ -47,12 +47,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
         Arc::clone(&self.active)
     }
 
-    /// Returns the stream, and the number of bytes that were given back and that hyper has not taken.
+    /// Returns the stream, and the number of the bytes given back that hyper has not read.
     pub(super) fn into_inner(self) -> (Io, usize) {
         (self.io.into_inner(), self.given_back.len())
     }
 
-    /// Watches over what a call for writing has returned.
+    /// Applies the timeout to the result of a call for writing.
     fn watch<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stall.progress();

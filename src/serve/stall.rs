@@ -5,7 +5,7 @@ use std::{
 
 use crate::timer::{Timer, TokioTimer};
 
-/// How long a peer may take nothing. It has a timer only while a write is pending.
+/// A limit on how long a peer may accept nothing. It uses a timer only while a write is pending.
 #[derive(Debug)]
 pub(super) struct Stall {
     timeout: Duration,
@@ -20,14 +20,14 @@ impl Stall {
         Self { timeout, timer: TokioTimer::new(), armed: false, last: false }
     }
 
-    /// Some bytes went out, or all.
+    /// Records that bytes were written or flushed.
     pub(super) fn progress(&mut self) {
         if self.armed && !self.last {
             *self = Self::new(self.timeout);
         }
     }
 
-    /// A write is pending. Ready when it has been for too long.
+    /// Call it while a write is pending. Ready when it has been pending for too long.
     pub(super) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.armed {
             self.timer.arm(self.timeout);
@@ -36,7 +36,7 @@ impl Stall {
         self.timer.poll_elapsed(cx)
     }
 
-    /// From now on all together may take no longer than [`LINGER`].
+    /// Limits all that follows to [`LINGER`] in total.
     pub(super) fn linger(&mut self) {
         if !self.last {
             *self = Self { last: true, ..Self::new(self.timeout.min(LINGER)) };
@@ -44,5 +44,5 @@ impl Stall {
     }
 }
 
-/// How long the server waits for a peer when nothing is left to be said, or no time is.
+/// How long the server waits for a peer when there is nothing left to send, or no time.
 pub(super) const LINGER: Duration = Duration::from_secs(1);

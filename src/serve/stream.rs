@@ -19,13 +19,13 @@ use super::{
 };
 
 pin_project! {
-    /// An event stream that has been handed over: a head and a body on their way to a socket.
+    /// A handed-over event stream: writes a head and a body to a socket.
     ///
-    /// It is all that there is of the connection, so its size matters.
+    /// It is all that the connection keeps in memory, so its size matters.
     pub(super) struct EventStream<Io, B: Body> {
         io: Io,
         peer: Peer,
-        // Dropped when it has ended, together with what the application's layers have put in it.
+        // Dropped when it has ended, together with the state that the application's layers keep in it.
         #[pin]
         body: Option<B>,
         outgoing: Outgoing<B::Data>,
@@ -34,23 +34,23 @@ pin_project! {
     }
 }
 
-/// How far a stream has come.
+/// The phase of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Streaming,
-    /// The body has ended in order: the rest is written, then the sending half is shut down.
+    /// The body has ended: write the rest, then shut down the sending half.
     Ending,
-    /// The body has failed, or there is no more time: the rest is written, and the connection just stops.
+    /// The body has failed, or the time is over: write the rest, then drop the connection without an end.
     Cutting,
-    /// Everything is said. The peer closes first.
+    /// Everything was sent. The server waits for the peer to close first.
     Lingering,
 }
 
-/// What became of filling the buffer.
+/// The result of filling the buffer.
 enum Filled {
-    /// The body has nothing to send, and will wake the task.
+    /// The body is pending, and will wake the task.
     Pending,
-    /// There may be more.
+    /// The body may have more.
     More,
 }
 
@@ -63,7 +63,7 @@ where
         Self { io, peer, body: Some(body), outgoing: Outgoing::new(head), stall, phase: Phase::Streaming }
     }
 
-    /// Writes the stream until it or its peer has ended, or for a little longer than until `cut` is set.
+    /// Writes the stream until it or its peer has ended, or until shortly after `cut` is set.
     pub(super) async fn run(self, cut: &Latch) {
         let mut stream = pin!(self);
         let mut cut = pin!(cut.wait());
@@ -89,9 +89,9 @@ where
 
     /// Ready when the socket can be dropped.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Bounded, so that a body which is always ready does not keep the thread to itself.
+        // Bounded, so that a body which is always ready does not occupy the thread.
         for _ in 0..ROUNDS {
-            // First, so that nothing is written for a peer that has gone, and nothing that it sent is left unread.
+            // First, so that nothing is written to a peer that has gone, and its bytes do not stay unread.
             {
                 let this = self.as_mut().project();
                 if this.peer.poll_gone(this.io, cx).is_ready() {
@@ -99,7 +99,7 @@ where
                 }
             }
             let filled = self.as_mut().fill(cx);
-            // On any error the peer has gone, or has taken nothing for too long.
+            // On any error the peer has gone, or has accepted nothing for too long.
             if ready!(self.as_mut().poll_write_all(cx)).is_err() {
                 return Poll::Ready(());
             }
@@ -119,7 +119,7 @@ where
         Poll::Pending
     }
 
-    /// Takes from the body what it has, up to what is written at once.
+    /// Takes frames from the body, up to the amount that is written at once.
     fn fill(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Filled {
         let mut this = self.project();
         for _ in 0..MOST_FRAMES {
@@ -127,7 +127,7 @@ where
                 break;
             }
             let Some(body) = this.body.as_mut().as_pin_mut() else { break };
-            // A panic must not take away what was yielded before it. The body is not polled again.
+            // A panic must not lose frames yielded before it. The body is not polled again.
             let frame = match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
                 Ok(Poll::Pending) => return Filled::Pending,
                 Ok(Poll::Ready(frame)) => frame,
@@ -139,7 +139,7 @@ where
             };
             match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
                 Some(Ok(Ok(data))) => this.outgoing.push(data),
-                // Trailers end a body; without a `trailer` header they are not sent.
+                // Trailers end a body. Without a `trailer` header they are not sent.
                 None | Some(Ok(Err(_))) => {
                     this.body.set(None);
                     this.outgoing.push_end();
@@ -154,7 +154,7 @@ where
         Filled::More
     }
 
-    /// Writes and flushes what has been gathered.
+    /// Writes and flushes the gathered frames.
     fn poll_write_all(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
         while !this.outgoing.is_empty() {
@@ -179,7 +179,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    /// Ends the sending half, and begins to wait for the peer.
+    /// Shuts down the sending half, and begins to wait for the peer.
     fn poll_shut_down(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
         if Pin::new(&mut *this.io).poll_shutdown(cx)?.is_pending() {
@@ -196,7 +196,7 @@ fn stalled() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-/// Frames that are taken from a body at once, empty ones included.
+/// The number of frames taken from a body at once, including empty ones.
 const MOST_FRAMES: usize = 32;
-/// How often one poll fills and writes.
+/// The number of times that one poll fills and writes.
 const ROUNDS: usize = 4;

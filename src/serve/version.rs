@@ -14,7 +14,7 @@ pub(super) enum Version {
 
 /// Reads until the bytes differ from the preface of HTTP/2 (RFC 9113, 3.4) or complete it.
 ///
-/// The bytes that it has read are to be given back. It reads no more than the preface is long.
+/// The caller passes the bytes on. Reads no more bytes than the preface has.
 pub(super) async fn read<Io: AsyncRead + Unpin>(io: &mut Io) -> io::Result<(Version, Bytes)> {
     let mut bytes = [0; PREFACE.len()];
     let mut buffer = ReadBuf::new(&mut bytes);

@@ -15,7 +15,7 @@ use crate::decode::ReceivedEvent;
 /// Deserialises an enum from an event's type and data.
 pub(super) struct TypedEvent<'a>(pub(super) &'a ReceivedEvent);
 
-/// An error while an event is read as an enum, which knows an unknown variant from the rest.
+/// An error while reading an event as an enum. Keeps an unknown variant apart from other errors.
 #[derive(Debug)]
 pub(super) struct ReadError(pub(super) TypedError);
 
@@ -88,7 +88,7 @@ impl<'de> VariantAccess<'de> for TypedEvent<'de> {
 }
 
 impl<'de> TypedEvent<'de> {
-    /// Reads the data, all of it, as JSON.
+    /// Parses all of the data as JSON.
     fn content<T>(
         self,
         read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'de>>) -> serde_json::Result<T>,

@@ -11,18 +11,18 @@ use serde_json::{Error, Result};
 
 use crate::event::json::DataLines;
 
-/// Serialises one variant of an enum: notes its name, and writes its content as JSON.
+/// Serialises one variant of an enum: records its name and writes its content as JSON.
 pub(super) struct Variant<'a> {
     pub(super) name: &'a mut &'static str,
     pub(super) json: Content<'a>,
 }
 
-/// Where the content of a variant goes.
+/// The writer of a variant's content.
 pub(super) struct Content<'a>(pub(super) &'a mut serde_json::Serializer<DataLines>);
 
 type Json<'a> = &'a mut serde_json::Serializer<DataLines>;
 
-/// The fields of a variant, written as an array or an object of their own.
+/// The fields of a variant, written as an array or an object.
 pub(super) struct Fields<T>(T);
 
 impl<'a> Serializer for Variant<'a> {
