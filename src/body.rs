@@ -17,20 +17,19 @@ use crate::frame::{COMMENT, IntoFrame};
 
 /// The body of a response: a stream of events, some bytes, or nothing.
 ///
-/// It is one type whatever the stream, so a handler may return `http::Response<Body>` in all cases.
-/// [`response`](crate::response) makes one from a stream of events. It is itself a `Stream` of bytes, for
-/// stacks that want that, and with the `http-body` feature an `http_body::Body`, which hyper and axum take as
-/// it is. It is `Sync` even if the stream is not, and fails with an [`io::Error`], because some stacks ask for
-/// these and none refuses them.
+/// It is one type for every stream, so a handler can always return `http::Response<Body>`.
+/// [`response`](crate::response) creates one from a stream of events. It is itself a `Stream` of bytes, and with the
+/// `http-body` feature an `http_body::Body`, which hyper and axum take directly. It is `Sync` even if the stream is
+/// not, and its error is [`io::Error`], because some stacks require these and none rejects them.
 ///
 /// - Each chunk and frame holds whole events, or one comment line.
-/// - If a stream has nothing to send at first, the body begins with an empty comment line, so that the stack sends
-///   the headers at once and a browser fires `open`.
-/// - If the stream fails, the body first gives the stack a last comment, and holds the error back until the stack has
-///   sent that. So the client receives everything that came before the error, the response's head included, and then
-///   the connection breaks. (hyper drops what it still buffers when it is given an error.)
-/// - The stream is dropped as soon as it ends or fails, and when the body is dropped, which is how a stack
-///   tells that the client has gone.
+/// - If a stream is pending at first, the body begins with an empty comment line, so that the stack sends the headers
+///   at once and a browser fires `open`.
+/// - If the stream fails, the body first sends a last comment, and holds the error back until the stack has sent
+///   that. The client therefore receives everything before the error, including the response's head, and then the
+///   connection breaks. (hyper drops its buffered data when it receives an error.)
+/// - The stream is dropped as soon as it ends or fails, and when the body is dropped, which is how a stack reports
+///   that the client has gone.
 ///
 /// A stream costs one allocation.
 ///
@@ -54,13 +53,13 @@ pub struct Body {
 
 #[derive(Default)]
 enum Content {
-    /// There is nothing, or nothing any more.
+    /// Empty, or ended.
     #[default]
     Done,
     /// At least one byte.
     Full(Bytes),
     Stream {
-        /// Never contended: the lock makes a stream `Sync` that is not, and polls go past it.
+        /// Never contended: the lock only makes the body `Sync`, and polls bypass it.
         stream: Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>,
         polled: bool,
     },
@@ -71,8 +70,8 @@ enum Content {
 impl Body {
     /// Creates a body that sends a stream of events.
     ///
-    /// An error of the stream ends the body, after everything before it was sent; most stacks then cut the connection,
-    /// and the client reconnects. An [`io::Error`] is passed on as it is, and any other is wrapped in one
+    /// An error of the stream ends the body after everything before it was sent. Most stacks then cut the connection,
+    /// and the client reconnects. An [`io::Error`] is passed on unchanged; any other error is wrapped in one
     /// ([`io::Error::get_ref`]).
     pub fn new<S>(stream: S) -> Self
     where
@@ -82,7 +81,7 @@ impl Body {
         Self { content: Content::Stream { stream, polled: false } }
     }
 
-    /// Creates a body without any bytes.
+    /// Creates an empty body.
     pub const fn empty() -> Self {
         Self { content: Content::Done }
     }
@@ -102,7 +101,7 @@ impl Stream for Body {
                     Poll::Pending if first => return Poll::Ready(Some(Ok(COMMENT))),
                     Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
                     Poll::Ready(Some(Err(error))) => {
-                        // The stream is dropped here.
+                        // This drops the stream.
                         let mut failure = Failure::new(error);
                         let next = failure.poll(cx);
                         self.content = Content::Failed(failure);
@@ -123,7 +122,7 @@ impl Stream for Body {
             Content::Full(_) => (1, Some(1)),
             Content::Stream { stream, polled } => {
                 let (lower, upper) = stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint();
-                // A first comment adds to the stream, and one before an error; an error ends it early.
+                // The body adds a first comment, and one before an error; an error ends the stream early.
                 (lower.min(1), upper.and_then(|upper| upper.checked_add(1 + usize::from(!polled))))
             }
             Content::Failed(failure) => (failure.remaining(), Some(failure.remaining())),
@@ -188,7 +187,7 @@ impl fmt::Debug for Body {
 }
 
 pin_project! {
-    /// Gives the items of any stream of events one type.
+    /// Converts the items of a stream of events to frames.
     struct Frames<S> {
         #[pin]
         stream: S,

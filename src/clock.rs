@@ -4,9 +4,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The clock for the age of events, lifetimes and deadlines: the system's monotonic clock, or the caller's.
+/// The clock for the age of events, lifetimes and deadlines: the system's monotonic clock, or one that the
+/// application sets.
 ///
-/// With the feature `tokio` the system's clock is tokio's, which differs from it only while a test has paused it.
+/// With the feature `tokio` the system's clock is tokio's, which differs only while a test has paused it.
 #[derive(Clone)]
 pub(crate) struct Clock {
     now: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
@@ -27,13 +28,13 @@ impl Clock {
         self.now.as_ref().map_or_else(system_now, |now| now())
     }
 
-    /// Returns the nanoseconds since this clock was made.
+    /// Returns the nanoseconds since this clock was created.
     pub(crate) fn nanos(&self) -> u64 {
         nanos(self.now().saturating_duration_since(self.start))
     }
 }
 
-/// Reads the system's clock. Needs no runtime: outside of one, tokio's clock is the system's.
+/// Reads the system's clock. Needs no runtime: outside one, tokio's clock is the system's.
 fn system_now() -> Instant {
     #[cfg(feature = "tokio")]
     return tokio::time::Instant::now().into_std();
@@ -41,7 +42,7 @@ fn system_now() -> Instant {
     Instant::now()
 }
 
-/// Returns the whole nanoseconds of a time span, of which 584 years fit.
+/// Returns a time span in whole nanoseconds, at most 584 years.
 pub(crate) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -4,12 +4,12 @@ use bytes::Bytes;
 
 use crate::event::Event;
 
-/// What a stream of events may yield: [`Event`], [`Bytes`], or a `Result` of either.
+/// An item of a stream of events: [`Event`], [`Bytes`], or a `Result` of either.
 ///
-/// [`KeepAlive`](crate::KeepAlive), [`Body`](crate::Body) and [`response`](crate::response) take a stream of
-/// any of these. `Bytes` are sent as they are: they must be whole events, each ended by its blank line, as
-/// [`Event::encode`] makes them. A frame may hold several events, and no other bytes are ever sent in the
-/// middle of it. Between two frames a comment line may be sent, so a frame must not end within an event.
+/// [`KeepAlive`](crate::KeepAlive), [`Body`](crate::Body) and [`response`](crate::response) take a stream of any of
+/// these. `Bytes` are sent unchanged: they must be whole events, each ending in its blank line, as [`Event::encode`]
+/// returns them. A frame may hold several events; nothing is sent in the middle of it. A comment line may be sent
+/// between two frames, so a frame must not end within an event.
 ///
 /// The trait is sealed.
 ///
@@ -22,12 +22,12 @@ use crate::event::Event;
 /// assert_eq!(Err::<Event, _>("no more").into_frame(), Err("no more"));
 /// ```
 pub trait IntoFrame: sealed::Sealed {
-    /// Why there is no frame: the error of a `Result`, and for the rest one that cannot occur.
+    /// The error: that of a `Result`, otherwise one that cannot occur.
     type Error;
 
-    /// Returns the encoded events, or the error as it is.
+    /// Returns the encoded events, or the error unchanged.
     ///
-    /// An [`Event`] is encoded, in one allocation; `Bytes` are passed on.
+    /// Encodes an [`Event`] with one allocation; returns `Bytes` unchanged.
     fn into_frame(self) -> Result<Bytes, Self::Error>;
 }
 
@@ -74,11 +74,11 @@ mod sealed {
     impl<E> Sealed for Result<Bytes, E> {}
 }
 
-/// An empty comment: bytes on the wire that no application sees.
+/// An empty comment: bytes on the wire that applications do not see.
 ///
-/// It is one line. A blank line behind it would end an event without data, of which several widely used clients make
+/// It is one line. A blank line after it would end an event without data, which several widely used clients turn into
 /// an empty message.
 pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n");
 
-/// An empty comment and a blank line, for clients that hold what they have read until a blank line comes.
+/// An empty comment and a blank line, for clients that buffer their input until a blank line.
 pub(crate) const COMMENT_AND_BLANK_LINE: Bytes = Bytes::from_static(b":\n\n");

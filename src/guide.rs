@@ -1,4 +1,4 @@
-//! Longer answers, one page for each question. There is no code here.
+//! Longer answers, one page per question. This module has no code.
 
 #[doc = include_str!("../docs/resuming.md")]
 pub mod resuming {}

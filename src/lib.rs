@@ -1,9 +1,10 @@
 //! Server-sent events that resume, for any HTTP stack.
 //!
-//! A service pushes events to browsers, agents and other services over one HTTP response. This crate encodes them
-//! once, keeps idle connections alive, remembers what a client missed, and hands that over after a reconnect
-//! without a gap and without a duplicate, or says plainly that there is a gap. It also reads event streams, and
-//! drives a client that reconnects by the book. It follows the WHATWG HTML Standard, section 9.2.
+//! A service pushes events to browsers, agents and other services over one HTTP response. This crate encodes each
+//! event once, keeps idle connections alive, stores what a client missed, and delivers that after a reconnect without
+//! a gap or a duplicate. If some events are no longer available, it says so before any later event. It also reads
+//! event streams, and runs a client that reconnects as the standard says. It implements the WHATWG HTML Standard,
+//! section 9.2.
 //!
 //! # Sending
 //!
@@ -13,7 +14,7 @@
 //! use std::time::Duration;
 //! use ssekit::{Body, Bounds, Hub, Subscribe};
 //!
-//! // The whole of a resumable endpoint, in whatever handler your stack has.
+//! // A complete resumable endpoint, for a handler in any HTTP stack.
 //! fn events(hub: &Hub, request: &http::Request<()>) -> Result<http::Response<Body>, http::Response<Body>> {
 //!     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
 //!     let events = hub.subscribe(Subscribe::to("orders").after(last_event_id))?;
@@ -47,52 +48,53 @@
 //! # }).unwrap();
 //! ```
 //!
-//! # Which piece do I need?
+//! # Choosing a type
 //!
 //! | to | use |
 //! | --- | --- |
 //! | push events to many clients and let them resume | [`Hub`], with [`last_event_id`] and [`response`] |
-//! | send a stream of events that is there already | [`response`] with a [`KeepAlive`] around the stream |
+//! | send a stream of events that you already have | [`response`] with a [`KeepAlive`] around the stream |
 //! | only encode | [`Event::encode`] |
-//! | only remember what was sent | [`ReplayBuffer`] |
+//! | only store what was sent | [`ReplayBuffer`] |
 //! | read a response that ends by itself, such as a model's answer | [`EventStream`] |
-//! | follow a stream for as long as it takes | `EventSource`, with the feature `client` |
+//! | follow a stream and reconnect to it | `EventSource`, with the feature `client` |
 //! | decode bytes without any I/O | [`Decoder`] |
 //!
 //! The `guide` module answers longer questions: resuming, topics, authorisation, shutting down, proxies, browsers,
 //! limits, scaling out, moving from axum's `Sse`.
 //!
-//! hyper and axum take [`Body`] as it is; actix takes a subscription with `HttpResponse::streaming`. There are
-//! whole programs in the repository's `examples` folder.
+//! hyper and axum take [`Body`] directly; actix takes a subscription with `HttpResponse::streaming`. The repository's
+//! `examples` folder has complete programs.
 //!
-//! # What is guaranteed
+//! # Guarantees
 //!
-//! A subscription yields its topics' events in order, each once, and before anything that it cannot have it is told
-//! so; the [`hub`] module has the details. What a caller sends cannot inject a line, and what a peer sends cannot
-//! cause a panic, nor memory or time without a bound.
+//! A subscription yields the events of its topics in order and once each. If some events are no longer available, it
+//! says so before any later event; see the [`hub`] module. Data that you send cannot inject lines. Data that a peer
+//! sends cannot cause a panic, or unbounded use of memory or time.
 //!
-//! # What is not
+//! # Not guaranteed
 //!
-//! That an event which left has arrived: a client that was cut comes back with its last event ID, and that is when
-//! the rest is sent again. That history survives a restart: a new process begins a new epoch, and clients are told.
+//! - Arrival: an event that was sent may be lost with its connection. The client reconnects with its last event ID,
+//!   and the rest is sent again.
+//! - History across a restart: a new process begins a new epoch, and clients learn of it by a notice.
 //!
 //! # Features
 //!
-//! Nothing is on by default. A feature adds to the API and changes nothing else.
+//! No feature is enabled by default. A feature adds to the API and changes nothing else.
 //!
-//! | feature | brings |
+//! | feature | adds |
 //! | --- | --- |
 //! | `tokio` | timers on tokio's clock: [`KeepAlive`]`::new`, [`Subscription`]`::keep_alive` |
 //! | `http-body` | `http_body::Body` for [`Body`]; `EventStream::from` a response |
-//! | `client` | the client `EventSource`; brings `http-body` and `tokio` |
-//! | `reqwest` | `reqwest::Client` as its transport, reqwest's responses as event streams; brings `client` |
+//! | `client` | the client `EventSource`; enables `http-body` and `tokio` |
+//! | `reqwest` | `reqwest::Client` as its transport, reqwest's responses as event streams; enables `client` |
 //! | `json` | payloads as JSON: `Event::json`, `ReceivedEvent::json` |
 //! | `redis` | one log for many processes on Redis Streams: `relay::RedisLog` |
-//! | `serve` | an HTTP server whose idle event streams cost little: `serve::Server` |
+//! | `serve` | an HTTP server in which idle event streams take little memory: `serve::Server` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Without its feature an item that the docs link to is not there.
+// Without its feature, an item that the docs link to does not exist.
 #![cfg_attr(not(all(feature = "json", feature = "serve")), allow(rustdoc::broken_intra_doc_links))]
 
 mod blocks;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// SplitMix64: one word of state, enough to spread clients over a window. Not for secrets.
+/// SplitMix64: one word of state, enough to spread clients over a window. Not cryptographically secure.
 #[derive(Debug)]
 pub(crate) struct SplitMix64(u64);
 
@@ -16,11 +16,11 @@ impl SplitMix64 {
         Self(seed)
     }
 
-    /// Returns a duration from zero up to, but not including, `bound`; zero if `bound` is zero.
+    /// Returns a duration from zero up to, but excluding, `bound`; zero if `bound` is zero.
     pub(crate) fn below(&mut self, bound: Duration) -> Duration {
         let bound = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
         let product = u128::from(self.next()) * u128::from(bound);
-        // The high half of the product is below `bound`, and so fits.
+        // The high half of the product is below `bound`, so it fits.
         Duration::from_nanos((product >> 64) as u64)
     }
 
@@ -36,21 +36,21 @@ fn mix(mut word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// Returns a number from zero up to, and including, `most`, from one sequence for the whole process.
+/// Returns a number from zero up to and including `most`, from one sequence for the whole process.
 ///
-/// For those that are too many to have a sequence each. Takes no lock.
+/// For values that are too many to have a sequence each. Lock-free.
 pub(crate) fn up_to(most: u32) -> u32 {
     static STATE: OnceLock<AtomicU64> = OnceLock::new();
     let state = STATE.get_or_init(|| AtomicU64::new(seed()));
     let high = mix(state.fetch_add(STRIDE, Ordering::Relaxed)) >> 32;
-    // The high half of the product is at most `most`, and so fits.
+    // The high half of the product is at most `most`, so it fits.
     ((high * (u64::from(most) + 1)) >> 32) as u32
 }
 
-/// SplitMix64's step from one state to the next: the golden ratio, which visits all.
+/// The increment of SplitMix64's state: the golden ratio, with which it takes every value.
 const STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Returns a number that differs from process to process and from call to call.
+/// Returns a number that differs between processes and between calls.
 pub(crate) fn seed() -> u64 {
     // The standard library keys every `RandomState` from the system's randomness.
     RandomState::new().hash_one(SystemTime::now())

@@ -1,26 +1,26 @@
-//! What a request for an event stream says: where it was, and whether it wants one.
+//! Reading a request for an event stream: its last event ID, and whether it accepts one.
 
 use http::{HeaderMap, header};
 
 use crate::{event::EventId, header_list::split_unquoted};
 
-/// The header with which a client says what it saw last (WHATWG HTML 9.2.4), in lower case.
+/// The header that carries a client's last event ID (WHATWG HTML 9.2.4), in lower case.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
-/// The names of the parameters that [`last_event_id`] reads from a query, the one that decides first.
+/// The query parameters that [`last_event_id`] reads, in order of precedence.
 pub const LAST_EVENT_ID_PARAMETERS: &[&str] = &["lastEventId", "last_event_id"];
 
-/// Reads a client's last event ID: the `Last-Event-ID` header, or if there is none, the `lastEventId` parameter of the
-/// query, or if there is none, `last_event_id`.
+/// Reads a client's last event ID: from the `Last-Event-ID` header, else from the `lastEventId` parameter of the
+/// query, else from `last_event_id`.
 ///
 /// A client sends the header when it reconnects. The parameters are for clients that cannot: `event-source-polyfill`
-/// reconnects with `lastEventId`, and a page that opens a stream at a known event uses `last_event_id`, since a browser
-/// lets no script set the header. That one stays in the URL when the client reconnects, so the others, which are newer,
-/// come first. [`last_event_id_with`] takes other names.
+/// reconnects with `lastEventId`, and a page that opens a stream at a known event uses `last_event_id`, because a
+/// browser does not let scripts set the header. The latter stays in the URL when the client reconnects, so the
+/// others, which are newer, take precedence. For other names see [`last_event_id_with`].
 ///
-/// Returns `None` for a new client: none of them is there, or they are empty, which means that there is no last event
-/// ID. A value that cannot be an event ID gives a [`LastEventId`] without one, and so do two headers, or two parameters
-/// of one name, that disagree. Takes time in proportion to the length of the query.
+/// Returns `None` for a new client: the header and the parameters are missing, or empty, which means that there is no
+/// last event ID. If a value cannot be an event ID, or if two headers or two parameters of one name disagree, returns
+/// a [`LastEventId`] without an ID. Takes time linear in the length of the query.
 ///
 /// # Examples
 ///
@@ -41,8 +41,8 @@ pub fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Option<LastEve
 
 /// Reads a client's last event ID from the values of its `Last-Event-ID` headers and its query.
 ///
-/// This is [`last_event_id`] for stacks that are not on `http` 1. It takes what their header maps return for
-/// [`LAST_EVENT_ID`]; for one header an `Option` will do.
+/// Like [`last_event_id`], for stacks that do not use `http` 1. Pass the values that the stack's header map returns
+/// for [`LAST_EVENT_ID`]; for a single header an `Option` suffices.
 ///
 /// # Examples
 ///
@@ -60,11 +60,11 @@ pub fn last_event_id_from(
     last_event_id_with(headers, query, LAST_EVENT_ID_PARAMETERS)
 }
 
-/// As [`last_event_id_from`], with other names of the query's parameters.
+/// Like [`last_event_id_from`], with other names of query parameters.
 ///
-/// The first name in `parameters` whose parameter is there and not empty decides; with no names, only the header does.
-/// Names are compared after decoding, and case matters. Takes time in proportion to the length of the query, times
-/// the number of names.
+/// The first name in `parameters` that has a parameter which is not empty takes precedence; with no names, only the
+/// header is read. Names are compared after decoding and are case-sensitive. Takes time linear in the length of the
+/// query, times the number of names.
 ///
 /// # Examples
 ///
@@ -83,14 +83,14 @@ pub fn last_event_id_with(
     agreed(ids).or_else(|| parameters.iter().find_map(|name| agreed(parameters_named(name, query))))
 }
 
-/// Returns the IDs in the query's parameters of one name.
+/// Returns the IDs in the query parameters of one name.
 fn parameters_named(wanted: &str, query: &str) -> impl Iterator<Item = LastEventId> {
     query.split('&').filter_map(move |parameter| {
         let (name, value) = parameter.split_once('=')?;
         if !form_decoded(name).eq(wanted.bytes()) {
             return None;
         }
-        // One byte over the limit is enough to be refused.
+        // One byte over the limit is enough for rejection.
         let value: Vec<u8> = form_decoded(value).take(EventId::MAX_BYTES + 1).collect();
         LastEventId::from_bytes(&value)
     })
@@ -98,8 +98,8 @@ fn parameters_named(wanted: &str, query: &str) -> impl Iterator<Item = LastEvent
 
 /// A client's last event ID. Untrusted: it may be unknown, or no valid ID.
 ///
-/// Treat one that is not valid as an ID that is unknown, not as a new client, or what the client missed would be lost
-/// in silence.
+/// Treat an invalid one like an unknown ID, not like a new client, or the events that the client missed would be lost
+/// silently.
 ///
 /// # Examples
 ///
@@ -112,20 +112,20 @@ fn parameters_named(wanted: &str, query: &str) -> impl Iterator<Item = LastEvent
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LastEventId {
-    /// Not empty. `None` if what the client sent is no event ID.
+    /// Never empty. `None` if the client's value is not a valid event ID.
     id: Option<EventId>,
 }
 
 impl LastEventId {
-    /// Reads the value of a header. `None` if it is empty, which is what a client without a last event ID says.
+    /// Reads the value of a header. Returns `None` if it is empty, which means that the client has no last event ID.
     ///
-    /// The text must be valid as an [`EventId`], else the value has no ID. Bytes that are not UTF-8 are read as Latin-1:
-    /// clients that are built on `fetch` send the header so, if their ID has no character above U+00FF.
+    /// If the text is not a valid [`EventId`], the value has no ID. Bytes that are not UTF-8 are read as Latin-1,
+    /// because clients built on `fetch` send the header so if their ID has no character above U+00FF.
     pub fn from_bytes(value: &[u8]) -> Option<Self> {
         if value.is_empty() {
             return None;
         }
-        // The length first, so that a long value is not read.
+        // Check the length first, so that a long value is not scanned.
         if value.len() > EventId::MAX_BYTES {
             return Some(Self { id: None });
         }
@@ -137,22 +137,21 @@ impl LastEventId {
         Some(Self { id: id.ok() })
     }
 
-    /// Returns the ID, which is not empty, or `None` if what the client sent can be none.
+    /// Returns the ID, which is never empty; `None` if the client's value is not a valid event ID.
     pub fn as_id(&self) -> Option<&EventId> {
         self.id.as_ref()
     }
 }
 
-/// Takes an ID that an application knows from elsewhere. An empty one gives a value without an ID: no event can
-/// have been seen last by it.
-/// For [`Subscribe::after`](crate::Subscribe::after).
+/// Converts an ID that the application knows, for [`Subscribe::after`](crate::Subscribe::after). An empty ID gives a
+/// value without an ID, because no event can have it.
 impl From<EventId> for Option<LastEventId> {
     fn from(id: EventId) -> Self {
         Some(id.into())
     }
 }
 
-/// For [`Subscribe::after`](crate::Subscribe::after).
+/// Converts an ID that the application knows, for [`Subscribe::after`](crate::Subscribe::after).
 impl From<&EventId> for Option<LastEventId> {
     fn from(id: &EventId) -> Self {
         Some(id.clone().into())
@@ -165,14 +164,13 @@ impl From<EventId> for LastEventId {
     }
 }
 
-/// Returns whether a client accepts an event stream, by its `Accept` headers (RFC 9110, 12.5.1).
+/// Returns whether a client accepts an event stream, judged by its `Accept` headers (RFC 9110, 12.5.1).
 ///
-/// Answer 406 if it does not. Without such a header it does. With one, the most specific of
-/// `text/event-stream`, `text/*` and `*/*` decides, and a weight of zero (`q=0`) refuses. Other parameters are
-/// not looked at.
+/// If not, answer 406. A request without the header accepts it. Otherwise the most specific of `text/event-stream`,
+/// `text/*` and `*/*` decides, and a weight of zero (`q=0`) refuses. Other parameters are ignored.
 ///
-/// What cannot be read is tolerated: an entry that is no media range is passed over, a weight that is no number
-/// does not refuse, and a header without any media range is as good as none.
+/// Malformed parts are tolerated: an entry that is not a media range is skipped, a weight that is not a number does
+/// not refuse, and a header without any media range counts as absent.
 ///
 /// # Examples
 ///
@@ -193,13 +191,13 @@ pub fn accepts_event_stream(headers: &HeaderMap) -> bool {
         let mut parts = split_unquoted(entry, b';').map(<[u8]>::trim_ascii);
         let Some(precision) = parts.next().and_then(precision) else { continue };
         let accepted = precision != Precision::Other && !parts.any(is_zero_weight);
-        // Of two entries that are equally precise, the one that accepts counts.
+        // Among equally precise entries, one that accepts wins.
         decision = decision.max(Some((precision, accepted)));
     }
     decision.is_none_or(|(_, accepted)| accepted)
 }
 
-/// How precisely a media range names the event stream, least first.
+/// The precision with which a media range names the event stream, least first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Precision {
     Other,
@@ -209,7 +207,7 @@ enum Precision {
 }
 
 fn precision(range: &[u8]) -> Option<Precision> {
-    // A bare asterisk is what some old clients send for all.
+    // Some old clients send a bare asterisk for `*/*`.
     if range == b"*" || range == b"*/*" {
         return Some(Precision::Anything);
     }
@@ -234,13 +232,13 @@ fn is_zero_weight(parameter: &[u8]) -> bool {
     }
 }
 
-/// Returns what all the values say, or if they disagree that it is no ID.
+/// Returns the ID that all values agree on; if they disagree, a value without an ID.
 fn agreed(mut values: impl Iterator<Item = LastEventId>) -> Option<LastEventId> {
     let first = values.next()?;
     Some(if values.all(|value| value == first) { first } else { LastEventId { id: None } })
 }
 
-/// Decodes a name or value of a query as forms write them. A `%` without two digits stands for itself.
+/// Decodes a name or value of a form-encoded query. A `%` without two digits stands for itself.
 fn form_decoded(encoded: &str) -> impl Iterator<Item = u8> {
     let mut rest = encoded.as_bytes();
     std::iter::from_fn(move || {

@@ -10,14 +10,14 @@ use crate::{
     hub::POSITION,
 };
 
-/// The headers of a response that is an event stream, by name and value.
+/// The headers of an event stream response, as names and values.
 ///
-/// [`response`] sets them. They are for stacks that take neither `http` 1 responses nor their parts. Beside the
-/// content type they ask intermediaries not to store, compress or hold back the stream: `x-accel-buffering` is for
+/// [`response`] sets them. Use them for stacks that take neither `http` 1 responses nor their parts. Apart from the
+/// content type, they ask intermediaries not to store, compress or buffer the stream: `x-accel-buffering` is for
 /// nginx and others that obey it, `incremental` is the standard's way (RFC 10036).
 ///
-/// The content type has no `charset`: an event stream is always UTF-8, and some clients compare the whole value. For
-/// clients that read text as Latin-1 without one, such as Python's `requests`, add it:
+/// The content type has no `charset`: an event stream is always UTF-8, and some clients compare the whole value. Some
+/// clients decode text without a charset as Latin-1, such as Python's `requests`. For those, add it:
 ///
 /// ```
 /// # let mut response = ssekit::response(futures_util::stream::empty::<ssekit::Event>());
@@ -36,10 +36,10 @@ pub const RESPONSE_HEADERS: &[(&str, &str)] = &[
     ("incremental", "?1"),
 ];
 
-/// Creates the response that carries a stream of events: status 200, and [`RESPONSE_HEADERS`].
+/// Creates the response for a stream of events: status 200 and [`RESPONSE_HEADERS`].
 ///
-/// Wrap the stream in a [`KeepAlive`](crate::KeepAlive) first, or an idle connection will be cut by some proxy.
-/// What the body does when the stream is idle at first, ends or fails is told at [`Body`].
+/// Wrap the stream in a [`KeepAlive`](crate::KeepAlive) first, or a proxy will cut an idle connection. See [`Body`]
+/// for streams that are idle at first, end or fail.
 ///
 /// # Examples
 ///
@@ -58,16 +58,16 @@ where
     event_stream(Body::new(stream))
 }
 
-/// Creates the response that tells a client to come back after a while: an event stream that sets the
-/// reconnection time, and ends.
+/// Creates a response that asks a client to reconnect later: an event stream that sets the reconnection time and
+/// ends.
 ///
-/// A browser that is answered with an error status, 503 included, gives up for good and ignores `Retry-After`;
-/// so this is how to send event sources away while a service is overloaded or going down. Spread the time at
-/// random, or all of them come back at once. The client keeps the reconnection time until another is sent. It
-/// goes out in whole milliseconds, rounded up.
+/// A browser that receives an error status, including 503, gives up for good and ignores `Retry-After`. Use this
+/// response instead while a service is overloaded or going down. Choose the time at random within a range, or all
+/// clients reconnect at once. The client keeps the reconnection time until it receives another. It is sent in whole
+/// milliseconds, rounded up.
 ///
-/// It is sent in an event of the type `position` with empty data and without an ID, as a hub does, because several
-/// clients make an empty message of a block that has only a `retry` field.
+/// It is sent in an event of type `position` with empty data and no ID, as a hub does, because several clients
+/// dispatch an empty message for a block that has only a `retry` field.
 ///
 /// # Examples
 ///
@@ -85,10 +85,10 @@ pub fn reconnect_after(reconnection_time: Duration) -> Response<Body> {
     event_stream(event.encode().into())
 }
 
-/// Creates the response that tells a client to stop reconnecting: status 204, without a body.
+/// Creates a response that stops a client from reconnecting: status 204, without a body.
 ///
-/// A client that follows the standard (WHATWG HTML 9.2) fails the connection and does not come back, for which
-/// there is no other way: when a stream just ends, it reconnects.
+/// A client that follows the standard (WHATWG HTML 9.2) fails the connection and does not reconnect. There is no
+/// other way: when a stream ends, it reconnects.
 ///
 /// # Examples
 ///

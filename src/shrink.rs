@@ -1,8 +1,8 @@
-//! When a collection gives memory back.
+//! Deciding when a collection frees memory.
 
-/// Returns the capacity to shrink to, if three quarters of it are unused and it is worth the while.
+/// Returns the capacity to shrink to, if the collection is not small and less than a quarter of it is used.
 ///
-/// Half of what is left is room to spare, so the cost of moving is spread over as many removals.
+/// Half of the new capacity is spare, so the cost of moving is amortised over as many removals.
 pub(crate) fn excess(capacity: usize, len: usize) -> Option<usize> {
     (capacity > 32 && capacity / 4 > len).then_some(len * 2)
 }

@@ -1,4 +1,4 @@
-//! The locks and counters in use: std's, or loom's where interleavings are explored.
+//! Locks and counters: std's, or loom's when interleavings are explored.
 
 #[cfg(not(ssekit_loom))]
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicU64};
@@ -8,7 +8,7 @@ pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic::AtomicU64};
 
 use std::sync::PoisonError;
 
-/// Locks, whatever happened under the lock before: no code of a caller runs there.
+/// Locks a mutex, even if it is poisoned: no application code runs under it, so its state is consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,7 +13,7 @@ use super::disconnect_reason::DisconnectReason;
 ///
 /// | reason | default policy | browser policy |
 /// | --- | --- | --- |
-///  the stream ended, after a whole event or not | reconnect | reconnect |
+/// | the stream ended, after a whole event or not | reconnect | reconnect |
 /// | an error of the transport | reconnect | reconnect |
 /// | a [permanent](super::TransportError::permanent) error of the transport | fail | fail |
 /// | no response in time, or silence | reconnect | reconnect |

@@ -8,17 +8,17 @@
 //!
 //! # Transitions
 //!
-//!  state | input | result |
+//! | state | input | result |
 //! | --- | --- | --- |
-//!  connecting | 200 with `text/event-stream`, or a response that `EventSource::accept` accepts | [`Update::Opened`] |
-//!  connecting | 204 | ends without an error |
+//! | connecting | 200 with `text/event-stream`, or a response that `EventSource::accept` accepts | [`Update::Opened`] |
+//! | connecting | 204 | ends without an error |
 //! | connecting | any other response, an error, no response in time | a [verdict](Failure#the-default-verdict) |
 //! | open | the end of the body, an error, silence | a [verdict](Failure#the-default-verdict) |
-//!  open | an event over a [limit](crate::decode::Limits) | [`Update::LimitExceeded`]; the stream goes on |
+//! | open | an event over a [limit](crate::decode::Limits) | [`Update::LimitExceeded`]; the stream goes on |
 //! | any | as many reconnections in a row as the [policy allows](Policy::with_max_attempts) | [`EventSourceError`] |
 //! | any | `reconnect`, `reconnect_after` | [`Update::Reconnecting`] without delay |
-//!  any | `pause`, `resume` | [`Update::Paused`]; a request once resumed |
-//!  any | `close` | ends without an error |
+//! | any | `pause`, `resume` | [`Update::Paused`]; a request once resumed |
+//! | any | `close` | ends without an error |
 //!
 //! If a connection ends within an event, the client discards the event and its ID, so the next request asks for it
 //! again. The [reason](DisconnectReason::Incomplete) holds the unfinished event.
