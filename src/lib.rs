@@ -89,8 +89,10 @@
 //! | `client` | the client `EventSource`; enables `http-body` and `tokio` |
 //! | `reqwest` | `reqwest::Client` as its transport, reqwest's responses as event streams; enables `client` |
 //! | `json` | payloads as JSON: `Event::json`, `ReceivedEvent::json` |
+//! | `disk` | a history in a folder, which outlives the process: `relay::DiskLog`; needs Rust 1.89 |
 //! | `redis` | one log for many processes on Redis Streams: `relay::RedisLog` |
 //! | `serve` | an HTTP server in which idle event streams take little memory: `serve::Server` |
+//! | `test-util` | tests that any log must pass: `relay::testing` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

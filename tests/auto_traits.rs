@@ -135,6 +135,25 @@ const _: () = {
     error::<PublishError<std::io::Error>>();
 };
 
+#[cfg(feature = "disk")]
+const _: () = {
+    use ssekit::relay::{DiskIds, DiskLog, DiskLogError, DiskLogOptions, Relay};
+
+    all::<DiskIds>();
+    all::<DiskLog>();
+    all::<DiskLogOptions>();
+    all::<Relay<DiskLog>>();
+    error::<DiskLogError>();
+};
+
+#[cfg(feature = "test-util")]
+const _: () = {
+    use ssekit::relay::testing::{Failure, Report};
+
+    all::<Report>();
+    error::<Failure>();
+};
+
 #[cfg(feature = "redis")]
 const _: () = {
     use ssekit::relay::{RedisLog, RedisLogError, Relay, StreamIds, Tail};

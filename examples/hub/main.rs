@@ -9,6 +9,9 @@
 //! With `--redis redis://127.0.0.1/` several hubs, each with a `--listen` of its own, are nodes of one service: what is
 //! published at one comes from all, and a client may come back to another one.
 //!
+//! With `--data DIR` the history outlives the process: clients of a hub that is stopped or killed and started again go on
+//! where they were.
+//!
 //! Cut the connection and come back with `-H 'Last-Event-ID: …'`: nothing is missing and nothing comes twice. The page
 //! at `/` does the same with a button.
 
@@ -21,9 +24,13 @@ mod source;
 use std::{error::Error, net::SocketAddr, time::Duration};
 
 use clap::Parser;
+#[cfg(feature = "disk")]
+use ssekit::relay::DiskLog;
 #[cfg(feature = "redis")]
-use ssekit::relay::{RedisLog, Relay};
-use ssekit::{Bounds, Hub};
+use ssekit::relay::RedisLog;
+#[cfg(any(feature = "disk", feature = "redis"))]
+use ssekit::relay::Relay;
+use ssekit::{Bounds, Hub, hub::HubBuilder};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::source::Source;
@@ -54,6 +61,11 @@ struct Options {
     #[cfg(feature = "redis")]
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
+    /// Folder that keeps the history, so that a restart resets nobody.
+    #[cfg(feature = "disk")]
+    #[arg(long, value_name = "DIR")]
+    #[cfg_attr(feature = "redis", arg(conflicts_with = "redis"))]
+    data: Option<std::path::PathBuf>,
 }
 
 #[tokio::main]
@@ -64,17 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         bounds = bounds.with_age(age);
     }
     let hub = Hub::builder(bounds).with_max_bytes(options.replay_bytes).with_retry(Duration::from_secs(1));
-    #[cfg(feature = "redis")]
-    let source = match &options.redis {
-        Some(url) => {
-            let (relay, tail) = Relay::new(RedisLog::open(url, "ssekit")?, hub);
-            tokio::spawn(tail.on_fault(|fault| eprintln!("redis: {fault}")).run());
-            Source::Shared(relay)
-        }
-        None => Source::Local(hub.build()),
-    };
-    #[cfg(not(feature = "redis"))]
-    let source = Source::Local(hub.build());
+    let source = source(&options, hub).await?;
     let routes = routes::router(source.clone(), options.heartbeat, options.patience);
 
     let listener = serve::listen(options.listen)?;
@@ -88,6 +90,31 @@ async fn main() -> Result<(), Box<dyn Error>> {
     })
     .await;
     Ok(())
+}
+
+/// Opens the log that the events come from, if there is one.
+#[cfg_attr(not(feature = "disk"), expect(clippy::unused_async, reason = "opening a folder waits"))]
+async fn source(options: &Options, hub: HubBuilder) -> Result<Source, Box<dyn Error>> {
+    #[cfg(feature = "disk")]
+    if let Some(folder) = &options.data {
+        let mut kept = DiskLog::options();
+        if let Some(age) = options.replay_age {
+            kept = kept.max_age(age);
+        }
+        let opened = kept.open(folder).await.map_err(|error| source::in_full(&error))?;
+        let (relay, tail) = Relay::new(opened, hub);
+        tokio::spawn(tail.on_fault(|fault| eprintln!("disk: {fault}")).run());
+        return Ok(Source::Kept(relay));
+    }
+    #[cfg(feature = "redis")]
+    if let Some(url) = &options.redis {
+        let (relay, tail) = Relay::new(RedisLog::open(url, "ssekit")?, hub);
+        tokio::spawn(tail.on_fault(|fault| eprintln!("redis: {fault}")).run());
+        return Ok(Source::Shared(relay));
+    }
+    #[cfg(not(any(feature = "disk", feature = "redis")))]
+    let _ = options;
+    Ok(Source::Local(hub.build()))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

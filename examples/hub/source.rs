@@ -6,8 +6,12 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 use serde_json::{Value, json};
+#[cfg(feature = "disk")]
+use ssekit::relay::DiskLog;
 #[cfg(feature = "redis")]
-use ssekit::relay::{self, RedisLog, Relay};
+use ssekit::relay::RedisLog;
+#[cfg(any(feature = "disk", feature = "redis"))]
+use ssekit::relay::{self, Relay};
 use ssekit::{
     Event, EventId, Hub, LastEventId, Subscribe,
     hub::{Close, PublishError, Refusal, Start, Stats},
@@ -16,6 +20,8 @@ use ssekit::{
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     Local(Hub),
+    #[cfg(feature = "disk")]
+    Kept(Relay<DiskLog>),
     #[cfg(feature = "redis")]
     Shared(Relay<RedisLog>),
 }
@@ -37,6 +43,11 @@ impl Source {
                 let events = hub.subscribe(Subscribe::to(topics).start(start).after(last_event_id))?;
                 events.keep_alive(heartbeat).boxed()
             }
+            #[cfg(feature = "disk")]
+            Self::Kept(relay) => {
+                let events = relay.subscribe(Subscribe::to(topics).start(start).after(last_event_id)).await?;
+                events.keep_alive(heartbeat).boxed()
+            }
             #[cfg(feature = "redis")]
             Self::Shared(relay) => {
                 let events = relay.subscribe(Subscribe::to(topics).start(start).after(last_event_id)).await?;
@@ -48,6 +59,8 @@ impl Source {
     pub(crate) async fn publish(&self, topic: &str, event: Event) -> Result<EventId, Refused> {
         match self {
             Self::Local(hub) => hub.publish(topic, event).map_err(refused),
+            #[cfg(feature = "disk")]
+            Self::Kept(relay) => relay.publish(topic, event).await.map_err(not_published),
             #[cfg(feature = "redis")]
             Self::Shared(relay) => relay.publish(topic, event).await.map_err(not_published),
         }
@@ -56,6 +69,8 @@ impl Source {
     pub(crate) async fn finish(&self, topic: &str) -> Result<(), Refused> {
         match self {
             Self::Local(hub) => hub.finish(topic),
+            #[cfg(feature = "disk")]
+            Self::Kept(relay) => relay.finish(topic).await.map_err(not_published)?,
             #[cfg(feature = "redis")]
             Self::Shared(relay) => relay.finish(topic).await.map_err(not_published)?,
         }
@@ -65,6 +80,8 @@ impl Source {
     pub(crate) fn close(&self, close: Close) {
         match self {
             Self::Local(hub) => hub.close(close),
+            #[cfg(feature = "disk")]
+            Self::Kept(relay) => relay.close(close),
             #[cfg(feature = "redis")]
             Self::Shared(relay) => relay.close(close),
         }
@@ -73,20 +90,24 @@ impl Source {
     pub(crate) fn stats(&self) -> Value {
         match self {
             Self::Local(hub) => hub_stats(hub.stats()),
+            #[cfg(feature = "disk")]
+            Self::Kept(relay) => relay_stats(relay.stats()),
             #[cfg(feature = "redis")]
-            Self::Shared(relay) => {
-                let stats = relay.stats();
-                let mut value = hub_stats(stats.hub);
-                value["connected"] = stats.connected.into();
-                value["lag_ms"] = u64::try_from(stats.lag.as_millis()).unwrap_or(u64::MAX).into();
-                value["reconnects"] = stats.reconnects.into();
-                value["resets"] = stats.resets.into();
-                value["failed_publishes"] = stats.failed_publishes.into();
-                value["paging"] = stats.paging.into();
-                value
-            }
+            Self::Shared(relay) => relay_stats(relay.stats()),
         }
     }
+}
+
+#[cfg(any(feature = "disk", feature = "redis"))]
+fn relay_stats(stats: relay::Stats) -> Value {
+    let mut value = hub_stats(stats.hub);
+    value["connected"] = stats.connected.into();
+    value["lag_ms"] = u64::try_from(stats.lag.as_millis()).unwrap_or(u64::MAX).into();
+    value["reconnects"] = stats.reconnects.into();
+    value["resets"] = stats.resets.into();
+    value["failed_publishes"] = stats.failed_publishes.into();
+    value["paging"] = stats.paging.into();
+    value
 }
 
 fn hub_stats(stats: Stats) -> Value {
@@ -113,13 +134,20 @@ fn refused(error: PublishError) -> Refused {
     (status, error.to_string())
 }
 
-#[cfg(feature = "redis")]
-fn not_published<E: std::error::Error>(error: relay::PublishError<E>) -> Refused {
+#[cfg(any(feature = "disk", feature = "redis"))]
+fn not_published<E: std::error::Error + 'static>(error: relay::PublishError<E>) -> Refused {
     let status = match error {
         relay::PublishError::Refused(error) => return refused(error),
         relay::PublishError::NotPublished(_) => StatusCode::SERVICE_UNAVAILABLE,
         // Whoever tries again may publish it twice.
         _ => StatusCode::GATEWAY_TIMEOUT,
     };
-    (status, error.to_string())
+    (status, in_full(&error))
+}
+
+/// Returns the text of an error and of all that caused it.
+#[cfg(any(feature = "disk", feature = "redis"))]
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -5,7 +5,8 @@ use crate::{EventId, replay::IdOrder};
 
 /// An ordered log outside this process, which many processes append to and read.
 ///
-/// The crate has one on Redis Streams, with the feature `redis`. Others are a few dozen lines: what is needed is that
+/// The crate has one in a folder, with the feature `disk`, and one on Redis Streams, with the feature `redis`. The
+/// feature `test-util` brings tests that any log must pass. Others are a few dozen lines: what is needed is that
 /// each entry gets an ID that is greater than all before it, that what is appended is seen by all readers in the order
 /// of the IDs, and that it can be told whether an entry with a given ID is there. Every process must see the same
 /// log.
@@ -208,7 +209,7 @@ pub struct Entry {
 }
 
 /// A record was not appended to a [`Log`], or it is not known to have been.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError<E> {
     /// The topic is finished. Nothing was appended.
     #[error("the topic is finished")]

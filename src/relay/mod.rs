@@ -3,7 +3,8 @@
 //! A [`Hub`](crate::Hub) serves one process. A service that outgrows it keeps the hub in each process and feeds all
 //! of them from one ordered [`Log`] outside, whose entry IDs are the event IDs. [`Relay`] is the handle of one node;
 //! [`RedisLog`], with the feature `redis`, is a log on Redis Streams. Other logs implement
-//! [`Log`], in four methods: its order, append, read and follow.
+//! [`Log`], in four methods: its order, append, read and follow. [`testing`], with the feature `test-util`, checks them.
+//! A service of one process that restarts keeps its log in a folder: [`DiskLog`], with the feature `disk`.
 //!
 //! ```text
 //!   publish          clients of A              clients of B          publish
@@ -84,6 +85,8 @@
 mod backoff;
 mod budget;
 mod core;
+#[cfg(feature = "disk")]
+mod disk;
 mod generation;
 mod handle;
 mod log;
@@ -97,7 +100,13 @@ mod redis;
 mod resume;
 mod subscription;
 mod tail;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod testing;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::{DiskIds, DiskLog, DiskLogError, DiskLogOptions};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{RedisLog, RedisLogError, StreamIds};

@@ -50,14 +50,23 @@ impl HubProcess {
 
     /// Starts a hub where another one was, and waits until it accepts.
     pub(crate) async fn start_at(address: SocketAddr, options: &[&str]) -> Self {
-        let mut child = tokio::process::Command::new(executable())
-            .args(["--listen", &address.to_string()])
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut hub = tokio::process::Command::new(executable());
+        hub.args(["--listen", &address.to_string()]).args(options);
+        Self::spawn(hub).await
+    }
+
+    /// Starts a hub that may not write files of more bytes, and goes on when the system does not let it.
+    pub(crate) async fn start_within(kibibytes: usize, options: &[&str]) -> Self {
+        let mut hub = tokio::process::Command::new("bash");
+        let script = format!("trap '' XFSZ; ulimit -S -f {kibibytes}; exec \"$@\"");
+        hub.args(["-c", &script, "bash"]).arg(executable());
+        hub.args(["--listen", "127.0.0.1:0"]).args(options);
+        Self::spawn(hub).await
+    }
+
+    /// Runs a command whose process is the hub, and waits until it accepts.
+    async fn spawn(mut hub: tokio::process::Command) -> Self {
+        let mut child = hub.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.next_line().await.unwrap().expect("the hub ends before it listens");
         let address = line.strip_prefix("listening on http://").unwrap().parse().unwrap();
@@ -73,6 +82,10 @@ impl HubProcess {
         let id = self.child.id().expect("it has ended before").try_into().unwrap();
         let process = rustix::process::Pid::from_raw(id).unwrap();
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it has ended before")
     }
 
     /// Waits for its end, which may take 5 seconds at most from when it was asked.
@@ -176,6 +189,29 @@ impl Requests {
         }
         serde_json::from_slice::<Created>(response.body()).unwrap().id
     }
+}
+
+/// Starts a hub that ends before it listens. Returns how, and what it says.
+pub(crate) async fn fails_to_start(options: &[&str]) -> (ExitStatus, String) {
+    let mut hub = tokio::process::Command::new(executable());
+    let output = hub.args(["--listen", "127.0.0.1:0"]).args(options).kill_on_drop(true).output();
+    let output = timeout(Duration::from_secs(30), output).await.expect("it goes on").unwrap();
+    (output.status, String::from_utf8(output.stderr).unwrap())
+}
+
+/// Publishes an event on a connection that may break. Returns its ID if that was acknowledged.
+pub(crate) async fn try_publish(
+    requests: &mut SendRequest<Full<Bytes>>,
+    path: &str,
+    data: &str,
+) -> Option<String> {
+    let request = Request::post(path).body(data.to_owned().into()).unwrap();
+    let response = requests.send_request(request).await.ok()?;
+    let status = response.status();
+    let body = response.into_body().collect().await.ok()?.to_bytes();
+    assert_eq!(status, StatusCode::CREATED, "{body:?}");
+    let created: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    Some(created["id"].as_str().unwrap().to_owned())
 }
 
 /// Builds the example, once in each test program, and returns where it is.

@@ -1,0 +1,175 @@
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    error::DiskLogError,
+    ids::DiskIds,
+    index::Shared,
+    options::DiskLogOptions,
+    reader,
+    writer::{Answer, Request},
+};
+use crate::{
+    EventId,
+    relay::{AppendError, Limit, Log, Page, Record},
+    replay::IdOrder,
+};
+
+/// A log in a folder, for one process that restarts.
+///
+/// Events, finished topics and the keys of [`publish_once`](crate::relay::Relay::publish_once) outlive the process. A
+/// client that comes back after a restart goes on where it was.
+///
+/// # What it promises
+///
+/// - Publishing returns once the event is durable: written, and synced to the disk. Publishers that wait at the same
+///   time share one sync. Clients get no event before it is durable.
+/// - One process has the folder open. Another one gets [`DiskLogError::InUse`], with the ID of the owner.
+/// - After a crash or a power failure, everything acknowledged is there, in order. What was being written may be there
+///   or not. If the disk has lost its newest acknowledged writes, the clients that had seen them get *unknown*.
+/// - Damage before that is an error when the folder is opened; see [`DiskLogOptions::repair`].
+/// - An ID never comes to mean another event, even if you put back an older copy of the folder: IDs that were given out
+///   after the copy was made are *unknown*. Copy the folder while no process has it open.
+/// - A key is remembered, and a topic stays finished, for as long as the log holds the record.
+/// - On a full disk publishing fails with [`DiskLogError::NoRoom`], and nothing is appended. Once there is room,
+///   publishing goes on.
+///
+/// # Costs
+///
+/// One thread writes. Reading uses the runtime's threads for blocking work. In memory are half a byte for each entry,
+/// 40 bytes for each key that the log holds, the names of finished topics, and one batch of up to 1 MiB, or one event.
+/// Opening reads the folder once.
+///
+/// Needs Rust 1.89.
+///
+/// # Format
+///
+/// The folder has a file `lock` and files of entries, each with a checksum. It is the crate's own format, since none of
+/// the embedded engines that were tried can do what an ordered log needs. `redb` keeps everything in one tree: one
+/// damaged byte, or a file that is one byte short, makes all of it unreadable, and its error does not say where.
+/// `fjall` cannot tell a damaged journal from one whose end was never acknowledged, does not say where either, and
+/// brings two versions of one dependency. Both would be several times this crate in size.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use ssekit::{Subscribe,
+///     Bounds, Event, Hub,
+///     relay::{DiskLog, Relay},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("ssekit-disk-{}", std::process::id()));
+/// let (relay, tail) = Relay::new(DiskLog::open(&folder).await?, Hub::builder(Bounds::events(100)));
+/// let running = tokio::spawn(tail.run());
+/// let first = relay.publish("orders", Event::new("first")).await?;
+/// relay.publish("orders", Event::new("second")).await?;
+/// drop(relay);
+/// running.await?;
+///
+/// // The process restarts, and a client comes back.
+/// let (relay, tail) = Relay::new(DiskLog::open(&folder).await?, Hub::builder(Bounds::events(100)));
+/// tokio::spawn(tail.run());
+/// let mut orders = relay.subscribe(Subscribe::to(["orders"]).after(first)).await?;
+/// assert!(orders.gap().is_none());
+/// let _position = orders.next().await;
+/// assert!(orders.next().await.unwrap().ends_with(b"data: second\n\n"));
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct DiskLog {
+    pub(super) folder: PathBuf,
+    pub(super) shared: Arc<Shared>,
+    pub(super) requests: mpsc::Sender<Request>,
+}
+
+impl DiskLog {
+    /// Opens a folder with the default bounds: 1 GiB, whatever the number and age of entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskLogOptions::open`].
+    pub async fn open(folder: impl AsRef<Path>) -> Result<Self, DiskLogError> {
+        Self::options().open(folder).await
+    }
+
+    /// Returns the options with which to open a folder.
+    pub const fn options() -> DiskLogOptions {
+        DiskLogOptions::new()
+    }
+
+    /// Runs what reads files where it may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared) -> Result<T, DiskLogError> + Send + 'static,
+    ) -> Result<T, DiskLogError> {
+        let shared = Arc::clone(&self.shared);
+        task::spawn_blocking(move || read(&shared)).await.unwrap_or(Err(DiskLogError::Closed))
+    }
+}
+
+impl Log for DiskLog {
+    type Order = DiskIds;
+    type Error = DiskLogError;
+
+    fn order(&self) -> DiskIds {
+        DiskIds
+    }
+
+    async fn append(&self, record: Record, key: Option<&str>) -> Result<EventId, AppendError<DiskLogError>> {
+        let (answer, answered) = oneshot::channel::<Answer>();
+        let request = Request { record, key: key.map(Into::into), answer };
+        let sent = self.requests.send(request).await;
+        sent.map_err(|_| AppendError::Refused(DiskLogError::Closed))?;
+        let answer = answered.await.unwrap_or(Err(AppendError::Unacknowledged(DiskLogError::Closed)));
+        answer.map(|position| DiskIds.id(position))
+    }
+
+    async fn holds(&self, id: &EventId) -> Result<bool, DiskLogError> {
+        let Some(position) = DiskIds.position(id.as_str()) else { return Ok(false) };
+        self.blocking(move |shared| reader::holds(shared, position)).await
+    }
+
+    async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, DiskLogError> {
+        let after = after.map(|id| DiskIds.position(id.as_str()));
+        if after == Some(None) {
+            return Ok(Page::default());
+        }
+        self.blocking(move |shared| reader::page(shared, after.flatten(), limit)).await
+    }
+
+    async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, DiskLogError> {
+        let mut next = self.shared.next.subscribe();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            next.mark_unchanged();
+            let page = self.read(Some(after), limit).await?;
+            let is_over = !page.held || !page.entries.is_empty();
+            if is_over || timeout_at(until, next.changed()).await.is_err() {
+                return Ok(page);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DiskLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskLog").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// How long following waits for an entry.
+const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,0 +1,19 @@
+//! A [`Log`](super::Log) in a folder.
+//!
+//! Read [`log`](self::log) first, then `frame` and `segment` for the format, `writer` for what is written when,
+//! `recovery` for what is found after a crash, and `reader`. The invariant: `index` knows only what is durable, readers
+//! see only what `index` knows, and only the thread of `writer` changes either.
+
+mod error;
+mod frame;
+mod ids;
+mod index;
+mod keys;
+mod log;
+mod options;
+mod reader;
+mod recovery;
+mod segment;
+mod writer;
+
+pub use self::{error::DiskLogError, ids::DiskIds, log::DiskLog, options::DiskLogOptions};

@@ -1,0 +1,277 @@
+//! Opening a folder: its lock, and everything that was acknowledged.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    error::DiskLogError,
+    frame::{self, HEADER, Header},
+    index::Index,
+    keys::Keys,
+    segment::{self, Entries, START, Segment},
+};
+use crate::{
+    random,
+    relay::{InvalidRecord, Record},
+};
+
+/// What a folder holds.
+pub(super) struct Recovered {
+    pub(super) index: Index,
+    pub(super) keys: Keys,
+    /// The finished topics, with the numbers of their marks.
+    pub(super) finished: HashMap<String, u64>,
+    pub(super) secret: u64,
+}
+
+/// What reading one file showed.
+enum Found {
+    Whole,
+    /// What follows was never acknowledged, as far as can be known.
+    Torn,
+    Damaged(DiskLogError, u64),
+}
+
+/// Takes the folder for this process.
+pub(super) fn lock(folder: &Path) -> Result<File, DiskLogError> {
+    let path = folder.join(LOCK);
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = opened.map_err(DiskLogError::io("open", &path))?;
+    let until = Instant::now() + HANDED_OVER;
+    loop {
+        #[expect(clippy::incompatible_msrv, reason = "the feature needs Rust 1.89")]
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(DiskLogError::io("lock", &path)(error)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let process = read_owner(&mut file);
+        // A log of this process that was just dropped ends its last batch first.
+        if process != Some(std::process::id()) || Instant::now() > until {
+            return Err(DiskLogError::InUse { folder: folder.to_owned(), process });
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    let written = file.set_len(0).and_then(|()| file.rewind());
+    written
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(DiskLogError::io("write", &path))?;
+    Ok(file)
+}
+
+fn read_owner(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+/// Reads all that a folder holds, and cuts off what was not acknowledged.
+///
+/// With `repair` it also gives up what lies before the last damage, or behind it if nothing sound does.
+pub(super) fn recover(folder: &Path, repair: bool) -> Result<Recovered, DiskLogError> {
+    loop {
+        let files = segment::list(folder)?;
+        match read_all(folder, &files)? {
+            Ok(recovered) => return Ok(recovered),
+            // What is left then shows whether that was all.
+            Err((_, place)) if repair => mend(folder, &files, place)?,
+            Err((damage, _)) => return Err(damage),
+        }
+    }
+}
+
+type Damage = (DiskLogError, (usize, u64, u64));
+
+/// Reads files in order. The inner error has the damage, and in which file, at which byte and number it is.
+fn read_all(folder: &Path, files: &[(u64, PathBuf)]) -> Result<Result<Recovered, Damage>, DiskLogError> {
+    let secret = find_secret(files)?;
+    let mut recovered = Recovered {
+        index: Index { segments: VecDeque::new() },
+        keys: Keys::default(),
+        finished: HashMap::new(),
+        secret: secret.unwrap_or_else(random::seed),
+    };
+    let mut next = files.first().map_or(1, |(first, _)| *first);
+    for (at, (first, path)) in files.iter().enumerate() {
+        if *first != next {
+            let (_, before) = &files[at - 1];
+            let end = fs::metadata(before).map_or(0, |file| file.len());
+            let damage = DiskLogError::damaged(before, end, "entries or a file are missing behind it");
+            return Ok(Err((damage, (at - 1, end, next))));
+        }
+        let mut segment = Segment::new(Arc::from(path.as_path()), *first);
+        let is_last = at + 1 == files.len();
+        match read_file(&mut segment, &mut recovered, is_last)? {
+            Found::Whole => {}
+            Found::Torn => cut(&segment)?,
+            Found::Damaged(damage, byte) => return Ok(Err((damage, (at, byte, segment.next)))),
+        }
+        next = segment.next;
+        recovered.index.segments.push_back(segment);
+    }
+    if recovered.index.segments.is_empty() {
+        let (path, _) = segment::create(folder, next, recovered.secret)?;
+        recovered.index.segments.push_back(Segment::new(path, next));
+    }
+    Ok(Ok(recovered))
+}
+
+/// Returns the secret of the folder, which each sound file has.
+fn find_secret(files: &[(u64, PathBuf)]) -> Result<Option<u64>, DiskLogError> {
+    for (first, path) in files {
+        if let Some(entries) = Entries::open(Arc::from(path.as_path()), *first)? {
+            return Ok(Some(entries.secret));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads the entries of one file.
+fn read_file(segment: &mut Segment, recovered: &mut Recovered, is_last: bool) -> Result<Found, DiskLogError> {
+    let path = Arc::clone(&segment.path);
+    let Some(mut entries) = Entries::open(Arc::clone(&path), segment.first)? else {
+        return Ok(Found::Damaged(DiskLogError::damaged(&path, 0, "its header is not sound"), 0));
+    };
+    if entries.secret != recovered.secret {
+        let damage = DiskLogError::damaged(&path, 0, "it belongs to another folder");
+        return Ok(Found::Damaged(damage, START));
+    }
+    while !entries.is_at_end() {
+        let header = entries.header()?.filter(|header| header.number == segment.next);
+        let fields = header.map(|header| entries.fields(header)).transpose()?.flatten();
+        let (Some(header), Some(fields)) = (header, fields) else {
+            let damage = entries.damaged("no sound entry begins there");
+            let (at, secret) = (entries.at, entries.secret);
+            let torn = is_last && !acknowledged_behind(&entries.rest()?, at, segment.next, secret);
+            return Ok(if torn { Found::Torn } else { Found::Damaged(damage, at) });
+        };
+        let (record, key) = frame::read(fields);
+        note(recovered, header, &record, key.as_deref());
+        segment.push(header);
+    }
+    Ok(Found::Whole)
+}
+
+fn note(
+    recovered: &mut Recovered,
+    header: Header,
+    record: &Result<Record, InvalidRecord>,
+    key: Option<&[u8]>,
+) {
+    if let Some(key) = key {
+        recovered.keys.insert(key, header.position());
+    }
+    if let Ok(Record::Finish { topic }) = record {
+        recovered.finished.insert(topic.clone(), header.number);
+    }
+}
+
+/// Returns whether an entry in these bytes, which are not sound at their beginning, shows that the beginning was
+/// acknowledged: its batch began behind that.
+fn acknowledged_behind(bytes: &[u8], at: u64, next: u64, secret: u64) -> bool {
+    sound_entries(bytes, next, secret).any(|(start, header)| at + start as u64 - u64::from(header.back) > at)
+}
+
+/// Finds sound entries in bytes that are not sound at their beginning.
+fn sound_entries(bytes: &[u8], next: u64, secret: u64) -> impl Iterator<Item = (usize, Header)> {
+    let starts = 1..bytes.len().saturating_sub(HEADER - 1);
+    // So many could have been where the bytes are not sound.
+    let numbers = next..=next.saturating_add((bytes.len() / HEADER) as u64);
+    starts.filter_map(move |start| {
+        let rest = &bytes[start..];
+        let header = Header::read(rest).filter(|header| numbers.contains(&header.number))?;
+        let fields = rest[HEADER..].get(..header.len as usize)?;
+        (u64::from(header.back) <= start as u64 + START && header.is_sound(secret, fields))
+            .then_some((start, header))
+    })
+}
+
+/// Cuts off what was not acknowledged.
+fn cut(segment: &Segment) -> Result<(), DiskLogError> {
+    let file = segment::append(&segment.path)?;
+    let cut = file.set_len(segment.bytes).and_then(|()| file.sync_all());
+    cut.map_err(DiskLogError::io("shorten", &segment.path))
+}
+
+/// Gives up what lies before a damage, or behind it if nothing sound does. Whole files are only renamed.
+fn mend(
+    folder: &Path,
+    files: &[(u64, PathBuf)],
+    (file, at, next): (usize, u64, u64),
+) -> Result<(), DiskLogError> {
+    let (first, path) = &files[file];
+    let bytes = fs::read(path).map_err(DiskLogError::io("read", path))?;
+    let Some(secret) = find_secret(files)? else {
+        // Without the secret no entry is known to be sound.
+        return begin_anew(folder, files);
+    };
+    if at == 0 {
+        // The entries show whether they belong to this folder.
+        return segment::mend_header(path, *first, secret);
+    }
+    let rest = bytes.get(at as usize..).unwrap_or_default();
+    if let Some((start, header)) = sound_entries(rest, next, secret).next() {
+        // The sound ones behind the damage get a file of their own, before that of the damaged one goes.
+        let (kept, mut new) = segment::create(folder, header.number, secret)?;
+        let copied =
+            new.write_all(&rebatched(&rest[start..], header.number, secret)).and_then(|()| new.sync_all());
+        copied.map_err(DiskLogError::io("write", &kept))?;
+        return set_aside(folder, &files[..=file]);
+    }
+    if file + 1 < files.len() {
+        return set_aside(folder, &files[..=file]);
+    }
+    if file > 0 { set_aside(folder, &files[file..]) } else { begin_anew(folder, files) }
+}
+
+/// Gives up all files. No number is used again, so that the beginning is known to be missing.
+fn begin_anew(folder: &Path, files: &[(u64, PathBuf)]) -> Result<(), DiskLogError> {
+    let Some((last, path)) = files.last() else { return Ok(()) };
+    let entries = fs::metadata(path).map_or(0, |file| file.len()) / HEADER as u64;
+    set_aside(folder, files)?;
+    segment::create(folder, last.saturating_add(entries).saturating_add(1), random::seed()).map(drop)
+}
+
+/// Copies sound entries from a place on, each as a batch of its own, up to the next damage.
+fn rebatched(mut bytes: &[u8], mut next: u64, secret: u64) -> Vec<u8> {
+    let mut copy = Vec::new();
+    while let Some(header) = Header::read(bytes).filter(|header| header.number == next) {
+        let size = header.size() as usize;
+        let Some(fields) = bytes.get(HEADER..size) else { break };
+        if !header.is_sound(secret, fields) {
+            break;
+        }
+        let start = copy.len();
+        copy.extend_from_slice(&bytes[..size]);
+        copy[start + 8..start + 12].fill(0);
+        let crc = frame::checksum(secret, &[&copy[start + 4..]]);
+        copy[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+        bytes = &bytes[size..];
+        next += 1;
+    }
+    // What follows is for the next look at the folder, which finds the damage there.
+    copy.extend_from_slice(bytes);
+    copy
+}
+
+/// Renames files so that they are no part of the log any more.
+fn set_aside(folder: &Path, files: &[(u64, PathBuf)]) -> Result<(), DiskLogError> {
+    for (_, path) in files {
+        let aside = path.with_extension(ASIDE);
+        fs::rename(path, aside).map_err(DiskLogError::io("rename", path))?;
+    }
+    segment::sync_folder(folder)
+}
+
+const LOCK: &str = "lock";
+const ASIDE: &str = "log.damaged";
+/// How long to wait for a log of the same process to let go of the folder.
+const HANDED_OVER: Duration = Duration::from_secs(5);

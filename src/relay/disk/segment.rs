@@ -1,0 +1,221 @@
+//! One file of the log: a header, then entries without a gap.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::{BufMut, Bytes};
+
+use super::{
+    error::DiskLogError,
+    frame::{self, Header},
+};
+
+/// What is durable of one file.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub(super) path: Arc<Path>,
+    /// The number of its first entry.
+    pub(super) first: u64,
+    /// The number after that of its last entry.
+    pub(super) next: u64,
+    pub(super) bytes: u64,
+    /// The times of its first and its last entry, if it has any.
+    pub(super) times: Option<(u64, u64)>,
+    /// Where every sixteenth entry begins.
+    marks: Vec<u64>,
+}
+
+impl Segment {
+    pub(super) fn new(path: Arc<Path>, first: u64) -> Self {
+        Self { path, first, next: first, bytes: START, times: None, marks: Vec::new() }
+    }
+
+    /// Notes the entry that comes next.
+    pub(super) fn push(&mut self, header: Header) {
+        if (self.next - self.first) % MARKED == 0 {
+            self.marks.push(self.bytes);
+        }
+        self.next += 1;
+        self.bytes += header.size();
+        self.times = Some((self.times.map_or(header.time, |(first, _)| first), header.time));
+    }
+
+    pub(super) fn entries(&self) -> u64 {
+        self.next - self.first
+    }
+
+    /// Returns where to begin to look for an entry: at most fifteen entries before it.
+    pub(super) fn near(&self, number: u64) -> u64 {
+        let mark = number.saturating_sub(self.first) / MARKED;
+        self.marks.get(mark as usize).copied().unwrap_or(self.bytes)
+    }
+}
+
+/// Makes a file for the entries from a number on, and opens it to append to it. It is durable, with its name, when
+/// this returns.
+pub(super) fn create(folder: &Path, first: u64, secret: u64) -> Result<(Arc<Path>, File), DiskLogError> {
+    let (path, new) = (folder.join(name(first)), folder.join(NEW));
+    let write = || -> io::Result<File> {
+        if new.try_exists()? {
+            fs::remove_file(&new)?;
+        }
+        let mut file = OpenOptions::new().append(true).create_new(true).open(&new)?;
+        file.write_all(&start(first, secret))?;
+        file.sync_all()?;
+        // It has its name only when its header is there, so a file without one is damaged.
+        fs::rename(&new, &path)?;
+        Ok(file)
+    };
+    let file = write().map_err(DiskLogError::io("create", &path))?;
+    if let Err(error) = sync_folder(folder) {
+        // Left there, it would stand in the way of what is appended to the file before it.
+        let _ = fs::remove_file(&path);
+        return Err(error);
+    }
+    Ok((path.into(), file))
+}
+
+/// Writes the header of a file once more.
+pub(super) fn mend_header(path: &Path, first: u64, secret: u64) -> Result<(), DiskLogError> {
+    let mended = OpenOptions::new().write(true).open(path).and_then(|mut file| {
+        file.write_all(&start(first, secret))?;
+        file.sync_all()
+    });
+    mended.map_err(DiskLogError::io("write to", path))
+}
+
+/// Makes durable which files there are.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), DiskLogError> {
+    // Only Unix lets a program open a folder, and needs it.
+    if cfg!(unix) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(DiskLogError::io("sync", folder))?;
+    }
+    Ok(())
+}
+
+/// Opens a file to append to it.
+pub(super) fn append(path: &Path) -> Result<File, DiskLogError> {
+    OpenOptions::new().append(true).open(path).map_err(DiskLogError::io("open", path))
+}
+
+/// Returns the files of a folder by the numbers of their first entries.
+pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, DiskLogError> {
+    let entries = fs::read_dir(folder).map_err(DiskLogError::io("list", folder))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(DiskLogError::io("list", folder))?.path();
+        let first = path.file_name().and_then(|name| name.to_str()?.strip_suffix(SUFFIX)?.parse().ok());
+        files.extend(first.filter(|first| path.ends_with(name(*first))).map(|first| (first, path)));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn name(first: u64) -> String {
+    format!("{first:020}{SUFFIX}")
+}
+
+fn start(first: u64, secret: u64) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.put_u64_le(first);
+    bytes.put_u64_le(secret);
+    let crc = frame::checksum(0, &[&bytes]);
+    bytes.put_u32_le(crc);
+    bytes
+}
+
+/// Reads the entries of a file one by one.
+#[derive(Debug)]
+pub(super) struct Entries {
+    path: Arc<Path>,
+    file: BufReader<File>,
+    pub(super) secret: u64,
+    /// Where the next entry begins.
+    pub(super) at: u64,
+    end: u64,
+}
+
+impl Entries {
+    /// Opens a file at its first entry. `None` if its header is not sound.
+    pub(super) fn open(path: Arc<Path>, first: u64) -> Result<Option<Self>, DiskLogError> {
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (end, file) = opened.map_err(DiskLogError::io("open", &path))?;
+        let mut entries =
+            Self { path, file: BufReader::with_capacity(BUFFER, file), secret: 0, at: START, end };
+        let mut bytes = [0; START as usize];
+        if end < START {
+            return Ok(None);
+        }
+        entries.fill(&mut bytes)?;
+        let mut secret = [0; 8];
+        secret.copy_from_slice(&bytes[16..24]);
+        entries.secret = u64::from_le_bytes(secret);
+        Ok((bytes[..] == start(first, entries.secret)).then_some(entries))
+    }
+
+    /// Goes to an entry, and reads no further than to an end.
+    pub(super) fn within(mut self, at: u64, end: u64) -> Result<Self, DiskLogError> {
+        self.file.seek(SeekFrom::Start(at)).map_err(DiskLogError::io("read", &self.path))?;
+        (self.at, self.end) = (at, end.min(self.end));
+        Ok(self)
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.end
+    }
+
+    /// Reads the header of the next entry, which is then to be skipped or read. `None` if there cannot be one.
+    pub(super) fn header(&mut self) -> Result<Option<Header>, DiskLogError> {
+        let mut bytes = [0; frame::HEADER];
+        if self.end - self.at < bytes.len() as u64 {
+            return Ok(None);
+        }
+        self.fill(&mut bytes)?;
+        let header = Header::read(&bytes).filter(|header| header.size() <= self.end - self.at);
+        Ok(header)
+    }
+
+    pub(super) fn skip(&mut self, header: Header) -> Result<(), DiskLogError> {
+        self.file.seek_relative(i64::from(header.len)).map_err(DiskLogError::io("read", &self.path))?;
+        self.at += header.size();
+        Ok(())
+    }
+
+    /// Reads the fields of the entry with this header. `None` if it is not sound.
+    pub(super) fn fields(&mut self, header: Header) -> Result<Option<Bytes>, DiskLogError> {
+        let mut fields = vec![0; header.len as usize];
+        self.fill(&mut fields)?;
+        let sound = header.is_sound(self.secret, &fields);
+        self.at += header.size() * u64::from(sound);
+        Ok(sound.then(|| fields.into()))
+    }
+
+    /// Reads all bytes from the next entry on.
+    pub(super) fn rest(mut self) -> Result<Vec<u8>, DiskLogError> {
+        let mut bytes = vec![0; (self.end - self.at) as usize];
+        self.file.seek(SeekFrom::Start(self.at)).map_err(DiskLogError::io("read", &self.path))?;
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn damaged(&self, reason: &'static str) -> DiskLogError {
+        DiskLogError::damaged(&self.path, self.at, reason)
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), DiskLogError> {
+        self.file.read_exact(bytes).map_err(DiskLogError::io("read", &self.path))
+    }
+}
+
+/// How many bytes a file begins with before its first entry.
+pub(super) const START: u64 = 28;
+/// Its last byte is the version of the format.
+const MAGIC: [u8; 8] = *b"ssekit\0\x01";
+const SUFFIX: &str = ".log";
+const NEW: &str = "new";
+const MARKED: u64 = 16;
+const BUFFER: usize = 64 * 1024;

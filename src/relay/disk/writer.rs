@@ -1,0 +1,220 @@
+//! The one thread that writes: it takes what publishers have sent, writes it, syncs once, and acknowledges all.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::Write,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    error::DiskLogError,
+    frame::{self, HEADER, Header, MAX_FIELDS},
+    index::Shared,
+    keys::Keys,
+    options::Bounds,
+    segment::{self, START},
+};
+use crate::relay::{AppendError, Record};
+
+pub(super) type Answer = Result<u128, AppendError<DiskLogError>>;
+
+pub(super) struct Request {
+    pub(super) record: Record,
+    pub(super) key: Option<Box<str>>,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+pub(super) struct Writer {
+    pub(super) folder: PathBuf,
+    pub(super) shared: Arc<Shared>,
+    pub(super) bounds: Bounds,
+    pub(super) secret: u64,
+    pub(super) epoch: u64,
+    pub(super) keys: Keys,
+    pub(super) finished: HashMap<String, u64>,
+    pub(super) file: File,
+    /// Whether the file may have bytes behind what is durable, left by a write or a sync that failed.
+    pub(super) in_doubt: bool,
+    pub(super) newest_time: u64,
+    /// Released when the thread ends.
+    pub(super) _lock: File,
+}
+
+/// What is written and synced at once.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    headers: Vec<Header>,
+    keys: HashMap<(u64, u64), u128>,
+    finished: HashMap<String, u64>,
+    /// What to answer once it is durable.
+    answers: Vec<(oneshot::Sender<Answer>, u128)>,
+}
+
+impl Writer {
+    /// Writes until all senders are gone and nothing is left.
+    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut batch = Batch::default();
+        while let Some(first) = requests.blocking_recv() {
+            self.stage(first, &mut batch);
+            // All that came while the batch before was synced share the next sync.
+            while batch.bytes.len() < BATCH_BYTES && batch.answers.len() < BATCH_ANSWERS {
+                let Ok(request) = requests.try_recv() else { break };
+                self.stage(request, &mut batch);
+            }
+            self.commit(&mut batch);
+        }
+    }
+
+    /// Adds a record to the batch, or answers why not.
+    fn stage(&mut self, request: Request, batch: &mut Batch) {
+        let Request { record, key, answer } = request;
+        let key_hash = key.as_deref().map(|key| self.keys.hash(key.as_bytes()));
+        let known = key_hash.and_then(|hash| batch.keys.get(&hash).copied().or_else(|| self.keys.get(hash)));
+        if let Some(position) = known {
+            batch.answers.push((answer, position));
+            return;
+        }
+        let is_finished =
+            |topic: &str| batch.finished.contains_key(topic) || self.finished.contains_key(topic);
+        if record.topic().is_some_and(is_finished) {
+            let _ = answer.send(Err(AppendError::Finished));
+            return;
+        }
+        let fields = record.fields();
+        let len = frame::fields_len(&fields, key.as_deref());
+        let max = MAX_FIELDS.min(self.bounds.max_bytes.saturating_sub(START + HEADER as u64));
+        if len > max {
+            let _ = answer.send(Err(AppendError::Refused(DiskLogError::TooLarge { bytes: len, max })));
+            return;
+        }
+        let number = self.shared.index().next() + batch.headers.len() as u64;
+        let back = batch.bytes.len() as u32;
+        self.newest_time = self.newest_time.max(now());
+        let header =
+            Header { crc: 0, len: len as u32, back, number, epoch: self.epoch, time: self.newest_time };
+        frame::write(&mut batch.bytes, self.secret, header, &fields, key.as_deref());
+        batch.headers.push(header);
+        batch.keys.extend(key_hash.map(|hash| (hash, header.position())));
+        if let Record::Finish { topic } = record {
+            batch.finished.insert(topic, number);
+        }
+        batch.answers.push((answer, header.position()));
+    }
+
+    /// Makes the batch durable and acknowledges it, or says that nothing was appended.
+    fn commit(&mut self, batch: &mut Batch) {
+        let batch = std::mem::take(batch);
+        if let Err(error) = self.write(&batch) {
+            for (answer, _) in batch.answers {
+                let _ = answer.send(Err(error.clone()));
+            }
+            return;
+        }
+        self.keys.extend(batch.keys);
+        self.finished.extend(batch.finished);
+        let next = {
+            let mut index = self.shared.index();
+            if let Some(segment) = index.segments.back_mut() {
+                batch.headers.into_iter().for_each(|header| segment.push(header));
+            }
+            index.next()
+        };
+        for (answer, position) in batch.answers {
+            let _ = answer.send(Ok(position));
+        }
+        self.shared.next.send_replace(next);
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), Failed> {
+        if batch.headers.is_empty() {
+            return Ok(());
+        }
+        self.clear_doubt().map_err(AppendError::Refused)?;
+        self.make_room(batch.bytes.len() as u64).map_err(AppendError::Refused)?;
+        let (path, written) = (self.path(), self.file.write_all(&batch.bytes));
+        let synced = written
+            .map_err(DiskLogError::io("write to", &path))
+            .and_then(|()| self.file.sync_data().map_err(DiskLogError::io("sync", &path)));
+        let Err(error) = synced else { return Ok(()) };
+        self.in_doubt = true;
+        // If it can be taken back, it is certain that nothing was appended.
+        Err(match self.clear_doubt() {
+            Ok(()) => AppendError::Refused(error),
+            Err(_) => AppendError::Unacknowledged(error),
+        })
+    }
+
+    /// Takes back what is behind the last entry that was acknowledged.
+    fn clear_doubt(&mut self) -> Result<(), DiskLogError> {
+        if self.in_doubt {
+            let (path, bytes) =
+                (self.path(), self.shared.index().segments.back().map_or(START, |last| last.bytes));
+            let cut = self.file.set_len(bytes).and_then(|()| self.file.sync_all());
+            cut.map_err(DiskLogError::io("shorten", &path))?;
+            self.in_doubt = false;
+        }
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.shared
+            .index()
+            .segments
+            .back()
+            .map_or_else(|| self.folder.clone(), |last| last.path.to_path_buf())
+    }
+
+    /// Begins a new file if the current one is full, and lets go of old ones.
+    fn make_room(&mut self, coming: u64) -> Result<(), DiskLogError> {
+        let (is_full, next) = {
+            let index = self.shared.index();
+            (index.segments.back().is_some_and(|last| self.bounds.is_full(last, coming, now())), index.next())
+        };
+        if is_full {
+            let (path, file) = segment::create(&self.folder, next, self.secret)?;
+            self.file = file;
+            self.shared.index().segments.push_back(segment::Segment::new(path, next));
+        }
+        self.evict(coming)
+    }
+
+    /// Lets go of the oldest files while the bounds ask for it.
+    pub(super) fn evict(&mut self, coming: u64) -> Result<(), DiskLogError> {
+        let mut gone = Vec::new();
+        let first = {
+            let mut index = self.shared.index();
+            while self.bounds.lets_go_of_oldest(&index, coming, now()) {
+                gone.extend(index.segments.pop_front().map(|segment| segment.path));
+            }
+            index.first()
+        };
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for path in &gone {
+            fs::remove_file(path).map_err(DiskLogError::io("remove", path))?;
+        }
+        self.keys.forget_before(first);
+        self.finished.retain(|_, number| *number >= first);
+        Ok(())
+    }
+}
+
+type Failed = AppendError<DiskLogError>;
+
+/// Returns the time in milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A batch ends when it has so many bytes, or one entry.
+pub(super) const BATCH_BYTES: usize = 1 << 20;
+/// Publishers that are answered at once.
+const BATCH_ANSWERS: usize = 4096;
