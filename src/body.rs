@@ -12,8 +12,10 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use self::failure::Failure;
-use crate::frame::{COMMENT, IntoFrame};
+use crate::{
+    body::failure::Failure,
+    frame::{COMMENT, IntoFrame},
+};
 
 /// The body of a response: a stream of events, some bytes, or nothing.
 ///

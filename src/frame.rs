@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 
-use crate::event::Event;
+use crate::event::value::Event;
 
 /// An item of a stream of events: [`Event`], [`Bytes`], or a `Result` of either.
 ///

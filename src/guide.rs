@@ -38,3 +38,6 @@ pub mod model_context_protocol {}
 
 #[doc = include_str!("../docs/reliability.md")]
 pub mod reliability {}
+
+#[doc = include_str!("../docs/architecture.md")]
+pub mod architecture {}

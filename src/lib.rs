@@ -99,20 +99,17 @@
 // Without its feature, an item that the docs link to does not exist.
 #![cfg_attr(not(all(feature = "json", feature = "serve")), allow(rustdoc::broken_intra_doc_links))]
 
-mod blocks;
+mod base;
 mod body;
 pub mod client;
-mod clock;
 pub mod decode;
-mod deque;
 mod encode;
 mod event;
 mod event_stream;
 mod frame;
-mod header_list;
+mod history;
 pub mod hub;
 mod keep_alive;
-mod random;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub mod relay;
@@ -122,36 +119,44 @@ mod response;
 #[cfg(feature = "serve")]
 #[cfg_attr(docsrs, doc(cfg(feature = "serve")))]
 pub mod serve;
-mod shrink;
-mod slab;
-mod sync;
 pub mod timer;
+mod wire;
 
 #[cfg(all(any(doc, doctest), feature = "http-body", feature = "json", feature = "tokio"))]
 pub mod guide;
 
-pub use body::Body;
 #[cfg(feature = "http-body")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use client::event_source::EventSource;
-pub use decode::{Decoder, ReceivedEvent};
-pub use event::{Event, EventId, EventType, InvalidEventId, InvalidEventType, Text};
+pub use self::client::event_source::EventSource;
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
-pub use event::{JsonError, TypedError};
+pub use self::event::json::JsonError;
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use self::event::typed::error::TypedError;
 #[cfg(feature = "http-body")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-body")))]
-pub use event_stream::BodyChunks;
-pub use event_stream::{EventStream, EventStreamError};
-pub use frame::IntoFrame;
-pub use hub::{Subscribe, handle::Hub, subscription::Subscription};
-pub use keep_alive::KeepAlive;
-pub use replay::{bounds::Bounds, buffer::ReplayBuffer};
-pub use request::{
-    LAST_EVENT_ID, LAST_EVENT_ID_PARAMETERS, LastEventId, accepts_event_stream, last_event_id,
-    last_event_id_from, last_event_id_with,
+pub use self::event_stream::body_chunks::BodyChunks;
+pub use self::{
+    body::Body,
+    decode::{decoder::Decoder, received_event::ReceivedEvent},
+    event::{
+        event_type::{EventType, InvalidEventType},
+        id::{EventId, InvalidEventId},
+        text::Text,
+        value::Event,
+    },
+    event_stream::{EventStream, error::EventStreamError},
+    frame::IntoFrame,
+    hub::{handle::Hub, subscribe::Subscribe, subscription::Subscription},
+    keep_alive::KeepAlive,
+    replay::{Bounds, ReplayBuffer},
+    request::{
+        LAST_EVENT_ID, LAST_EVENT_ID_PARAMETERS, LastEventId, accepts_event_stream, last_event_id,
+        last_event_id_from, last_event_id_with,
+    },
+    response::{RESPONSE_HEADERS, reconnect_after, response, stop_reconnecting},
 };
-pub use response::{RESPONSE_HEADERS, reconnect_after, response, stop_reconnecting};
 
 /// The programs in the README compile.
 #[cfg(all(doctest, feature = "http-body", feature = "tokio"))]

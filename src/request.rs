@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use crate::{event::EventId, header_list::split_unquoted};
+use crate::{base::header_list::split_unquoted, event::id::EventId};
 
 /// The header that carries a client's last event ID (WHATWG HTML 9.2.4), in lower case.
 pub const LAST_EVENT_ID: &str = "last-event-id";

@@ -5,9 +5,9 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::{
     body::Body,
-    event::{Event, EventType},
+    event::{event_type::EventType, value::Event},
     frame::IntoFrame,
-    hub::POSITION,
+    hub::notice::POSITION,
 };
 
 /// The headers of an event stream response, as names and values.

@@ -21,7 +21,6 @@ use ssekit::{
     hub::{GapReason, Start},
     relay::Relay,
 };
-
 use tokio::time::Instant;
 
 fn start(log: &MemoryLog, events: usize) -> Relay<MemoryLog> {

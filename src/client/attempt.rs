@@ -1,4 +1,4 @@
-use super::disconnect_reason::DisconnectReason;
+use crate::client::disconnect_reason::DisconnectReason;
 
 /// The state of the client when it makes the request of an attempt to connect.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::{error::EventSourceError, failure::Failure, update::Update};
+use crate::client::{error::EventSourceError, failure::Failure, update::Update};
 
 /// An action that a [`Protocol`](super::Protocol) asks for.
 #[derive(Debug)]

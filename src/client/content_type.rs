@@ -4,7 +4,7 @@ use http::{
     response::Parts,
 };
 
-use crate::header_list::split_unquoted;
+use crate::base::header_list::split_unquoted;
 
 /// Returns whether `headers` have the content type of an event stream, following Fetch's "extract a MIME type".
 ///

@@ -6,8 +6,7 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
-use super::transport_error::TransportError;
-use crate::decode::Leftover;
+use crate::{client::transport_error::TransportError, decode::leftover::Leftover};
 
 /// The reason why a client lost its connection, or could not open one.
 ///

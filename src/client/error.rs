@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::Response;
 
-use super::disconnect_reason::DisconnectReason;
+use crate::client::disconnect_reason::DisconnectReason;
 
 /// The reason why a client failed and makes no further request.
 ///

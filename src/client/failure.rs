@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use super::disconnect_reason::DisconnectReason;
+use crate::client::disconnect_reason::DisconnectReason;
 
 /// A connection that failed or ended. The application's [`Verdict`] decides what follows.
 ///

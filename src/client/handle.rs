@@ -4,7 +4,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use super::protocol::Protocol;
+use crate::client::protocol::Protocol;
 
 /// Controls an [`EventSource`](crate::EventSource) from another task.
 ///

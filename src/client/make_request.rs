@@ -1,6 +1,6 @@
 use http::Request;
 
-use super::{attempt::Attempt, transport_error::TransportError};
+use crate::client::{attempt::Attempt, transport_error::TransportError};
 
 /// Makes the request for each attempt.
 ///

@@ -1,6 +1,6 @@
 //! Reading an event stream and reconnecting to it.
 //!
-//! Use this module to configure an [`EventSource`](crate::EventSource), to handle its updates and errors, or to run
+//! Use this module to configure an [`EventSource`], to handle its updates and errors, or to run
 //! the processing model without it. [`Protocol`] implements that model (9.2.3) as plain state. [`Policy`] sets the
 //! times and limits of reconnecting; you can give each [`Failure`] a [`Verdict`] other than the default.
 //! `EventSource` (feature `client`) runs the model as a `Stream` over a [`Connect`] and a
@@ -63,6 +63,18 @@ mod transport;
 pub(crate) mod transport_error;
 mod update;
 
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::connect::Connect;
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::event_source::EventSource;
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::handle::EventSourceHandle;
+#[cfg(feature = "http-body")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::make_request::MakeRequest;
 pub use self::{
     attempt::Attempt,
     command::Command,
@@ -75,6 +87,3 @@ pub use self::{
     transport_error::TransportError,
     update::{ReadyState, Update},
 };
-#[cfg(feature = "http-body")]
-#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use self::{connect::Connect, handle::EventSourceHandle, make_request::MakeRequest};

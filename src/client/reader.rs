@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
-use super::update::Update;
-use crate::decode::{Decoder, Item, Leftover, Limits};
+use crate::{
+    client::update::Update,
+    decode::{decoder::Decoder, item::Item, leftover::Leftover, limits::Limits},
+};
 
 /// Decodes a connection's body into updates, one at a time.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 use http::{Response, StatusCode, response::Parts};
 
-use super::{
+use crate::client::{
     content_type::{is_encoded, is_event_stream},
     disconnect_reason::DisconnectReason,
 };

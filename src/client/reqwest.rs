@@ -2,7 +2,9 @@ use std::{future::Future, pin::Pin};
 
 use http::{Request, Response};
 
-use super::{attempt::Attempt, connect::Connect, make_request::MakeRequest, transport_error::TransportError};
+use crate::client::{
+    attempt::Attempt, connect::Connect, make_request::MakeRequest, transport_error::TransportError,
+};
 
 /// Follows redirects as the client is configured to. A request that reqwest cannot build is a permanent error.
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use super::policy::Policy;
-use crate::random::SplitMix64;
+use crate::{base::random::SplitMix64, client::policy::Policy};
 
 /// The reconnections since the last connection that made progress. Determines the delay before the next one.
 #[derive(Debug, Default)]

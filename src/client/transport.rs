@@ -10,7 +10,7 @@ use http::{Request, response::Parts};
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 
-use super::{connect::Connect, transport_error::TransportError};
+use crate::client::{connect::Connect, transport_error::TransportError};
 
 /// A [`Connect`] with its types erased.
 ///

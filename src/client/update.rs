@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use http::response::Parts;
 
-use super::disconnect_reason::DisconnectReason;
-use crate::decode::{LimitExceeded, ReceivedEvent};
+use crate::{
+    client::disconnect_reason::DisconnectReason,
+    decode::{limits::LimitExceeded, received_event::ReceivedEvent},
+};
 
 /// An event, or a change of the client's state.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 use std::{fmt, mem, time::Duration};
 
-use super::{
-    item::Item, items::Items, last_id::LastId, leftover::Leftover, limits::Limits, open::OpenEvent,
+use crate::decode::{
+    item::Item, last_id::LastId, leftover::Leftover, limits::Limits, open::OpenEvent,
     received_event::ReceivedEvent,
 };
 
 /// An incremental decoder of event streams.
 ///
-/// Pass it the bytes of a stream as they arrive, cut anywhere, and take the [`Items`] that they complete. An event is
+/// Pass it the bytes of a stream as they arrive, cut anywhere, and take the [`Items`](crate::decode::Items) that they complete. An event is
 /// complete once the first byte of the blank line's line end has arrived. You need not signal the end of a stream: an
 /// event that is unfinished then is discarded (9.2.6). To inspect it, call [`end`](Self::end). Call
 /// [`reset`](Self::reset) before you pass the bytes of the next connection.
@@ -53,7 +53,7 @@ pub struct Decoder {
     pub(super) lent: bool,
 }
 
-/// The number of events that the caller takes from each [`Items`], guessed from its last one.
+/// The number of events that the caller takes from each [`Items`](crate::decode::Items), guessed from its last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Takes {
     #[default]
@@ -87,25 +87,6 @@ impl Decoder {
     pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
         self.last_event_id.set(&last_event_id.into());
         self
-    }
-
-    /// Returns the items in `chunk`, which decode it as you take them.
-    ///
-    /// Taking an item moves `chunk` past it. The rest of `chunk` is not decoded yet, so you may stop after any item
-    /// and pass the rest later. After the last item, `chunk` is empty.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ssekit::Decoder;
-    ///
-    /// let mut decoder = Decoder::new();
-    /// let mut chunk = &b"data: 1\n\ndata: 2\n\n"[..];
-    /// assert!(decoder.decode(&mut chunk).next().is_some());
-    /// assert_eq!(chunk, b"data: 2\n\n");
-    /// ```
-    pub fn decode<'a, 'c>(&'a mut self, chunk: &'a mut &'c [u8]) -> Items<'a, 'c> {
-        Items::new(self, chunk)
     }
 
     /// Prepares for a new connection: discards an unfinished event, and accepts a byte order mark again.

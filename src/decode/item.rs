@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::{
+use crate::decode::{
     last_id::LastId,
     limits::LimitExceeded,
     received_event::{DEFAULT_EVENT_TYPE, ReceivedEvent},

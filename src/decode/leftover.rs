@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::ReceivedEvent;
+use crate::decode::received_event::ReceivedEvent;
 
 /// The rest of a stream at its end: an unfinished event, or lines that are not part of an event stream.
 ///

@@ -2,7 +2,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{last_id::SHORT_ID, text};
+use crate::decode::{last_id::SHORT_ID, text};
 
 /// Limits on the size of an event, so that a peer cannot make a [`Decoder`](super::Decoder) hold more.
 ///

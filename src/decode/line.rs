@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::last_id::SHORT_ID;
+use crate::decode::last_id::SHORT_ID;
 
 /// The kind of a line. For a field, with the offset of its value in the line (9.2.6).
 #[derive(Clone, Copy)]

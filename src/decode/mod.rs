@@ -7,16 +7,16 @@
 //! the standard does not have: whatever the peer sends, memory is bounded and time is linear.
 
 mod buffer;
-mod decoder;
-mod item;
+pub(crate) mod decoder;
+pub(crate) mod item;
 mod items;
 mod last_id;
-mod leftover;
-mod limits;
+pub(crate) mod leftover;
+pub(crate) mod limits;
 mod line;
 mod line_ends;
 mod open;
-mod received_event;
+pub(crate) mod received_event;
 mod text;
 
 pub use self::{

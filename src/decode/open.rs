@@ -2,11 +2,12 @@
 
 use std::{mem, ops::Range, time::Duration};
 
-use super::{
-    LimitExceeded, LimitKind, Limits,
+use crate::decode::{
     buffer::Buffer,
     leftover::Ignored,
-    line::{self, Line},
+    limits::{LimitExceeded, LimitKind, Limits},
+    line,
+    line::Line,
     text::Span,
 };
 

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use super::last_id::LastId;
+use crate::decode::last_id::LastId;
 
 /// A received event, owned.
 ///

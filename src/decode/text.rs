@@ -1,6 +1,6 @@
 //! Decoding bytes to text, as the UTF-8 decoder of the Encoding Standard does.
 
-use std::str::{self, Utf8Chunk};
+use std::{str, str::Utf8Chunk};
 
 /// The range of a value in a chunk, or none.
 #[derive(Clone, Copy, Debug, Default)]

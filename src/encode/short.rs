@@ -1,11 +1,15 @@
-use super::{
-    DATA, EVENT, ID, NEXT_DATA, NEXT_EVENT, SHORT_EVENT,
-    breaks::has_low_byte,
-    has_extras, line_len,
-    put::{Filled, Put},
-    written_type,
+use crate::{
+    encode::plan::{SHORT_EVENT, has_extras, written_type},
+    event::{
+        id::EventId,
+        value::{Data, Event},
+    },
+    wire::{
+        breaks::has_low_byte,
+        field::{DATA, EVENT, ID, NEXT_DATA, NEXT_EVENT, line_len},
+        put::{Filled, Put},
+    },
 };
-use crate::event::{Data, Event, EventId};
 
 /// A short event of the commonest shape: an ID, a type and one line of data, or only some of these.
 ///

@@ -1,7 +1,14 @@
 use std::borrow::Cow;
 
-use super::{Event, EventId, EventType, InvalidEventId, text::Text};
-use crate::decode::ReceivedEvent;
+use crate::{
+    decode::received_event::ReceivedEvent,
+    event::{
+        event_type::EventType,
+        id::{EventId, InvalidEventId},
+        text::Text,
+        value::Event,
+    },
+};
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {

@@ -1,6 +1,6 @@
 use std::{borrow::Borrow, fmt, str::FromStr};
 
-use super::shared_str::SharedStr;
+use crate::event::shared_str::SharedStr;
 
 /// An event type: the value of the `event` field, and the name passed to a browser's `addEventListener`.
 ///

@@ -1,6 +1,6 @@
 use std::{borrow::Borrow, fmt, str::FromStr};
 
-use super::id_text::IdText;
+use crate::event::id_text::IdText;
 
 /// An event ID: the value of the `id` field, which the client sends back in a `Last-Event-ID` header.
 ///

@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::encode::{Filled, Put};
+use crate::wire::put::{Filled, Put};
 
 /// The text of an ID: a literal, shared, or short and stored in place.
 #[derive(Clone)]

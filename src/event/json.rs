@@ -3,8 +3,10 @@ use std::io;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Data, Event};
-use crate::encode::{DATA, find_break};
+use crate::{
+    event::value::{Data, Event},
+    wire::{breaks::find_break, field::DATA},
+};
 
 impl Event {
     /// Creates an event whose data is a value serialised as JSON.

@@ -10,8 +10,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::EventStream;
-use crate::{client::content_type::is_encoded, decode::Decoder};
+use crate::{client::content_type::is_encoded, decode::decoder::Decoder, event_stream::EventStream};
 
 pin_project! {
     /// The data frames of a body as a stream, used by [`EventStream::from_body`]. Trailers are skipped.

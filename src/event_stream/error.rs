@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::{
     client::transport_error::TransportError,
-    decode::{Leftover, LimitExceeded},
+    decode::{leftover::Leftover, limits::LimitExceeded},
 };
 
 /// The error that an [`EventStream`](super::EventStream) yields.

@@ -1,8 +1,8 @@
 //! Decoding a stream of chunks.
 
 #[cfg(feature = "http-body")]
-mod body_chunks;
-mod error;
+pub(crate) mod body_chunks;
+pub(crate) mod error;
 
 use std::{
     error::Error,
@@ -16,12 +16,10 @@ use std::{
 use futures_core::{Stream, TryStream, stream::FusedStream};
 use pin_project_lite::pin_project;
 
-#[cfg(feature = "http-body")]
-pub use self::body_chunks::BodyChunks;
-pub use self::error::EventStreamError;
+pub(crate) use self::error::EventStreamError;
 use crate::{
     client::transport_error::TransportError,
-    decode::{Decoder, Item, ReceivedEvent},
+    decode::{decoder::Decoder, item::Item, received_event::ReceivedEvent},
 };
 
 pin_project! {

@@ -3,16 +3,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Hub, Shared,
-    notice::{Notices, PositionForm},
-    state::State,
-};
 use crate::{
-    Bounds, EventType,
-    clock::Clock,
-    replay::{Ids, id_space::IdSpace},
-    sync::{Arc, AtomicU64, Mutex},
+    base::{
+        clock::Clock,
+        sync::{Arc, AtomicU64, Mutex},
+    },
+    event::event_type::EventType,
+    history::{bounds::Bounds, id_space::IdSpace, ids::Ids},
+    hub::{
+        core::{shared::Shared, state::State},
+        handle::Hub,
+        notice::{Notices, PositionForm},
+    },
 };
 
 /// The configuration of a [`Hub`], made by [`Hub::builder`].

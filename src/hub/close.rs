@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Shared, state::Closing};
 use crate::{
-    Event,
-    clock::Clock,
-    slab::Key,
-    sync::{Arc, lock},
+    base::{
+        clock::Clock,
+        slab::Key,
+        sync::{Arc, lock},
+    },
+    event::value::Event,
+    hub::core::{shared::Shared, state::Closing},
 };
 
 /// How a [`Hub`](crate::Hub) closes.

@@ -1,6 +1,6 @@
 use std::{fmt, str};
 
-use crate::{encode::EVENT, replay::scheme::id_in};
+use crate::{history::scheme::id_in, wire::field::EVENT};
 
 /// What a filter sees of an event: its topic, ID and type.
 #[derive(Clone, Copy)]

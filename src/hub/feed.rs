@@ -4,17 +4,27 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{
-    Gap, Hub, HubBuilder, PublishError, Start, Subscription,
-    reader::{Cursor, Ending, Filter, Reader, freshest},
-    state::State,
-    subscribe::find,
-};
 use crate::{
-    Bounds, Event, EventId,
-    clock::Clock,
-    replay::{IdError, log::Position, prepared::Prepared},
-    sync::{Arc, lock},
+    base::{
+        clock::Clock,
+        sync::{Arc, lock},
+    },
+    event::{id::EventId, value::Event},
+    history::{bounds::Bounds, error::IdError, position::Position, prepared::Prepared},
+    hub::{
+        builder::HubBuilder,
+        core::state::State,
+        handle::Hub,
+        notice::Gap,
+        policies::Start,
+        publish_error::PublishError,
+        reader::{
+            cursor::Cursor,
+            reading::{Ending, Filter, Reader, freshest},
+        },
+        subscribe::find,
+        subscription::Subscription,
+    },
 };
 
 /// What becomes of a subscription that has read elsewhere and wants to go on in a hub.

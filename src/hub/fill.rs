@@ -3,8 +3,13 @@ use std::{pin::Pin, time::Duration};
 use bytes::Bytes;
 
 #[cfg(feature = "tokio")]
-use crate::timer::TokioTimer;
-use crate::{Event, KeepAlive, Subscription, keep_alive::Fill, timer::Timer};
+use crate::timer::tokio::TokioTimer;
+use crate::{
+    event::value::Event,
+    hub::{positioned::Positioned, subscription::Subscription},
+    keep_alive::{Fill, KeepAlive},
+    timer::interface::Timer,
+};
 
 /// What a subscription's keep-alives send: its position if that has moved, with the event `F` if there is one.
 #[derive(Clone, Debug)]
@@ -68,16 +73,6 @@ impl<S: Positioned, T: Timer> KeepAlive<S, T, Moved> {
     pub fn with_event(self, event: Event) -> KeepAlive<S, T, Moved<Bytes>> {
         self.map_fill(|_| Moved(event.without_id().encode()))
     }
-}
-
-/// A stream whose client has a position.
-pub trait Positioned {
-    /// Returns a block with the client's position, if that has moved since it was last sent. An event that is due and
-    /// can carry it is that block.
-    fn moved(self: Pin<&mut Self>, due: Option<&Bytes>) -> Option<Bytes>;
-
-    /// Returns how much is left of the greatest lifetime, if there is one.
-    fn time_left(&self) -> Option<Duration>;
 }
 
 impl<S: Positioned> Fill<S> for Moved {

@@ -1,20 +1,19 @@
-use std::{
-    fmt,
-    sync::atomic::{self, Ordering},
-    time::Duration,
-};
+use std::{fmt, sync::atomic::Ordering};
 
-use super::{
-    Close, Drained, HubBuilder, PublishError, Refusal, Subscribe, Subscription, Topic,
-    notice::Notices,
-    state::{State, Wake},
-    wake::resume,
-};
 use crate::{
-    Bounds, Event, EventId,
-    clock::Clock,
-    replay::{id_space::IdSpace, log::Position, scheme::Scheme},
-    sync::{Arc, AtomicU64, Mutex, lock},
+    base::sync::{Arc, lock},
+    event::{id::EventId, value::Event},
+    history::{bounds::Bounds, id_space::IdSpace, position::Position},
+    hub::{
+        builder::HubBuilder,
+        close::{Close, Drained},
+        core::shared::Shared,
+        publish_error::PublishError,
+        refusal::Refusal,
+        subscribe::Subscribe,
+        subscription::Subscription,
+        topic::Topic,
+    },
 };
 
 /// A set of topics to publish to and subscribe to.
@@ -55,29 +54,6 @@ use crate::{
 /// ```
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
-}
-
-/// What a hub and its subscriptions have in common.
-pub(super) struct Shared {
-    pub(super) state: Mutex<State>,
-    /// Counts, from one, how often the state has changed in a way that subscriptions must see.
-    pub(super) changes: AtomicU64,
-    /// Events that passed a filter, counted apart because filters run without the lock.
-    pub(super) filtered: AtomicU64,
-    /// How many handles there are. The last one that is dropped closes the hub.
-    ///
-    /// As with an `Arc`'s counter, only that matters, so it is not among what is explored for interleavings.
-    pub(super) handles: atomic::AtomicUsize,
-    pub(super) clock: Clock,
-    /// Whether the age of events matters, so that the clock must be read.
-    pub(super) aged: bool,
-    /// The greatest event, in bytes.
-    pub(super) max_event: usize,
-    /// What all topics may take together, in bytes.
-    pub(super) max_bytes: usize,
-    pub(super) ids: Scheme,
-    pub(super) notices: Notices,
-    pub(super) retry: Option<Duration>,
 }
 
 /// What a hub holds and has done.
@@ -265,37 +241,6 @@ impl Hub {
             bytes: state.topics.cost(),
             memory: state.memory(),
         }
-    }
-}
-
-impl Shared {
-    /// Changes the state, and wakes those that are to see it.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State, &mut Wake) -> T) -> T {
-        let mut wake = Wake::default();
-        let outcome = {
-            let mut state = lock(&self.state);
-            let outcome = change(&mut state, &mut wake);
-            // Only whoever holds the lock counts, once all has changed that can be seen without it.
-            self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
-            outcome
-        };
-        let over = wake.over;
-        let (crowd, woken) = wake.wake();
-        if let Some((topic, crowd)) = crowd {
-            let unwanted = lock(&self.state).topics.put_back(topic, crowd);
-            drop(unwanted);
-        }
-        if let Some(topic) = over {
-            // What has to go for an event beyond the first step, with the lock taken anew for each.
-            while lock(&self.state).trim(topic) {}
-        }
-        resume(woken);
-        outcome
-    }
-
-    /// Returns the time by which events age, which is not read if none do.
-    pub(super) fn now(&self) -> u64 {
-        if self.aged { self.clock.nanos() } else { 0 }
     }
 }
 

@@ -38,47 +38,38 @@
 //! threads seldom meet. Whoever changes the topic visits them, and on a lane one subscription fetches what is new for
 //! all.
 
-mod builder;
-mod close;
-mod event_info;
+pub(crate) mod builder;
+pub(crate) mod close;
+mod core;
+pub(crate) mod event_info;
 #[cfg(feature = "tokio")]
 pub(crate) mod feed;
-mod fill;
+pub(crate) mod fill;
 pub(crate) mod handle;
-mod lane;
-mod many;
-mod names;
-mod notice;
-mod oldest;
-mod one;
-mod parking;
-mod publish;
-mod reader;
-mod records;
-mod refusal;
-mod state;
-mod subscribe;
+pub(crate) mod notice;
+pub(crate) mod policies;
+pub(crate) mod positioned;
+pub(crate) mod publish;
+pub(crate) mod publish_error;
+pub(crate) mod reader;
+pub(crate) mod refusal;
+pub(crate) mod subscribe;
 pub(crate) mod subscription;
 mod topic;
 mod topic_names;
-mod topic_state;
-mod topics;
-mod wake;
 
-use self::handle::Shared;
 pub use self::{
     builder::HubBuilder,
     close::{Close, Drained},
     event_info::EventInfo,
     fill::Moved,
-    handle::Stats,
+    handle::{Hub, Stats},
     notice::{Gap, GapReason, Notice, PositionForm},
-    publish::PublishError,
+    policies::{Lag, Start},
+    publish_error::PublishError,
     refusal::{Refusal, RefusalReason},
-    subscribe::{Lag, Start, Subscribe},
+    subscribe::Subscribe,
+    subscription::Subscription,
     topic::Topic,
     topic_names::Topics,
 };
-#[cfg(feature = "tokio")]
-pub(crate) use self::{fill::Positioned, reader::Filter};
-pub(crate) use self::{handle::Hub, notice::POSITION, subscription::Subscription};

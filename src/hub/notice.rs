@@ -3,8 +3,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    Event, EventId, EventType, ReceivedEvent,
-    encode::{DATA, ID},
+    decode::received_event::ReceivedEvent,
+    event::{event_type::EventType, id::EventId, value::Event},
+    wire::field::{DATA, ID},
 };
 
 /// Events that a subscriber cannot have. Its stream says so before any later event.
@@ -144,7 +145,7 @@ impl GapReason {
 
 /// How a hub's notices are written.
 #[derive(Clone, Debug)]
-pub(super) struct Notices {
+pub(crate) struct Notices {
     pub(super) form: PositionForm,
     pub(super) position_type: EventType,
     pub(super) reset_type: EventType,

@@ -3,9 +3,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use super::notice::Notices;
 use crate::{
-    Body,
+    body::Body,
+    hub::notice::Notices,
     response::{event_stream, stop_reconnecting},
 };
 

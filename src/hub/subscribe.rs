@@ -1,45 +1,27 @@
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use super::{
-    EventInfo, Gap, GapReason, Refusal, Shared, Subscription,
-    reader::{Cursor, Filter, Reader, freshest},
-    state::State,
-    topic_names::Topics,
-};
 use crate::{
-    EventId,
-    replay::{
-        log::Position,
+    base::sync::{Arc, lock},
+    event::id::EventId,
+    history::{
+        position::Position,
         scheme::{Mark, Scheme},
     },
+    hub::{
+        core::{shared::Shared, state::State},
+        event_info::EventInfo,
+        notice::{Gap, GapReason},
+        policies::{Lag, Start},
+        reader::{
+            cursor::Cursor,
+            reading::{Filter, Reader, freshest},
+        },
+        refusal::Refusal,
+        subscription::Subscription,
+        topic_names::Topics,
+    },
     request::LastEventId,
-    sync::{Arc, lock},
 };
-
-/// Where a new client starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Start {
-    /// With what is published from now on.
-    #[default]
-    Now,
-    /// With the oldest event held. If older ones were held once, the stream begins with a [`Gap`].
-    ///
-    /// Of a topic that the hub has [forgotten](crate::hub::HubBuilder::with_max_topics), a gap may be reported that does
-    /// not exist, unless a publisher has begun it anew.
-    Oldest,
-}
-
-/// What happens to a subscription that has fallen behind what the history holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Lag {
-    /// The stream ends. The client reconnects and is told of the gap.
-    #[default]
-    Disconnect,
-    /// It is told of the gap and goes on from the oldest event held.
-    Skip,
-}
 
 /// A subscription to make: its topics, and how it begins, is filtered and ends.
 ///

@@ -8,15 +8,18 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::{
-    Gap, GapReason, Shared,
-    fill::Positioned,
-    reader::{Ending, Reader, Step, join},
-    wake::{each, resume},
-};
 use crate::{
-    sync::{Arc, lock},
-    timer::Alarm,
+    base::sync::{Arc, lock},
+    hub::{
+        core::{
+            shared::Shared,
+            wake::{each, resume},
+        },
+        notice::{Gap, GapReason},
+        positioned::Positioned,
+        reader::reading::{Ending, Reader, Step, join},
+    },
+    timer::alarm::Alarm,
 };
 
 /// A stream of encoded events from a [`Hub`](crate::Hub), for one client.

@@ -1,14 +1,16 @@
 use std::fmt;
 
-use super::{
-    PublishError,
-    handle::{Hub, Shared},
-    topics::Name,
-};
 use crate::{
-    Event, EventId,
-    slab::Key,
-    sync::{Arc, lock},
+    base::{
+        slab::Key,
+        sync::{Arc, lock},
+    },
+    event::{id::EventId, value::Event},
+    hub::{
+        core::{name::Name, shared::Shared},
+        handle::Hub,
+        publish_error::PublishError,
+    },
 };
 
 /// A handle on one topic of a [`Hub`], made by [`Hub::topic`].

@@ -13,10 +13,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use self::silence::Silence;
 #[cfg(feature = "tokio")]
-use crate::timer::TokioTimer;
-use crate::{event::Event, frame::IntoFrame, timer::Timer};
+use crate::timer::tokio::TokioTimer;
+use crate::{event::value::Event, frame::IntoFrame, keep_alive::silence::Silence, timer::interface::Timer};
 
 pin_project! {
     /// A stream of events that is never silent for longer than an interval.

@@ -8,9 +8,9 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
+    base::random,
     frame::{COMMENT, COMMENT_AND_BLANK_LINE},
-    random,
-    timer::Timer,
+    timer::interface::Timer,
 };
 
 /// Detects when there was no traffic for a given time.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::random::{SplitMix64, seed};
+use crate::base::random::{SplitMix64, seed};
 
 /// Times to wait between attempts: twice as long each time up to a limit, and of that between half and all at random,
 /// so that the nodes of a service do not come all at once.

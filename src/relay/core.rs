@@ -14,18 +14,21 @@ use tokio::{
     time::Instant,
 };
 
-use super::{
-    Entry, Limit, Log, Page,
-    backoff::Backoff,
-    budget::{Budget, Share},
-    generation::Generation,
-    oldest::Oldest,
-    page_size::{PAGE_BYTES, weight},
-};
 use crate::{
-    EventId,
-    hub::{Close, HubBuilder},
-    replay::{IdOrder, Ids, log::Position},
+    event::id::EventId,
+    history::{
+        ids::{IdOrder, Ids},
+        position::Position,
+    },
+    hub::{builder::HubBuilder, close::Close},
+    relay::{
+        backoff::Backoff,
+        budget::{Budget, Share},
+        generation::Generation,
+        log::{Entry, Limit, Log, Page},
+        oldest::Oldest,
+        page_size::{PAGE_BYTES, weight},
+    },
 };
 
 /// What a relay, its tail and its subscriptions have in common.

@@ -3,7 +3,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Hub, replay::log::Position};
+use crate::{history::position::Position, hub::handle::Hub};
 
 /// A hub that holds the newest part of one state of the log.
 ///

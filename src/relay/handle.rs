@@ -4,10 +4,21 @@ use std::{
     time::Duration,
 };
 
-use super::{AppendError, Log, PublishError, Record, Subscription, Tail, core::Core, resume::Arrival};
 use crate::{
-    Event, EventId,
-    hub::{self, Close, HubBuilder, Refusal, Subscribe},
+    event::{id::EventId, value::Event},
+    hub::{
+        builder::HubBuilder, close::Close, handle::Stats as HubStats,
+        publish_error::PublishError as HubPublishError, refusal::Refusal, subscribe::Subscribe,
+    },
+    relay::{
+        core::Core,
+        log::{AppendError, Log},
+        publish::PublishError,
+        record::Record,
+        resume::Arrival,
+        subscription::Subscription,
+        tail::Tail,
+    },
 };
 
 /// A hub whose events come from a [`Log`] that it shares with other processes.
@@ -34,7 +45,7 @@ impl<L> Drop for Open<L> {
 pub struct Stats {
     /// What the local hub holds and has done since it was last filled from the log. What it has published is what was
     /// read from the log.
-    pub hub: hub::Stats,
+    pub hub: HubStats,
     /// Whether the log is being tailed.
     pub connected: bool,
     /// For how long the hub may have been behind the log. Zero while there is nothing that it has not read.
@@ -106,7 +117,7 @@ impl<L: Log> Relay<L> {
     pub async fn finish(&self, topic: &str) -> Result<(), PublishError<L::Error>> {
         self.check_open()?;
         match self.record(Record::Finish { topic: topic.to_owned() }, None).await {
-            Ok(_) | Err(PublishError::Refused(hub::PublishError::Finished)) => Ok(()),
+            Ok(_) | Err(PublishError::Refused(HubPublishError::Finished)) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -114,7 +125,7 @@ impl<L: Log> Relay<L> {
     /// Subscribes a client to topics, from now on or from just after its last event ID, which any node may have given it.
     ///
     /// As [`Hub::subscribe`](crate::Hub::subscribe), but what the local hub no longer holds, or does not hold yet, comes
-    /// from the log. [`Start::Oldest`](hub::Start::Oldest) is the oldest event in the log. A subscription lags when the log no
+    /// from the log. [`Start::Oldest`](crate::hub::Start::Oldest) is the oldest event in the log. A subscription lags when the log no
     /// longer holds what comes next for it: as long as it does, falling behind the local hub only makes it slower.
     ///
     /// It waits only if the log must be asked whether it holds the event with that ID, or has not been read yet by this
@@ -189,8 +200,8 @@ impl<L: Log> Relay<L> {
         })
     }
 
-    fn check_open(&self) -> Result<(), hub::PublishError> {
-        if self.core.node.is_sealed() { Err(hub::PublishError::Closed) } else { Ok(()) }
+    fn check_open(&self) -> Result<(), HubPublishError> {
+        if self.core.node.is_sealed() { Err(HubPublishError::Closed) } else { Ok(()) }
     }
 }
 

@@ -1,7 +1,10 @@
 use std::{error::Error, future::Future};
 
-use super::{InvalidRecord, Record};
-use crate::{EventId, replay::IdOrder};
+use crate::{
+    event::id::EventId,
+    history::ids::IdOrder,
+    relay::record::{InvalidRecord, Record},
+};
 
 /// An ordered log outside this process, which many processes append to and read.
 ///

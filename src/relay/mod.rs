@@ -106,10 +106,25 @@ pub mod testing;
 
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
-pub use self::disk::{DiskIds, DiskLog, DiskLogError, DiskLogOptions};
+pub use self::disk::error::DiskLogError;
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::ids::DiskIds;
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::log::DiskLog;
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::options::DiskLogOptions;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::redis::{RedisLog, RedisLogError, StreamIds};
+pub use self::redis::RedisLog;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::error::RedisLogError;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::ids::StreamIds;
 pub use self::{
     handle::{Relay, Stats},
     log::{AppendError, Entry, Limit, Log, Page},

@@ -5,8 +5,13 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use super::{Entry, Page, Record};
-use crate::Event;
+use crate::{
+    event::value::Event,
+    relay::{
+        log::{Entry, Page},
+        record::Record,
+    },
+};
 
 /// The oldest entry of a log, read once for all that wait for it.
 ///

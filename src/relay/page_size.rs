@@ -1,4 +1,4 @@
-use super::{Entry, Limit};
+use crate::relay::log::{Entry, Limit};
 
 /// How many entries to read at a time, so that a page has few enough bytes: what they will have is only known from
 /// what others had.

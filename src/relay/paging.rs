@@ -9,15 +9,22 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 
-use super::{
-    Entry, Limit, Page, Record,
-    core::{HeldPage, Node, PageFuture, Pages, Progress},
-    page_size::{MAX_KNOWN_ENTRIES, PAGE_BYTES, PageSize, weight},
-};
 use crate::{
-    Event, EventId,
-    hub::{EventInfo, Filter, Gap, GapReason, Lag, feed::Joined},
-    replay::log::Position,
+    event::{id::EventId, value::Event},
+    history::position::Position,
+    hub::{
+        event_info::EventInfo,
+        feed::Joined,
+        notice::{Gap, GapReason},
+        policies::Lag,
+        reader::reading::Filter,
+    },
+    relay::{
+        core::{HeldPage, Node, PageFuture, Pages, Progress},
+        log::{Entry, Limit, Page},
+        page_size::{MAX_KNOWN_ENTRIES, PAGE_BYTES, PageSize, weight},
+        record::Record,
+    },
 };
 
 /// A subscription for as long as it reads the log itself, page by page, until the local hub holds all that follows.

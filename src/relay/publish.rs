@@ -1,5 +1,4 @@
-use super::AppendError;
-use crate::hub;
+use crate::{hub::publish_error::PublishError as HubPublishError, relay::log::AppendError};
 
 /// An event could not be published, or is not known to have been.
 #[derive(Debug, thiserror::Error)]
@@ -7,7 +6,7 @@ use crate::hub;
 pub enum PublishError<E> {
     /// It may not be published. The log was not asked, or has refused it because the topic is finished.
     #[error(transparent)]
-    Refused(#[from] hub::PublishError),
+    Refused(#[from] HubPublishError),
     /// It was not published: the log refused it, or could not be reached. It is safe to try again.
     #[error("not published: the log refused it or could not be reached")]
     NotPublished(#[source] E),
@@ -22,7 +21,7 @@ pub enum PublishError<E> {
 impl<E> From<AppendError<E>> for PublishError<E> {
     fn from(error: AppendError<E>) -> Self {
         match error {
-            AppendError::Finished => Self::Refused(hub::PublishError::Finished),
+            AppendError::Finished => Self::Refused(HubPublishError::Finished),
             AppendError::Refused(error) => Self::NotPublished(error),
             AppendError::Unacknowledged(error) => Self::Unacknowledged(error),
         }

@@ -1,11 +1,15 @@
-use std::{
-    str::{self, Utf8Error},
-    time::Duration,
-};
+use std::{str, str::Utf8Error, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{Event, EventType, InvalidEventType, Text, encode::whole_millis};
+use crate::{
+    event::{
+        event_type::{EventType, InvalidEventType},
+        text::Text,
+        value::Event,
+    },
+    wire::field::whole_millis,
+};
 
 /// What one entry of a log says.
 ///

@@ -2,18 +2,25 @@ use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{
-    Entry, Log, Subscription,
-    backoff::spread,
-    core::{Core, Node, Pages},
-    generation::Generation,
-    paging::Paging,
-    subscription::{Reading, Source},
-};
 use crate::{
-    EventId, LastEventId,
-    hub::{Gap, GapReason, Refusal, RefusalReason, Start, Subscribe, feed::Joined},
-    replay::log::Position,
+    event::id::EventId,
+    history::position::Position,
+    hub::{
+        feed::Joined,
+        notice::{Gap, GapReason},
+        policies::Start,
+        refusal::{Refusal, RefusalReason},
+        subscribe::Subscribe,
+    },
+    relay::{
+        backoff::spread,
+        core::{Core, Node, Pages},
+        generation::Generation,
+        log::{Entry, Log},
+        paging::Paging,
+        subscription::{Reading, Source, Subscription},
+    },
+    request::LastEventId,
 };
 
 /// Where a client stands that says what it saw last.

@@ -9,14 +9,14 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::{
-    core::Pages,
-    paging::{Paging, Step},
-};
 use crate::{
-    KeepAlive,
-    hub::{self, Gap, Lag, Moved, Positioned},
-    timer::{Alarm, Timer, TokioTimer},
+    hub::{fill::Moved, notice::Gap, policies::Lag, positioned::Positioned},
+    keep_alive::KeepAlive,
+    relay::{
+        core::Pages,
+        paging::{Paging, Step},
+    },
+    timer::{alarm::Alarm, interface::Timer, tokio::TokioTimer},
 };
 
 /// A stream of encoded events from a [`Relay`](super::Relay), for one client.
@@ -182,7 +182,7 @@ impl Stream for Subscription {
 
 impl Reading {
     /// Begins to read the log after an entry of the hub.
-    fn after(&self, seen: u128, told: u128, filter: Option<hub::Filter>) -> Paging {
+    fn after(&self, seen: u128, told: u128, filter: Option<crate::hub::reader::reading::Filter>) -> Paging {
         let (pages, topics) = (Arc::clone(&self.pages), Arc::clone(&self.topics));
         let mut paging = Paging::new(pages, topics, self.lag, filter, Some(seen));
         paging.told = told;

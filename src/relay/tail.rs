@@ -5,16 +5,17 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{
-    AppendError, Entry, Log, Record,
-    backoff::Backoff,
-    core::{Core, Node},
-    generation::Generation,
-    page_size::{PageSize, weight},
-};
 use crate::{
-    Event, EventId,
-    hub::{Close, PublishError},
+    event::{id::EventId, value::Event},
+    hub::{close::Close, publish_error::PublishError},
+    relay::{
+        backoff::Backoff,
+        core::{Core, Node},
+        generation::Generation,
+        log::{AppendError, Entry, Log},
+        page_size::{PageSize, weight},
+        record::Record,
+    },
 };
 
 /// Reads a [`Log`] into the hub of a [`Relay`](super::Relay), for as long as that is open.

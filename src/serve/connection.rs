@@ -5,12 +5,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    http1, http2,
-    options::Options,
-    registry::Place,
-    service::HttpService,
-    version::{self, Version},
+use crate::serve::{
+    http1, http2, options::Options, registry::Place, service::HttpService, version, version::Version,
 };
 
 /// Serves one connection from its handshake to its end, or until its stream is handed over.

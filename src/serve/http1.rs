@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{
+use crate::serve::{
     head,
     options::{LEAST_BUFFER, LONGEST, Options},
     peer::Peer,

@@ -10,7 +10,7 @@ use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{
+use crate::serve::{
     options::{LEAST_BUFFER, LONGEST, Options},
     registry::Place,
     service::{HttpService, Outermost, Seat},

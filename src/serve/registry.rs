@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::Notify, time::timeout};
 
-use super::{latch::Latch, options::Options, stall::LINGER};
+use crate::serve::{latch::Latch, options::Options, stall::LINGER};
 
 /// State shared by the connections of a server: their number, and the progress of its shutdown.
 #[derive(Debug, Default)]

@@ -1,18 +1,11 @@
-use std::{
-    convert::Infallible,
-    future::{self, Future},
-    io,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, future, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::sleep,
 };
 
-use super::{
+use crate::serve::{
     connection,
     latch::Latch,
     listener::Listener,

@@ -18,8 +18,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, ext::ReasonPhrase};
 use pin_project_lite::pin_project;
 
-use super::request_body::{BodyRead, RequestBody};
-use crate::client::content_type::is_event_stream;
+use crate::{
+    client::content_type::is_event_stream,
+    serve::request_body::{BodyRead, RequestBody},
+};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 

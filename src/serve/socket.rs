@@ -1,5 +1,6 @@
 use std::{
-    io::{self, IoSlice},
+    io,
+    io::IoSlice,
     pin::Pin,
     sync::{
         Arc,
@@ -14,7 +15,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::stall::Stall;
+use crate::serve::stall::Stall;
 
 /// A stream, wrapped for hyper.
 ///

@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use crate::timer::{Timer, TokioTimer};
+use crate::timer::{interface::Timer, tokio::TokioTimer};
 
 /// A limit on how long a peer may accept nothing. It uses a timer only while a write is pending.
 #[derive(Debug)]

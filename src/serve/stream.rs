@@ -1,6 +1,7 @@
 use std::{
     future::{Future, poll_fn},
-    io::{self, IoSlice},
+    io,
+    io::IoSlice,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
@@ -11,7 +12,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{
+use crate::serve::{
     latch::Latch,
     outgoing::{Outgoing, SLICES},
     peer::Peer,

@@ -1,9 +1,12 @@
-use std::io;
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Poll, ready},
+};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
-
-use std::{future::poll_fn, pin::Pin, task::Poll, task::ready};
 
 /// The version that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,16 @@
 #[cfg(feature = "tokio")]
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
+#[cfg(feature = "tokio")]
+use std::panic::catch_unwind;
 use std::{task::Context, time::Duration};
 
 #[cfg(feature = "tokio")]
 use tokio::runtime::Handle;
 
 #[cfg(feature = "tokio")]
-use super::{Timer, TokioTimer};
+use crate::timer::interface::Timer;
+#[cfg(feature = "tokio")]
+use crate::timer::tokio::TokioTimer;
 
 /// Wakes the task of a stream at the end of its lifetime, if there is a runtime to do so.
 ///

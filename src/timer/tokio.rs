@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::{self, Sleep};
+use tokio::{time, time::Sleep};
 
-use super::Timer;
+use crate::timer::interface::Timer;
 
 /// A [`Timer`] on tokio's clock.
 ///

@@ -29,21 +29,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join_all;
-use tokio::{
-    spawn,
-    sync::watch,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
-
 use clients::{LONG_ABSENCE, SHORT_ABSENCE};
+use futures_util::future::join_all;
 use hub_process::HubProcess;
 use ledger::Ledger;
 use proxy::{Fault, Proxy};
 use publish::{Job, TOPICS};
 use random::Random;
 use record::{Id, Reason, Record};
+use tokio::{
+    spawn,
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 const EVENT_SOURCES: usize = 192;
 const RAW: usize = 48;

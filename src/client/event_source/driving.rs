@@ -12,13 +12,17 @@ use http::{
     header::{ACCEPT, CACHE_CONTROL, Entry},
 };
 
-use super::{Connection, EventSource};
 use crate::{
-    LAST_EVENT_ID,
     client::{
-        command::Command, content_type::opens_event_stream, error::EventSourceError, failure::Failure,
-        transport_error::TransportError, update::Update,
+        command::Command,
+        content_type::opens_event_stream,
+        error::EventSourceError,
+        event_source::{Connection, EventSource},
+        failure::Failure,
+        transport_error::TransportError,
+        update::Update,
     },
+    request::LAST_EVENT_ID,
 };
 
 impl<B: 'static> EventSource<B> {

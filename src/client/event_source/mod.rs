@@ -7,21 +7,25 @@ use std::{fmt, future::poll_fn, pin::Pin, time::Instant};
 use futures_core::Stream;
 use http::{Request, response::Parts};
 
-use super::{
-    attempt::Attempt,
-    connect::Connect,
-    error::EventSourceError,
-    failure::{Failure, Verdict},
-    handle::EventSourceHandle,
-    make_request::MakeRequest,
-    policy::Policy,
-    protocol::Protocol,
-    transport::{ResponseBody, ResponseFuture, Transport},
-    update::{ReadyState, Update},
-};
 #[cfg(feature = "tokio")]
-use crate::timer::TokioTimer;
-use crate::{decode::Limits, random::seed, timer::Timer};
+use crate::timer::tokio::TokioTimer;
+use crate::{
+    base::random::seed,
+    client::{
+        attempt::Attempt,
+        connect::Connect,
+        error::EventSourceError,
+        failure::{Failure, Verdict},
+        handle::EventSourceHandle,
+        make_request::MakeRequest,
+        policy::Policy,
+        protocol::Protocol,
+        transport::{ResponseBody, ResponseFuture, Transport},
+        update::{ReadyState, Update},
+    },
+    decode::limits::Limits,
+    timer::interface::Timer,
+};
 
 /// A client that reads an event stream and reconnects when the connection is lost: a `Stream` of [`Update`]s.
 ///

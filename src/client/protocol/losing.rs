@@ -4,33 +4,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Phase, Protocol, header_value};
 use crate::client::{
     command::Command,
     disconnect_reason::DisconnectReason,
     error::EventSourceError,
     failure::{Failure, Verdict},
     policy::Policy,
+    protocol::{Phase, Protocol, header_value, lost::Lost},
     refused::Refused,
     retry_after::retry_after,
     row::Wait,
     update::Update,
 };
-
-/// A lost connection that waits for its verdict.
-#[derive(Debug)]
-pub(super) struct Lost {
-    failure: Failure,
-    made_progress: bool,
-    /// The client would reconnect if it could repeat the request.
-    is_not_resent: bool,
-}
-
-impl Lost {
-    pub(super) const fn default_verdict(&self) -> Verdict {
-        self.failure.default()
-    }
-}
 
 impl Protocol {
     /// Takes the application's verdict after [`Decide`](Command::Decide).

@@ -2,6 +2,7 @@
 //! calls in `steering`.
 
 mod losing;
+mod lost;
 mod steering;
 
 use std::{collections::VecDeque, mem, time::Instant};
@@ -13,20 +14,24 @@ use http::{
     response::Parts,
 };
 
-use self::losing::Lost;
-use super::{
-    attempt::Attempt,
-    command::Command,
-    content_type::opens_event_stream,
-    disconnect_reason::DisconnectReason,
-    policy::Policy,
-    reader::Reader,
-    refused::Refused,
-    row::Row,
-    transport_error::TransportError,
-    update::{ReadyState, Update},
+use crate::{
+    base::random::SplitMix64,
+    client::{
+        attempt::Attempt,
+        command::Command,
+        content_type::opens_event_stream,
+        disconnect_reason::DisconnectReason,
+        policy::Policy,
+        protocol::lost::Lost,
+        reader::Reader,
+        refused::Refused,
+        row::Row,
+        transport_error::TransportError,
+        update::{ReadyState, Update},
+    },
+    decode::limits::Limits,
+    request::LAST_EVENT_ID,
 };
-use crate::{LAST_EVENT_ID, decode::Limits, random::SplitMix64};
 
 /// The processing model of an event source (9.2.3), with no I/O, clock or randomness of its own.
 ///

@@ -1,7 +1,11 @@
 use std::time::Duration;
 
-use super::{Phase, Protocol};
-use crate::client::{command::Command, disconnect_reason::DisconnectReason, update::Update};
+use crate::client::{
+    command::Command,
+    disconnect_reason::DisconnectReason,
+    protocol::{Phase, Protocol},
+    update::Update,
+};
 
 impl Protocol {
     /// Drops the connection and reconnects at once with the same last event ID. Also ends a wait or a pause.

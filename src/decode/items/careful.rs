@@ -2,13 +2,17 @@
 
 use std::mem;
 
-use super::{Items, Values};
 use crate::decode::{
-    Decoder, EventRef, Item, LimitExceeded, LimitKind,
+    decoder::Decoder,
+    item::{EventRef, Item},
+    items::{Items, Values},
     leftover::Ignored,
-    line::{self, Line},
+    limits::{LimitExceeded, LimitKind},
+    line,
+    line::Line,
     open::{Admission, Found},
-    text::{self, Span},
+    text,
+    text::Span,
 };
 
 impl Items<'_, '_> {

@@ -2,7 +2,13 @@ mod careful;
 
 use std::{fmt, str};
 
-use super::{Decoder, EventRef, Item, decoder::Takes, line::Line, line_ends::LineEnds, text::Span};
+use crate::decode::{
+    decoder::{Decoder, Takes},
+    item::{EventRef, Item},
+    line::Line,
+    line_ends::LineEnds,
+    text::Span,
+};
 
 /// The items in one chunk.
 ///
@@ -43,6 +49,27 @@ struct Values {
 impl Values {
     fn are_some(self) -> bool {
         self.data.is_some() || self.event_type.is_some() || self.id.is_some()
+    }
+}
+
+impl Decoder {
+    /// Returns the items in `chunk`, which decode it as you take them.
+    ///
+    /// Taking an item moves `chunk` past it. The rest of `chunk` is not decoded yet, so you may stop after any item
+    /// and pass the rest later. After the last item, `chunk` is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"data: 1\n\ndata: 2\n\n"[..];
+    /// assert!(decoder.decode(&mut chunk).next().is_some());
+    /// assert_eq!(chunk, b"data: 2\n\n");
+    /// ```
+    pub fn decode<'a, 'c>(&'a mut self, chunk: &'a mut &'c [u8]) -> Items<'a, 'c> {
+        Items::new(self, chunk)
     }
 }
 

@@ -9,8 +9,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::TypedError;
-use crate::decode::ReceivedEvent;
+use crate::{decode::received_event::ReceivedEvent, event::typed::error::TypedError};
 
 /// Deserialises an enum from an event's type and data.
 pub(super) struct TypedEvent<'a>(pub(super) &'a ReceivedEvent);

@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-/// A folder cannot be opened as a [`DiskLog`](super::DiskLog), or reading or writing in it failed.
+/// A folder cannot be opened as a [`DiskLog`](crate::relay::DiskLog), or reading or writing in it failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiskLogError {
@@ -18,7 +18,7 @@ pub enum DiskLogError {
     },
     /// A file says something else than what was acknowledged, or is missing.
     ///
-    /// [`DiskLogOptions::repair`](super::DiskLogOptions::repair) goes on without the events that are lost.
+    /// [`DiskLogOptions::repair`](crate::relay::DiskLogOptions::repair) goes on without the events that are lost.
     #[error("{} is damaged at byte {offset}: {reason}", file.display())]
     Damaged {
         /// The file.

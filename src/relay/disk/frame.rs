@@ -15,8 +15,10 @@
 
 use bytes::{Buf, BufMut, Bytes};
 
-use super::ids;
-use crate::relay::{InvalidRecord, Record};
+use crate::relay::{
+    disk::ids,
+    record::{InvalidRecord, Record},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {

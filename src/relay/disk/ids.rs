@@ -1,6 +1,6 @@
-use crate::{EventId, replay::IdOrder};
+use crate::{event::id::EventId, history::ids::IdOrder};
 
-/// The order of the IDs of a [`DiskLog`](super::DiskLog): a number, a dash, and sixteen hexadecimal digits.
+/// The order of the IDs of a [`DiskLog`](crate::relay::DiskLog): a number, a dash, and sixteen hexadecimal digits.
 ///
 /// Numbers count from 1 in the life of a folder. The digits are drawn at random each time the folder is opened. If an
 /// older copy of the folder takes its place, numbers come twice, but never with the same digits.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::segment::Segment;
+use crate::relay::disk::segment::Segment;
 
 #[derive(Debug)]
 pub(super) struct Index {

@@ -3,7 +3,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use super::ids;
+use crate::relay::disk::ids;
 
 /// The keys that records were published with, and where those stand.
 ///

@@ -11,18 +11,21 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{
-    error::DiskLogError,
-    ids::DiskIds,
-    index::Shared,
-    options::DiskLogOptions,
-    reader,
-    writer::{Answer, Request},
-};
 use crate::{
-    EventId,
-    relay::{AppendError, Limit, Log, Page, Record},
-    replay::IdOrder,
+    event::id::EventId,
+    history::ids::IdOrder,
+    relay::{
+        disk::{
+            error::DiskLogError,
+            ids::DiskIds,
+            index::Shared,
+            options::DiskLogOptions,
+            reader,
+            writer::{Answer, Request},
+        },
+        log::{AppendError, Limit, Log, Page},
+        record::Record,
+    },
 };
 
 /// A log in a folder, for one process that restarts.

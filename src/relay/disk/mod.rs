@@ -4,16 +4,17 @@
 //! `recovery` for what is found after a crash, and `reader`. The invariant: `index` knows only what is durable, readers
 //! see only what `index` knows, and only the thread of `writer` changes either.
 
-mod error;
+mod bounds;
+pub(crate) mod error;
 mod frame;
-mod ids;
+pub(crate) mod ids;
 mod index;
 mod keys;
-mod log;
-mod options;
+pub(crate) mod log;
+pub(crate) mod options;
 mod reader;
 mod recovery;
 mod segment;
 mod writer;
 
-pub use self::{error::DiskLogError, ids::DiskIds, log::DiskLog, options::DiskLogOptions};
+pub(super) use self::ids::DiskIds;

@@ -7,15 +7,13 @@ use std::{
 
 use tokio::{sync::mpsc, task};
 
-use super::{
-    error::DiskLogError,
-    index::{Index, Shared},
-    log::DiskLog,
-    recovery::{self, Recovered},
-    segment::{self, Segment},
-    writer::{self, Writer},
+use crate::{
+    base::random,
+    relay::disk::{
+        bounds::Bounds, error::DiskLogError, index::Shared, log::DiskLog, recovery, recovery::Recovered,
+        segment, writer, writer::Writer,
+    },
 };
-use crate::random;
 
 /// How much a [`DiskLog`] keeps, and what it does about damage.
 ///
@@ -41,13 +39,6 @@ use crate::random;
 pub struct DiskLogOptions {
     bounds: Bounds,
     repair: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Bounds {
-    pub(super) max_events: u64,
-    pub(super) max_bytes: u64,
-    max_age: Option<Duration>,
 }
 
 impl DiskLogOptions {
@@ -134,32 +125,8 @@ impl DiskLogOptions {
     }
 }
 
-impl Bounds {
-    /// Returns whether an entry or a batch is to begin a new file. Files hold up to an eighth of what the bounds allow.
-    pub(super) fn is_full(&self, last: &Segment, coming: u64, now: u64) -> bool {
-        let Some((first_time, _)) = last.times else { return false };
-        last.bytes.saturating_add(coming) > self.max_bytes / PARTS
-            || last.entries() >= (self.max_events / PARTS).max(1)
-            || self.max_age.is_some_and(|age| now.saturating_sub(first_time) > millis(age / PARTS as u32))
-    }
-
-    /// Returns whether the log keeps enough without its oldest file, or has to.
-    pub(super) fn lets_go_of_oldest(&self, index: &Index, coming: u64, now: u64) -> bool {
-        let Some(oldest) = index.segments.front().filter(|_| index.segments.len() > 1) else { return false };
-        let oldest_age = oldest.times.map_or(u64::MAX, |(_, last)| now.saturating_sub(last));
-        index.bytes().saturating_add(coming) > self.max_bytes
-            || index.next() - index.first() - oldest.entries() >= self.max_events
-            || self.max_age.is_some_and(|age| oldest_age > millis(age))
-    }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 const MAX_BYTES: u64 = 1 << 30;
 const MIN_BYTES: u64 = 64 << 10;
-const PARTS: u64 = 8;
 /// How many publishers can wait for their turn before more wait for a place.
 const QUEUE: usize = 1024;
 

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{
-    error::DiskLogError,
-    frame,
-    ids::parts,
-    index::{Piece, Shared},
-    segment::Entries,
-};
 use crate::{
-    relay::{Entry, Limit, Page},
-    replay::IdOrder,
+    history::ids::IdOrder,
+    relay::{
+        disk::{
+            error::DiskLogError,
+            frame,
+            ids::parts,
+            index::{Piece, Shared},
+            segment::Entries,
+        },
+        log::{Entry, Limit, Page},
+    },
 };
 
 /// Reads entries after one, or from the oldest on.

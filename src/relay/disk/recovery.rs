@@ -2,7 +2,8 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fs::{self, File, OpenOptions, TryLockError},
+    fs,
+    fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,16 +11,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    error::DiskLogError,
-    frame::{self, HEADER, Header},
-    index::Index,
-    keys::Keys,
-    segment::{self, Entries, START, Segment},
-};
 use crate::{
-    random,
-    relay::{InvalidRecord, Record},
+    base::random,
+    relay::{
+        disk::{
+            error::DiskLogError,
+            frame,
+            frame::{HEADER, Header},
+            index::Index,
+            keys::Keys,
+            segment,
+            segment::{Entries, START, Segment},
+        },
+        record::{InvalidRecord, Record},
+    },
 };
 
 /// What a folder holds.

@@ -1,18 +1,17 @@
 //! One file of the log: a header, then entries without a gap.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    fs,
+    fs::{File, OpenOptions},
+    io,
+    io::{BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::{BufMut, Bytes};
 
-use super::{
-    error::DiskLogError,
-    frame::{self, Header},
-};
+use crate::relay::disk::{error::DiskLogError, frame, frame::Header};
 
 /// What is durable of one file.
 #[derive(Clone, Debug)]

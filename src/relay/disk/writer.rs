@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
+    fs,
+    fs::File,
     io::Write,
     path::PathBuf,
     sync::Arc,
@@ -11,15 +12,20 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    error::DiskLogError,
-    frame::{self, HEADER, Header, MAX_FIELDS},
-    index::Shared,
-    keys::Keys,
-    options::Bounds,
-    segment::{self, START},
+use crate::relay::{
+    disk::{
+        bounds::Bounds,
+        error::DiskLogError,
+        frame,
+        frame::{HEADER, Header, MAX_FIELDS},
+        index::Shared,
+        keys::Keys,
+        segment,
+        segment::START,
+    },
+    log::AppendError,
+    record::Record,
 };
-use crate::relay::{AppendError, Record};
 
 pub(super) type Answer = Result<u128, AppendError<DiskLogError>>;
 

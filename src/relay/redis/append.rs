@@ -2,14 +2,18 @@
 
 use redis::{Cmd, Pipeline, Value, cmd};
 
-use super::{
-    Bound, RedisLog, RedisLogError,
-    connection::{Failed, Repeat},
-    millis, reply,
-};
 use crate::{
-    EventId,
-    relay::{AppendError, Record},
+    event::id::EventId,
+    relay::{
+        log::AppendError,
+        record::Record,
+        redis::{
+            Bound, RedisLog,
+            error::RedisLogError,
+            failed::{Failed, Repeat},
+            millis, reply,
+        },
+    },
 };
 
 impl RedisLog {

@@ -8,8 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::RedisLogError;
-use crate::relay::backoff::spread;
+use crate::relay::{backoff::spread, redis::error::RedisLogError};
 
 /// Limits attempts to connect: each is followed by a pause, until a command has been answered.
 ///

@@ -7,9 +7,10 @@ use std::{
 use redis::{Client, FromRedisValue, Pipeline};
 use tokio::time::timeout;
 
-use super::{
-    RedisLogError,
+use crate::relay::redis::{
     attempts::{Attempts, Reached},
+    error::RedisLogError,
+    failed::{Failed, Repeat},
     link::Link,
     trouble::Trouble,
 };
@@ -34,27 +35,6 @@ pub(super) struct Connection {
     turn: tokio::sync::Mutex<()>,
     attempts: Attempts,
     trouble: Option<Arc<Trouble>>,
-}
-
-/// Commands did not get their replies.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// The server has got nothing of them.
-    NotSent(RedisLogError),
-    /// The server refused one of them.
-    Refused(RedisLogError),
-    /// They may have been carried out.
-    Unknown(RedisLogError),
-}
-
-/// Says which failed commands are sent once more, on a new connection.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Repeat {
-    Never,
-    /// If they had no effect.
-    WithoutEffect,
-    /// Also if they may have had one, since it is the same one then.
-    WhenBroken,
 }
 
 impl Connection {
@@ -188,26 +168,6 @@ impl Connection {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Link>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Failed {
-    /// Returns whether other connections to the same server are likely to be no good, either.
-    pub(super) fn is_lost_server(&self) -> bool {
-        match self {
-            Self::NotSent(_) => false,
-            Self::Refused(error) => error.is_wrong_server(),
-            Self::Unknown(_) => true,
-        }
-    }
-
-    fn may_repeat(&self, repeat: Repeat) -> bool {
-        match self {
-            Self::NotSent(_) => repeat != Repeat::Never,
-            Self::Refused(error) => repeat != Repeat::Never && error.is_wrong_server(),
-            // Whoever has waited in vain does not wait again.
-            Self::Unknown(error) => repeat == Repeat::WhenBroken && !error.is_timeout(),
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{EventId, replay::IdOrder};
+use crate::{event::id::EventId, history::ids::IdOrder};
 
 /// The order of a Redis stream's entry IDs: milliseconds, a dash, and a number that counts within the millisecond.
 #[derive(Clone, Copy, Debug, Default)]

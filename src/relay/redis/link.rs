@@ -18,9 +18,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{
-    RedisLogError,
-    connection::Failed,
+use crate::relay::redis::{
+    error::RedisLogError,
+    failed::Failed,
     wire::{Traffic, Wire},
 };
 

@@ -3,8 +3,9 @@
 mod append;
 mod attempts;
 mod connection;
-mod error;
-mod ids;
+pub(crate) mod error;
+mod failed;
+pub(crate) mod ids;
 mod link;
 mod reply;
 mod trouble;
@@ -18,14 +19,15 @@ use std::{
 
 use redis::{Client, Pipeline, Value};
 
-use self::{
-    attempts::Reached,
-    connection::{Connection, Repeat},
-    trouble::Trouble,
+pub(super) use self::{error::RedisLogError, ids::StreamIds};
+use crate::{
+    event::id::EventId,
+    relay::{
+        log::{AppendError, Limit, Log, Page},
+        record::Record,
+        redis::{attempts::Reached, connection::Connection, failed::Repeat, trouble::Trouble},
+    },
 };
-pub use self::{error::RedisLogError, ids::StreamIds};
-use super::{AppendError, Limit, Log, Page, Record};
-use crate::EventId;
 
 /// A [`Log`] in a Redis stream.
 ///

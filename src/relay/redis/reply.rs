@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use redis::Value;
 
-use super::RedisLogError;
 use crate::{
-    EventId,
-    relay::{Entry, Record},
+    event::id::EventId,
+    relay::{log::Entry, record::Record, redis::error::RedisLogError},
 };
 
 /// Reads the reply to `XRANGE`: entries.

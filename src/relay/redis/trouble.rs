@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::RedisLogError;
+use crate::relay::redis::error::RedisLogError;
 
 /// Tells the connection that waits for entries that another one has found its server to be the wrong one.
 ///

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use super::{
-    fixture::Fixture,
-    report::Outcome,
-    steps::{
-        ALL, append, append_all, ensure, ensure_finished, event, finish, follow, holds, ids, read, read_all,
-        says,
-    },
-};
 use crate::{
-    Event, EventType,
-    relay::{Limit, Log, Record},
-    replay::IdOrder,
+    event::{event_type::EventType, value::Event},
+    history::ids::IdOrder,
+    relay::{
+        log::{Limit, Log},
+        record::Record,
+        testing::{
+            fixture::Fixture,
+            report::Outcome,
+            steps::{
+                ALL, append, append_all, ensure, ensure_finished, event, finish, follow, holds, ids, read,
+                read_all, says,
+            },
+        },
+    },
 };
 
 pub(super) async fn an_acknowledged_record_is_held_and_read<F: Fixture>(fixture: &mut F) -> Outcome {

@@ -4,14 +4,16 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::task::JoinSet;
 
-use super::{
-    fixture::Fixture,
-    report::Outcome,
-    steps::{ALL, append, ensure, event, follow, ids, read_all, says, within},
-};
 use crate::{
-    EventId,
-    relay::{Entry, Limit, Log},
+    event::id::EventId,
+    relay::{
+        log::{Entry, Limit, Log},
+        testing::{
+            fixture::Fixture,
+            report::Outcome,
+            steps::{ALL, append, ensure, event, follow, ids, read_all, says, within},
+        },
+    },
 };
 
 type Appending = JoinSet<Result<Vec<(EventId, String)>, String>>;

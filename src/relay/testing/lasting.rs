@@ -1,6 +1,6 @@
 //! What a bound and a restart leave of a log.
 
-use super::{
+use crate::relay::testing::{
     fixture::Fixture,
     report::Outcome,
     steps::{

@@ -79,8 +79,10 @@ mod fixture;
 mod lasting;
 mod report;
 mod steps;
+mod suite;
 
 pub use self::{
-    fixture::{Fixture, check},
+    fixture::Fixture,
     report::{Failure, Report},
+    suite::check,
 };

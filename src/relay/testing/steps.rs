@@ -5,9 +5,12 @@ use std::{error::Error, time::Duration};
 use tokio::time::timeout;
 
 use crate::{
-    Event, EventId,
-    relay::{AppendError, Entry, Limit, Log, Page, Record},
-    replay::IdOrder,
+    event::{id::EventId, value::Event},
+    history::ids::IdOrder,
+    relay::{
+        log::{AppendError, Entry, Limit, Log, Page},
+        record::Record,
+    },
 };
 
 /// Fails with a sentence unless a condition holds.

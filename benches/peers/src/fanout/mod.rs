@@ -13,13 +13,12 @@ mod wake;
 use bytes::Bytes;
 use futures_util::Stream;
 
+use self::crowd::Crowd;
 use crate::{
     allocations, machine,
     measure::{Contender, Effort, Measured, Ratio, Workload, interleave},
     report::{Report, Target},
 };
-
-use self::crowd::Crowd;
 
 /// A way to hand each event to many subscribers.
 pub(crate) trait Fanout: Send + Sync + Sized + 'static {

@@ -2,13 +2,19 @@
 
 use std::{env, error::Error, future::IntoFuture, time::Duration};
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, Response, StatusCode};
-use axum::{Router, routing::get, serve::ListenerExt};
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    http::{HeaderMap, Response, StatusCode},
+    routing::get,
+    serve::ListenerExt,
+};
 use futures_util::FutureExt;
 use ssekit::{Body, Bounds, Event, Hub, Subscribe, hub::Close};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 async fn subscribe(
     State(hub): State<Hub>,

@@ -5,11 +5,15 @@ use std::{env, error::Error, time::Duration};
 use futures_util::TryFutureExt;
 use http_body_util::{BodyExt, Limited};
 use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
 use ssekit::{Body, Bounds, Event, Hub, Subscribe, Text, hub::Close};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 type Answer = Result<Response<Body>, Box<dyn Error + Send + Sync>>;
 

@@ -2,12 +2,18 @@
 
 use std::{env, io, time::Duration};
 
-use poem::http::{HeaderMap, StatusCode, Uri};
-use poem::{EndpointExt, Response, Route, Server, get, handler, listener::TcpAcceptor, web::Data};
+use poem::{
+    EndpointExt, Response, Route, Server, get, handler,
+    http::{HeaderMap, StatusCode, Uri},
+    listener::TcpAcceptor,
+    web::Data,
+};
 use socket2::SockRef;
 use ssekit::{Bounds, Event, Hub, Subscribe, hub::Close};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 #[handler]
 async fn subscribe(Data(hub): Data<&Hub>, headers: &HeaderMap, uri: &Uri) -> Response {

@@ -2,12 +2,13 @@
 
 use std::{env, error::Error, time::Duration};
 
-use salvo::conn::tcp::TcpAcceptor;
-use salvo::{affix_state, http::ResBody, prelude::*};
+use salvo::{affix_state, conn::tcp::TcpAcceptor, http::ResBody, prelude::*};
 use socket2::SockRef;
 use ssekit::{Bounds, Event, Hub, Subscribe, Text, hub::Close};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 #[handler]
 async fn subscribe(depot: &Depot, request: &Request, response: &mut Response) {

@@ -5,10 +5,16 @@ use std::{env, error::Error, time::Duration};
 use futures_util::FutureExt;
 use socket2::SockRef;
 use ssekit::{Bounds, Event, Hub, Subscribe, Text, hub::Close};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use warp::http::{HeaderMap, StatusCode};
-use warp::{Filter, Reply, body, hyper::body::Bytes, reply};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use warp::{
+    Filter, Reply, body,
+    http::{HeaderMap, StatusCode},
+    hyper::body::Bytes,
+    reply,
+};
 
 fn subscribe(hub: Hub, headers: HeaderMap, query: String) -> impl Reply {
     let response =

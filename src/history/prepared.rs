@@ -1,0 +1,128 @@
+use std::mem;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::{
+    encode::{plan::Plan, short::ShortEvent},
+    event::value::Event,
+    history::{
+        bounds::Bounds,
+        error::PushError,
+        position::Position,
+        scheme::{IdLine, Scheme},
+    },
+    wire::put::{Filled, Put},
+};
+
+/// An event that is ready for its turn, in which it gets its position and is written after its `id` line.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    event: &'a Event,
+    text: Text<'a>,
+    /// Where its own ID puts it.
+    position: Option<Position>,
+}
+
+#[derive(Debug)]
+enum Text<'a> {
+    /// Writing it copies each byte once and does nothing else, so it is written straight to where it is held.
+    Short(ShortEvent<'a>),
+    /// So it is here, too.
+    Planned(Plan<'a>),
+    /// With room in front for an `id` line.
+    Written(BytesMut),
+}
+
+impl<'a> Prepared<'a> {
+    /// Does all of the work on an event that does not depend on its turn, and checks its ID and a bound on bytes.
+    #[inline]
+    pub(crate) fn new(event: &'a Event, scheme: &Scheme, max: usize) -> Result<Self, PushError> {
+        let position = scheme.position_of(event)?;
+        let beside = scheme.max_line() + Bounds::EVENT_OVERHEAD;
+        let text = match ShortEvent::new(event, event.id()) {
+            Some(short) => {
+                check_len(short.len + beside, max)?;
+                Text::Short(short)
+            }
+            None => Text::of_any(event, beside, max)?,
+        };
+        Ok(Self { event, text, position })
+    }
+
+    pub(crate) fn event(&self) -> &'a Event {
+        self.event
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// Returns the length without the `id` line that goes in front.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match &self.text {
+            Text::Short(short) => short.len,
+            Text::Planned(plan) => plan.len(),
+            Text::Written(buffer) => buffer.len() - IdLine::MAX,
+        }
+    }
+
+    /// Writes the event to a buffer that has room for it.
+    #[inline]
+    pub(super) fn write(&self, id_line: &[u8], buffer: &mut BytesMut) {
+        if let Text::Short(short) = &self.text {
+            let start = buffer.len();
+            buffer.put_bytes(0, id_line.len() + short.len);
+            let mut out = Filled(&mut buffer[start..]);
+            out.put(id_line);
+            return short.write(out);
+        }
+        buffer.extend_from_slice(id_line);
+        match &self.text {
+            Text::Short(_) => {}
+            Text::Planned(plan) => plan.write(buffer),
+            Text::Written(written) => buffer.extend_from_slice(&written[IdLine::MAX..]),
+        }
+    }
+
+    /// Completes the event where it stands, and takes it.
+    pub(super) fn take(&mut self, id_line: &[u8]) -> Bytes {
+        let mut buffer = match &mut self.text {
+            Text::Written(buffer) => mem::take(buffer),
+            _ => write(&Plan::new(self.event, self.event.id())),
+        };
+        let start = IdLine::MAX - id_line.len();
+        buffer[start..IdLine::MAX].copy_from_slice(id_line);
+        buffer.advance(start);
+        buffer.freeze()
+    }
+}
+
+impl<'a> Text<'a> {
+    #[inline(never)]
+    fn of_any(event: &'a Event, beside: usize, max: usize) -> Result<Self, PushError> {
+        let plan = Plan::new(event, event.id());
+        check_len(plan.len() + beside, max)?;
+        Ok(match plan.is_plain() && plan.len() < LONG_EVENT - IdLine::MAX {
+            true => Self::Planned(plan),
+            false => Self::Written(write(&plan)),
+        })
+    }
+}
+
+#[inline]
+fn check_len(len: usize, max: usize) -> Result<(), PushError> {
+    if len > max { Err(PushError::TooLarge { len, max }) } else { Ok(()) }
+}
+
+/// Writes an event, with room in front for an `id` line.
+#[inline(never)]
+fn write(plan: &Plan<'_>) -> BytesMut {
+    let mut buffer = BytesMut::with_capacity(IdLine::MAX + plan.len());
+    buffer.put_bytes(0, IdLine::MAX);
+    plan.write(&mut buffer);
+    buffer
+}
+
+/// An event that long is held by itself, as it was written, if the open chunk has no room for it.
+pub(super) const LONG_EVENT: usize = 16 * 1024;

@@ -1,0 +1,326 @@
+use std::{iter, mem, num::NonZeroU64, task::Waker};
+
+use bytes::Bytes;
+
+use crate::{
+    base::sync::{Arc, Mutex, MutexGuard, lock},
+    history::{log::Run, position::Position},
+    hub::{
+        core::{
+            parking::{Parking, Places},
+            wake::Panic,
+        },
+        reader::read::{Left, Read},
+    },
+};
+
+/// Where some of a busy topic's subscriptions read and park, under a lock of their own.
+///
+/// A lane shows its topic as it was when one of its subscriptions last looked at it under the hub's lock, or nothing.
+/// Who changes a topic visits each lane that shows something, while it holds the hub's lock: from then on the lane
+/// shows nothing, and those that were parked there are taken. So what a lane shows is the topic as it is, or as it was
+/// before a change that is still to visit it: a subscription that finds nothing more on its lane, and parks there in
+/// the same look, is taken by that visit and woken. While a lane shows nothing, the topic is read under the hub's lock,
+/// as any other. The hub's lock is taken before a lane's, never after it.
+///
+/// Changes are counted after that visit, and a subscription reads the counter before it looks: its count is never
+/// ahead of what the lane shows.
+///
+/// Subscriptions that are woken one after the other mostly run on one thread, and have a lane in common. So threads
+/// seldom meet at its lock, and it has its cache lines to itself.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Lane {
+    /// Which one of the topic's it is.
+    at: usize,
+    shown: Mutex<Shown>,
+}
+
+/// What a lane has for its subscriptions.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) parking: Parking,
+    view: Option<View>,
+    /// The last events, up to the newest, as one of the lane's subscriptions has found them. It goes with the next
+    /// event of the topic, or when one of them is evicted.
+    newest: Option<Run>,
+    /// Events given to its subscriptions, once for each.
+    delivered: u64,
+}
+
+/// What a topic that is not finished looks like to those that have got everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    /// The index of the next event to come.
+    pub(crate) next: u64,
+    /// The newest position of the hub.
+    pub(crate) head: Position,
+}
+
+/// All lanes of a topic. They stay until the last subscription has left them.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    lanes: Vec<Arc<Lane>>,
+    /// How many subscriptions each of them has.
+    subscriptions: Vec<usize>,
+    /// A bit for each that may show something.
+    shown: u64,
+    /// The index of the oldest event that one of them shows, at most.
+    oldest: u64,
+    /// Room for the next crowd.
+    spare: Option<Box<OnLanes>>,
+}
+
+/// Those that were parked on one topic and its lanes.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    pub(crate) on_topic: Option<Places>,
+    /// Boxed, since a crowd is moved with each event, and mostly there are none.
+    on_lanes: Option<Box<OnLanes>>,
+}
+
+#[derive(Debug, Default)]
+struct OnLanes(Vec<(Arc<Lane>, Places)>);
+
+impl Lane {
+    fn new(at: usize) -> Self {
+        let shown = Shown { parking: Parking::new(NonZeroU64::MIN), view: None, newest: None, delivered: 0 };
+        Self { at, shown: Mutex::new(shown) }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shown> {
+        lock(&self.shown)
+    }
+}
+
+impl Shown {
+    /// Reads all that comes from an index on, unless the hub must be asked for it. Returns the newest position of the
+    /// hub when the topic was last looked at, too.
+    #[inline]
+    pub(crate) fn read(&mut self, next: &mut u64) -> Option<(Read<Bytes>, Position)> {
+        let View { next: end, head } = self.view?;
+        if *next == end {
+            return Some((Read { found: None, last: 0, left: Left::Nothing }, head));
+        }
+        let run = self.newest.as_ref().filter(|run| run.indices.start == *next)?;
+        self.delivered += end - *next;
+        *next = end;
+        Some((Read { found: Some(run.bytes.clone()), last: run.last, left: Left::Nothing }, head))
+    }
+}
+
+impl Lanes {
+    pub(crate) fn new() -> Self {
+        Self { lanes: Vec::new(), subscriptions: Vec::new(), shown: 0, oldest: u64::MAX, spare: None }
+    }
+
+    /// Adds a subscription to one of the lanes, or to a new one.
+    ///
+    /// Those that come one after the other mostly lie so in memory, so they have a lane in common, also when there are
+    /// many on each.
+    pub(crate) fn join(&mut self) -> Arc<Lane> {
+        let least = self.lanes.iter().zip(&mut self.subscriptions).min_by_key(|(_, count)| **count / ROOM);
+        match least {
+            Some((lane, count)) if *count < ROOM || self.lanes.len() == MAX_LANES => {
+                *count += 1;
+                Arc::clone(lane)
+            }
+            _ => {
+                let lane = Arc::new(Lane::new(self.lanes.len()));
+                self.lanes.push(Arc::clone(&lane));
+                self.subscriptions.push(1);
+                lane
+            }
+        }
+    }
+
+    /// Removes a subscription from its lane. Returns whether one is left on any.
+    pub(crate) fn leave(&mut self, lane: &Lane) -> bool {
+        self.subscriptions[lane.at] -= 1;
+        self.subscriptions.iter().any(|count| *count > 0)
+    }
+
+    /// Shows a topic on a lane, on which one is about to park who has got everything.
+    pub(crate) fn show<'l>(&mut self, lane: &'l Lane, view: View) -> MutexGuard<'l, Shown> {
+        self.shown |= 1 << lane.at;
+        let mut shown = lane.lock();
+        shown.view = Some(view);
+        shown
+    }
+
+    /// Leaves what a subscription has read, up to the newest event, to others of its lane.
+    #[inline(never)]
+    pub(crate) fn leave_run(&mut self, lane: &Lane, run: Run) {
+        self.shown |= 1 << lane.at;
+        self.oldest = self.oldest.min(run.indices.start);
+        lane.lock().newest = Some(run);
+    }
+
+    /// Hides the topic from all lanes since it has changed, and takes those that are parked there.
+    fn hide(&mut self) -> Option<Box<OnLanes>> {
+        if self.shown == 0 {
+            return None;
+        }
+        self.oldest = u64::MAX;
+        let mut taken = self.spare.take().unwrap_or_default();
+        for lane in ones(mem::take(&mut self.shown)).filter_map(|at| self.lanes.get(at)) {
+            let mut shown = lane.lock();
+            shown.view = None;
+            shown.newest = None;
+            taken.0.extend(shown.parking.take().map(|places| (Arc::clone(lane), places)));
+        }
+        if taken.0.is_empty() {
+            self.spare = Some(taken);
+            return None;
+        }
+        Some(taken)
+    }
+
+    /// Lets go what is older than an index.
+    pub(crate) fn evict(&mut self, first: u64) {
+        if self.oldest < first {
+            self.oldest = u64::MAX;
+            self.lanes.iter().for_each(|lane| lane.lock().newest = None);
+        }
+    }
+
+    /// Returns how many events were given to subscriptions, once for each.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.lock().delivered).sum()
+    }
+}
+
+impl Crowd {
+    /// Hides a topic that has changed from its lanes, and takes all that are parked there and on the topic itself.
+    #[inline]
+    pub(crate) fn take(parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<Self> {
+        let on_lanes = lanes.and_then(Lanes::hide);
+        let on_topic = parking.take();
+        (on_topic.is_some() || on_lanes.is_some()).then_some(Self { on_topic, on_lanes })
+    }
+
+    /// Wakes all, whatever one of them does, and puts those back that were parked on lanes. Returns the first panic.
+    pub(crate) fn wake(&mut self) -> Result<(), Panic> {
+        let mut outcome = self.on_topic.as_mut().map_or(Ok(()), Places::wake);
+        for (lane, mut places) in self.on_lanes.iter_mut().flat_map(|taken| taken.0.drain(..)) {
+            outcome = outcome.and(places.wake());
+            let unwanted = lane.lock().parking.put_back(places);
+            drop(unwanted);
+        }
+        outcome
+    }
+
+    /// Puts the others back on the topic once all are woken, or returns them to be dropped.
+    pub(crate) fn put_back(self, parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<Places> {
+        if let Some(lanes) = lanes {
+            lanes.spare = self.on_lanes.or(lanes.spare.take());
+        }
+        parking.put_back(self.on_topic?)
+    }
+
+    /// Returns all wakers, also of those that are not parked.
+    pub(crate) fn into_wakers(self) -> impl Iterator<Item = Waker> {
+        let on_lanes = self.on_lanes.into_iter().flat_map(|taken| taken.0).map(|(_, places)| places);
+        self.on_topic.into_iter().chain(on_lanes).flat_map(Places::into_wakers)
+    }
+}
+
+/// Returns which bits are set.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    iter::from_fn(move || {
+        let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        lowest
+    })
+}
+
+/// Of a topic with more subscriptions than this, the others have lanes.
+pub(crate) const WITHOUT: usize = if cfg!(ssekit_loom) { 1 } else { 8 };
+/// A lane has room for so many.
+const ROOM: usize = if cfg!(ssekit_loom) { 2 } else { 64 };
+/// When there are so many lanes, they take more.
+const MAX_LANES: usize = if cfg!(ssekit_loom) { 2 } else { u64::BITS as usize };
+
+#[cfg(all(test, not(ssekit_loom)))]
+mod tests {
+    use super::*;
+
+    const VIEW: View = View { next: 5, head: 7 };
+
+    fn run(indices: std::ops::Range<u64>) -> Run {
+        Run { bytes: Bytes::from_static(b"text"), last: 7, indices }
+    }
+
+    #[test]
+    fn a_lane_is_filled_before_there_is_another_up_to_a_limit() {
+        let mut lanes = Lanes::new();
+        for joined in 1..=2 * ROOM * MAX_LANES {
+            lanes.join();
+            assert_eq!(lanes.lanes.len(), joined.div_ceil(ROOM).min(MAX_LANES));
+        }
+        assert!(lanes.subscriptions.iter().all(|count| *count == 2 * ROOM));
+    }
+
+    #[test]
+    fn who_leaves_makes_room_and_the_last_one_is_told() {
+        let mut lanes = Lanes::new();
+        let joined: Vec<_> = (0..3 * ROOM).map(|_| lanes.join()).collect();
+        assert!(lanes.leave(&joined[ROOM]));
+        assert_eq!(lanes.join().at, joined[ROOM].at);
+        let (last, others) = joined.split_last().unwrap();
+        assert!(others.iter().all(|lane| lanes.leave(lane)));
+        assert!(!lanes.leave(last));
+    }
+
+    /// Reads from an index on, as far as it is shown.
+    fn read(lane: &Lane, mut next: u64) -> Option<(Option<Bytes>, u64)> {
+        let (read, head) = lane.lock().read(&mut next)?;
+        assert_eq!(head, VIEW.head);
+        Some((read.found, next))
+    }
+
+    #[test]
+    fn what_a_lane_shows_goes_with_the_next_change_or_when_some_of_it_is_evicted() {
+        let changes: [fn(&mut Lanes); 2] = [|lanes| assert!(lanes.hide().is_none()), |lanes| lanes.evict(4)];
+        for change in changes {
+            let mut lanes = Lanes::new();
+            let lane = lanes.join();
+            lanes.leave_run(&lane, run(3..5));
+            drop(lanes.show(&lane, VIEW));
+            lanes.evict(3);
+            assert_eq!(read(&lane, 3), Some((Some(Bytes::from_static(b"text")), 5)));
+            assert_eq!(lanes.delivered(), 2);
+            change(&mut lanes);
+            assert!(lane.lock().newest.is_none());
+            assert!(read(&lane, 3).is_none());
+        }
+    }
+
+    #[test]
+    fn the_hub_is_asked_for_what_a_lane_does_not_show() {
+        let mut lanes = Lanes::new();
+        let lane = lanes.join();
+        assert!(read(&lane, 5).is_none(), "nobody has looked");
+        lanes.leave_run(&lane, run(4..5));
+        assert!(read(&lane, 4).is_none(), "more may be left behind it");
+        drop(lanes.show(&lane, VIEW));
+        assert!(read(&lane, 4).is_some());
+        assert!(read(&lane, 3).is_none(), "it has only the last part");
+        assert_eq!(read(&lane, 5), Some((None, 5)));
+        assert!(lanes.hide().is_none());
+        assert!(read(&lane, 5).is_none());
+    }
+
+    #[test]
+    fn who_parks_on_any_lane_is_taken_by_the_next_change_alone() {
+        let mut lanes = Lanes::new();
+        let joined: Vec<_> = (0..ROOM * 3).map(|_| lanes.join()).collect();
+        for lane in [&joined[0], &joined[ROOM * 2]] {
+            let mut shown = lanes.show(lane, VIEW);
+            shown.parking.park(&mut None, &mut Some(Waker::noop().clone()));
+        }
+        let taken = lanes.hide().map_or(0, |taken| taken.0.len());
+        assert_eq!((taken, lanes.hide().is_none()), (2, true));
+    }
+}

@@ -1,0 +1,185 @@
+use std::hash::{BuildHasher, RandomState};
+
+use crate::{
+    base::{
+        blocks::Blocks,
+        slab::{Key, Slab},
+    },
+    hub::core::topic_state::TopicState,
+};
+
+/// Which topic has a name: a hash table that never moves more than a few topics at once.
+///
+/// There is a bucket for each topic with a name. With each topic that comes, one more bucket takes its share of an
+/// earlier one; with each that goes, the last bucket gives back its share. The topics of a bucket are linked. That is
+/// known as linear hashing.
+#[derive(Debug)]
+pub(crate) struct Names {
+    hasher: RandomState,
+    /// The slot of the first topic of each bucket, or [`NONE`].
+    buckets: Blocks<u32>,
+    /// As many low bits of a hash as tell all buckets apart.
+    mask: u32,
+}
+
+/// A topic, and its place among the names.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// The low half of the hash of the name, so that most others are passed without looking at them.
+    hash: u32,
+    /// The slot of the next topic of the same bucket, or [`NONE`].
+    next: u32,
+    /// Boxed, so that a block of many topics is short.
+    pub(crate) topic: Box<TopicState>,
+}
+
+/// Where no topic is.
+const NONE: u32 = u32::MAX;
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        Self { hasher: RandomState::new(), buckets: Blocks::new(), mask: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+
+    /// Returns the topic of a name, which has this hash.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, name: &str, topics: &Slab<Named>) -> Option<Key> {
+        let hash = hash as u32;
+        let mut slot = *self.buckets.get(self.bucket(hash))?;
+        while let Some((key, named)) = topics.at(slot) {
+            if named.hash == hash && *named.topic.name == *name {
+                return Some(key);
+            }
+            slot = named.next;
+        }
+        None
+    }
+
+    /// Adds a topic, the name of which no other has.
+    pub(crate) fn insert(&mut self, topic: TopicState, topics: &mut Slab<Named>) -> Key {
+        let hash = topic.hash as u32;
+        let key = topics.insert(Named { hash, next: NONE, topic: Box::new(topic) });
+        self.split(topics);
+        self.link(self.bucket(hash), key.index(), topics);
+        key
+    }
+
+    /// Lets go the name of a topic, if it still has one here.
+    pub(crate) fn remove(&mut self, key: Key, topics: &mut Slab<Named>) {
+        let Some(named) = topics.get(key) else { return };
+        let (bucket, next) = (self.bucket(named.hash), named.next);
+        let Some(mut before) = self.buckets.get(bucket).copied() else { return };
+        if before == key.index() {
+            self.set_first(bucket, next);
+        } else {
+            while let Some(named) = topics.at_mut(before) {
+                if named.next == key.index() {
+                    named.next = next;
+                    break;
+                }
+                before = named.next;
+            }
+        }
+        self.merge(topics);
+    }
+
+    #[inline]
+    fn bucket(&self, hash: u32) -> usize {
+        let bucket = (hash & self.mask) as usize;
+        // That bucket may be yet to come. Until then, the one that it will be split from has its topics.
+        if bucket < self.buckets.len() { bucket } else { (hash & self.mask >> 1) as usize }
+    }
+
+    fn set_first(&mut self, bucket: usize, slot: u32) {
+        if let Some(first) = self.buckets.get_mut(bucket) {
+            *first = slot;
+        }
+    }
+
+    fn link(&mut self, bucket: usize, slot: u32, topics: &mut Slab<Named>) {
+        if let (Some(first), Some(named)) = (self.buckets.get_mut(bucket), topics.at_mut(slot)) {
+            named.next = *first;
+            *first = slot;
+        }
+    }
+
+    /// Puts the topics of a bucket where they belong.
+    fn link_anew(&mut self, mut slot: u32, topics: &mut Slab<Named>) {
+        while let Some(named) = topics.at_mut(slot) {
+            let (hash, next) = (named.hash, named.next);
+            self.link(self.bucket(hash), slot, topics);
+            slot = next;
+        }
+    }
+
+    /// Adds a bucket.
+    fn split(&mut self, topics: &mut Slab<Named>) {
+        let added = self.buckets.len();
+        self.buckets.push(NONE);
+        if added as u32 > self.mask {
+            self.mask = self.mask << 1 | 1;
+        }
+        let from = added & (self.mask >> 1) as usize;
+        if let Some(first) = self.buckets.get_mut(from).filter(|_| from != added) {
+            let slot = std::mem::replace(first, NONE);
+            self.link_anew(slot, topics);
+        }
+    }
+
+    /// Takes the last bucket away.
+    fn merge(&mut self, topics: &mut Slab<Named>) {
+        let Some(slot) = self.buckets.pop() else { return };
+        if self.buckets.len() as u32 <= (self.mask >> 1) + 1 {
+            self.mask >>= 1;
+        }
+        self.link_anew(slot, topics);
+    }
+}
+
+#[cfg(all(test, not(ssekit_loom)))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        #[cfg_attr(miri, ignore = "an interpreter is slow")]
+        fn each_name_leads_to_its_topic_whatever_came_and_went_and_whichever_hashes_are_alike(
+            steps in vec((any::<bool>(), 0..100_u64), 0..300),
+            // From all alike to all different.
+            hashes in 1..200_u64,
+        ) {
+            let (mut names, mut topics) = (Names::new(), Slab::new());
+            let mut known = BTreeMap::new();
+            for (insert, n) in steps {
+                let name = n.to_string();
+                match known.remove(&n) {
+                    None if insert => {
+                        let topic = TopicState::new(name.as_str().into(), n % hashes, 0);
+                        known.insert(n, names.insert(topic, &mut topics));
+                    }
+                    None => {}
+                    Some(key) => {
+                        names.remove(key, &mut topics);
+                        topics.remove(key);
+                    }
+                }
+                prop_assert_eq!(names.buckets.len(), known.len());
+                for n in 0..100 {
+                    let found = names.find(n % hashes, &n.to_string(), &topics);
+                    prop_assert_eq!(found, known.get(&n).copied());
+                }
+            }
+        }
+    }
+}

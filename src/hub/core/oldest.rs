@@ -1,0 +1,47 @@
+use std::collections::BTreeMap;
+
+use crate::history::position::Position;
+
+/// Topics with history, in the order in which their events go.
+///
+/// A topic stands at the position of an event that was its oldest when it was entered. It may have lost that since, so
+/// it is moved on when its turn has come.
+#[derive(Debug, Default)]
+pub(crate) struct Oldest {
+    open: BTreeMap<Position, u32>,
+    /// Those that are finished and have no subscribers, which go first for want of memory.
+    ended: BTreeMap<Position, u32>,
+}
+
+/// Which topics are asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Among {
+    /// All alike: for events that are too old.
+    All,
+    /// Those that have ended, if there are any.
+    EndedFirst,
+}
+
+impl Oldest {
+    pub(crate) fn insert(&mut self, at: Position, slot: u32, ended: bool) {
+        self.kind(ended).insert(at, slot);
+    }
+
+    pub(crate) fn remove(&mut self, at: Position, ended: bool) {
+        self.kind(ended).remove(&at);
+    }
+
+    /// Returns the slot of the topic whose turn it is.
+    pub(crate) fn first(&self, among: Among) -> Option<u32> {
+        let [open, ended] = [&self.open, &self.ended].map(|kind| kind.first_key_value());
+        let (_, slot) = match (open, ended) {
+            (Some(open), Some(ended)) if among == Among::All => open.min(ended),
+            (open, ended) => ended.or(open)?,
+        };
+        Some(*slot)
+    }
+
+    fn kind(&mut self, ended: bool) -> &mut BTreeMap<Position, u32> {
+        if ended { &mut self.ended } else { &mut self.open }
+    }
+}

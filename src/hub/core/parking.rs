@@ -1,0 +1,409 @@
+use std::{mem, num::NonZeroU64, task::Waker};
+
+use crate::{
+    base::shrink::excess,
+    hub::core::wake::{Panic, each},
+};
+
+/// Wakers of subscriptions that have got everything of a topic, which are all woken at once.
+///
+/// They are woken by reference and put back, so that who parks again mostly finds its waker still there: that
+/// saves to clone one and to drop one for each subscription and event.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    places: Places,
+    /// The places that were taken, until someone parks or leaves, since what is put back would not tell of that.
+    taken: Option<Taken>,
+    /// The newest name of places.
+    newest: NonZeroU64,
+}
+
+/// Places to park at, and who is there.
+#[derive(Debug)]
+pub(crate) struct Places {
+    name: NonZeroU64,
+    slots: Vec<Slot>,
+    /// The slots of those that are parked, in no order.
+    parked: Vec<u32>,
+    /// Slots that were left. Some may no longer exist.
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    waker: Option<Waker>,
+    /// Where it is among those that are parked.
+    parked: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    name: NonZeroU64,
+    slots: usize,
+}
+
+/// A place in a [`Parking`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    places: NonZeroU64,
+    index: u32,
+}
+
+/// Where a subscription parks time and again.
+#[derive(Debug, Default)]
+pub(crate) struct Stay {
+    spot: Option<Spot>,
+    /// Whether its waker was still at its spot when it last parked.
+    is_kept: bool,
+}
+
+impl Parking {
+    /// Creates a place for nobody yet. Its places are named from `first` on.
+    ///
+    /// What is [put back](Self::put_back) is told by its name, so no two of one topic may ever have the same.
+    pub(crate) fn new(first: NonZeroU64) -> Self {
+        Self { places: Places::new(first), taken: None, newest: first }
+    }
+
+    /// Goes on as if it were [new](Self::new), once all have left.
+    pub(crate) fn begin_anew(&mut self, first: NonZeroU64) {
+        if self.places.slots.capacity() > 0 {
+            self.places = Places::new(first);
+        }
+        self.places.name = first;
+        self.newest = first;
+        self.taken = None;
+    }
+
+    /// Returns the newest name of places.
+    pub(crate) fn newest(&self) -> NonZeroU64 {
+        self.newest
+    }
+
+    /// Parks at the same place, if the waker that it left there is the current one.
+    #[inline(always)]
+    pub(crate) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
+        let Some(spot) = spot else { return false };
+        let holds = self.places.find(spot).is_some_and(|slot| slot.holds(current));
+        if holds {
+            self.places.mark(spot.index);
+        }
+        holds
+    }
+
+    /// Parks, at the same place if it has one. What is in the waker's place afterwards is to be dropped.
+    pub(crate) fn park(&mut self, spot: &mut Option<Spot>, waker: &mut Option<Waker>) {
+        let kept = spot.filter(|spot| self.places.find(*spot).is_some());
+        let spot = match kept {
+            Some(kept) => kept,
+            None => {
+                if let Some(taken) = self.taken.take() {
+                    self.places.reserve(taken.slots);
+                }
+                *spot.insert(self.places.occupy())
+            }
+        };
+        if let Some(slot) = self.places.find(spot) {
+            mem::swap(&mut slot.waker, waker);
+        }
+        self.places.mark(spot.index);
+    }
+
+    /// Leaves a place, and returns what is to be dropped.
+    pub(crate) fn leave(&mut self, spot: Option<Spot>) -> Option<Waker> {
+        self.taken = None;
+        let spot = spot?;
+        let waker = self.places.find(spot)?.waker.take();
+        self.places.vacate(spot.index);
+        waker
+    }
+
+    /// Takes all, if any is parked. They may be [put back](Self::put_back).
+    pub(crate) fn take(&mut self) -> Option<Places> {
+        if self.places.parked.is_empty() {
+            return None;
+        }
+        self.newest = self.newest.saturating_add(1);
+        let places = mem::replace(&mut self.places, Places::new(self.newest));
+        self.taken = Some(Taken { name: places.name, slots: places.slots.len() });
+        Some(places)
+    }
+
+    /// Puts back what was taken, or returns it to be dropped if someone has parked or left since.
+    pub(crate) fn put_back(&mut self, places: Places) -> Option<Places> {
+        if self.taken.as_ref().is_none_or(|taken| taken.name != places.name) {
+            return Some(places);
+        }
+        self.taken = None;
+        self.places = places;
+        None
+    }
+
+    /// Gives back room that this many do not need.
+    pub(crate) fn shrink_to(&mut self, len: usize) {
+        let Places { slots, parked, .. } = &mut self.places;
+        if let Some(capacity) = excess(slots.capacity(), slots.len().max(len)) {
+            slots.shrink_to(capacity);
+            parked.shrink_to(capacity);
+        }
+    }
+}
+
+impl Stay {
+    /// Returns whether it has to bring a waker to park.
+    pub(crate) fn needs_waker(&self) -> bool {
+        !self.is_kept
+    }
+
+    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without a lock.
+    #[inline(always)]
+    pub(crate) fn park(
+        &mut self,
+        parking: &mut Parking,
+        current: &Waker,
+        brought: &mut Option<Waker>,
+    ) -> bool {
+        self.is_kept = parking.park_again(self.spot, current);
+        if !self.is_kept && brought.is_some() {
+            parking.park(&mut self.spot, brought);
+            return true;
+        }
+        self.is_kept
+    }
+
+    /// Leaves, and returns the waker to be dropped without a lock.
+    pub(crate) fn leave(&self, parking: &mut Parking) -> Option<Waker> {
+        parking.leave(self.spot)
+    }
+}
+
+impl Places {
+    const fn new(name: NonZeroU64) -> Self {
+        Self { name, slots: Vec::new(), parked: Vec::new(), free: Vec::new() }
+    }
+
+    /// Wakes those that are parked, whatever one of them does. Returns the first panic.
+    pub(crate) fn wake(&mut self) -> Result<(), Panic> {
+        let Self { slots, parked, .. } = self;
+        each(parked.drain(..), |index| {
+            let Some(slot) = slots.get_mut(index as usize) else { return };
+            slot.parked = None;
+            if let Some(waker) = &slot.waker {
+                waker.wake_by_ref();
+            }
+        })
+    }
+
+    /// Returns all wakers, also of those that are not parked.
+    pub(crate) fn into_wakers(self) -> impl Iterator<Item = Waker> {
+        self.slots.into_iter().filter_map(|slot| slot.waker)
+    }
+
+    #[inline(always)]
+    fn find(&mut self, spot: Spot) -> Option<&mut Slot> {
+        if spot.places == self.name { self.slots.get_mut(spot.index as usize) } else { None }
+    }
+
+    fn reserve(&mut self, slots: usize) {
+        self.slots.reserve(slots);
+        self.parked.reserve(slots);
+    }
+
+    /// Takes note that a slot is parked.
+    #[inline(always)]
+    fn mark(&mut self, index: u32) {
+        if let Some(slot @ Slot { parked: None, .. }) = self.slots.get_mut(index as usize) {
+            slot.parked = Some(self.parked.len() as u32);
+            self.parked.push(index);
+        }
+    }
+
+    fn unmark(&mut self, index: u32) {
+        let Some(at) = self.slots.get_mut(index as usize).and_then(|slot| slot.parked.take()) else { return };
+        self.parked.swap_remove(at as usize);
+        let moved = self.parked.get(at as usize);
+        if let Some(slot) = moved.and_then(|moved| self.slots.get_mut(*moved as usize)) {
+            slot.parked = Some(at);
+        }
+    }
+
+    /// Takes a slot that is free, or the next one.
+    fn occupy(&mut self) -> Spot {
+        let places = self.name;
+        while let Some(index) = self.free.pop() {
+            if self.slots.get(index as usize).is_some_and(|slot| slot.waker.is_none()) {
+                return Spot { places, index };
+            }
+        }
+        self.slots.push(Slot { waker: None, parked: None });
+        Spot { places, index: self.slots.len() as u32 - 1 }
+    }
+
+    fn vacate(&mut self, index: u32) {
+        self.unmark(index);
+        self.free.push(index);
+        while self.slots.last().is_some_and(|slot| slot.waker.is_none()) {
+            self.slots.pop();
+        }
+        if self.slots.is_empty() {
+            *self = Self::new(self.name);
+        }
+    }
+}
+
+impl Slot {
+    #[inline(always)]
+    fn holds(&self, current: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|waker| waker.will_wake(current))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn waker() -> Waker {
+        Arc::new(Woken::default()).into()
+    }
+
+    fn park(parking: &mut Parking) -> Option<Spot> {
+        let mut spot = None;
+        park_with(&waker(), parking, &mut spot);
+        spot
+    }
+
+    fn park_with(waker: &Waker, parking: &mut Parking, spot: &mut Option<Spot>) {
+        parking.park(spot, &mut Some(waker.clone()));
+    }
+
+    fn parked(places: &Places) -> usize {
+        places.parked.len()
+    }
+
+    fn take(parking: &mut Parking) -> Places {
+        parking.take().expect("someone is parked")
+    }
+
+    #[test]
+    fn who_has_left_is_not_taken_and_its_place_is_used_again() {
+        let mut parking = Parking::new(NonZeroU64::MIN);
+        let [first, middle, _last] = [(); 3].map(|()| park(&mut parking));
+        assert!(parking.leave(middle).is_some());
+        assert!(parking.leave(first).is_some());
+        park(&mut parking);
+        park(&mut parking);
+        assert_eq!(parking.places.slots.len(), 3);
+        assert_eq!(parked(&take(&mut parking)), 3);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "to an interpreter no two wakers are the same")]
+    fn who_parks_again_is_taken_once() {
+        let (mut parking, waker) = (Parking::new(NonZeroU64::MIN), waker());
+        let mut spot = park(&mut parking);
+        park_with(&waker, &mut parking, &mut spot);
+        assert!(parking.park_again(spot, &waker));
+        assert_eq!(parked(&take(&mut parking)), 1);
+        assert!(parking.take().is_none());
+    }
+
+    #[test]
+    fn each_that_is_parked_is_woken_once_whoever_has_left() {
+        for leaving in 0_u32..1 << 5 {
+            let mut parking = Parking::new(NonZeroU64::MIN);
+            let woken: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
+            let mut spots = [None; 5];
+            for (spot, woken) in spots.iter_mut().zip(&woken) {
+                park_with(&Arc::clone(woken).into(), &mut parking, spot);
+            }
+            for (_, spot) in spots.iter().enumerate().filter(|(at, _)| leaving >> at & 1 == 1) {
+                assert!(parking.leave(*spot).is_some());
+            }
+            if let Some(mut places) = parking.take() {
+                assert!(places.wake().is_ok() && places.wake().is_ok());
+            }
+            for (at, woken) in woken.iter().enumerate() {
+                let expected = usize::from(leaving >> at & 1 == 0);
+                assert_eq!(woken.0.load(Ordering::Relaxed), expected, "{at} when {leaving:05b} have left");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "to an interpreter no two wakers are the same")]
+    fn who_was_put_back_is_not_taken_until_it_parks_again() {
+        let (mut parking, first, other) = (Parking::new(NonZeroU64::MIN), waker(), waker());
+        let mut spot = None;
+        park_with(&first, &mut parking, &mut spot);
+        park(&mut parking);
+        let mut places = take(&mut parking);
+        assert!(places.wake().is_ok());
+        assert!(!parking.park_again(spot, &first), "its waker is not there");
+        assert!(parking.put_back(places).is_none());
+        assert!(parking.take().is_none());
+        assert!(!parking.park_again(spot, &other), "it has another waker");
+        assert!(parking.park_again(spot, &first));
+        assert_eq!(parked(&take(&mut parking)), 1);
+    }
+
+    #[test]
+    fn nothing_is_put_back_once_someone_has_parked_or_left() {
+        let changes: [fn(&mut Parking, Option<Spot>); 4] = [
+            |parking, _| _ = park(parking),
+            |parking, mut spot| park_with(&waker(), parking, &mut spot),
+            |parking, spot| _ = parking.leave(spot),
+            |parking, mut spot| {
+                park_with(&waker(), parking, &mut spot);
+                parking.leave(spot);
+            },
+        ];
+        for change in changes {
+            let mut parking = Parking::new(NonZeroU64::MIN);
+            let spot = park(&mut parking);
+            let places = take(&mut parking);
+            change(&mut parking, spot);
+            assert!(parking.put_back(places).is_some());
+        }
+    }
+
+    #[test]
+    fn a_spot_means_nothing_once_all_were_taken() {
+        let mut parking = Parking::new(NonZeroU64::MIN);
+        let old = park(&mut parking);
+        let _places = take(&mut parking);
+        park(&mut parking);
+        assert!(parking.leave(old).is_none());
+        assert_eq!(parked(&take(&mut parking)), 1);
+    }
+
+    #[test]
+    fn nothing_is_held_when_all_have_left_in_any_order() {
+        let mut parking = Parking::new(NonZeroU64::MIN);
+        let spots: Vec<_> = (0..100).map(|_| park(&mut parking)).collect();
+        for spot in spots.iter().step_by(2).chain(spots.iter().skip(1).step_by(2)) {
+            assert!(parking.leave(*spot).is_some());
+        }
+        let Places { slots, parked, free, .. } = &parking.places;
+        assert_eq!((slots.capacity(), parked.capacity(), free.capacity()), (0, 0, 0));
+        assert!(parking.take().is_none());
+    }
+}

@@ -1,0 +1,358 @@
+use std::{
+    mem,
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    base::{
+        clock::nanos,
+        random::{SplitMix64, seed},
+        slab::{Key, Slab},
+        sync::Arc,
+    },
+    history::{bounds::Bounds, id_space::IdSpace, log::Log, prepared::Prepared, scheme::id_in},
+    hub::{
+        core::{
+            lane::Crowd,
+            oldest::Among,
+            subscriber::Subscriber,
+            topics::Topics,
+            wake::{Panic, each},
+        },
+        publish_error::PublishError,
+    },
+};
+
+/// All that a hub's publishers and subscribers share, behind one lock.
+///
+/// Nothing here wakes, clones or drops a waker, reads a clock or calls an application: what is to be woken is handed
+/// out.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) ids: IdSpace,
+    pub(crate) topics: Topics,
+    /// How many subscriptions are alive.
+    pub(crate) subscribers: usize,
+    /// Those that have several topics, or none.
+    pub(crate) of_many: Slab<Subscriber>,
+    pub(crate) closing: Option<Arc<Closing>>,
+    pub(crate) published: u64,
+    /// Events given to subscribers without a filter, once for each, and not those that are counted on a lane.
+    pub(crate) delivered: u64,
+    pub(crate) lagged: u64,
+    pub(crate) resumed: u64,
+    pub(crate) gaps: u64,
+    bounds: Bounds,
+    max_bytes: usize,
+    /// How old an event may become.
+    age: Option<u64>,
+    /// Nothing becomes too old before this time.
+    expires_at: u64,
+    random: SplitMix64,
+    /// Those that wait for the last subscription to go, until they are woken.
+    drained: Slab<Option<Waker>>,
+}
+
+/// How a hub was closed.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    pub(crate) last: Option<Bytes>,
+    pub(crate) retry: Option<Duration>,
+    pub(crate) spread: Duration,
+    pub(crate) stop: bool,
+    /// When a subscription ends even if events are pending.
+    pub(crate) ends_at: Option<Instant>,
+}
+
+/// Wakers to be woken once the lock is released.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    /// Of those that have one topic, and which one.
+    of_one: Option<(Key, Crowd)>,
+    others: Vec<Waker>,
+    /// A topic for whose last event more is to be evicted.
+    pub(crate) over: Option<Key>,
+}
+
+impl State {
+    pub(crate) fn new(ids: IdSpace, bounds: Bounds, max_bytes: usize, max_topics: usize) -> Self {
+        Self {
+            topics: Topics::new(ids.head(), max_topics, max_bytes),
+            ids,
+            subscribers: 0,
+            of_many: Slab::new(),
+            closing: None,
+            published: 0,
+            delivered: 0,
+            lagged: 0,
+            resumed: 0,
+            gaps: 0,
+            bounds,
+            max_bytes,
+            age: bounds.age.map(nanos),
+            expires_at: 0,
+            random: SplitMix64::new(seed()),
+            drained: Slab::new(),
+        }
+    }
+
+    /// Appends events to a topic, all or none.
+    ///
+    /// Takes note in `wake` if more is to be [evicted](Self::trim) than one step may.
+    #[inline]
+    pub(crate) fn append(
+        &mut self,
+        topic: &str,
+        now: u64,
+        batch: &mut [Prepared<'_>],
+        wake: &mut Wake,
+    ) -> Result<(), PublishError> {
+        if self.closing.is_some() {
+            return Err(PublishError::Closed);
+        }
+        let mut key = self.topics.begin(topic);
+        let checked = match self.topics.get(key).is_finished() {
+            true => Err(PublishError::Finished),
+            false => self.ids.check(batch).map_err(PublishError::Id),
+        };
+        if let Err(error) = checked {
+            self.topics.retire(key);
+            return Err(error);
+        }
+        if self.is_due(now) && self.expire_some(now, EXPIRED_WITH_EACH) > 0 {
+            // If the topic held nothing else, it went as well.
+            key = self.topics.begin(topic);
+        }
+        let mut left = EVICTED_WITH_EACH + batch.len();
+        let mut is_empty = false;
+        for event in batch {
+            let Self { topics, bounds, ids, .. } = self;
+            let (fits, holds) = topics.append(key, now, event, ids, bounds, &mut left);
+            is_empty = !holds;
+            self.published += 1;
+            if !fits || self.memory() > self.max_bytes {
+                wake.over = (!self.enforce_bounds(key, &mut left)).then_some(key);
+            }
+        }
+        self.wake_waiting(key, wake);
+        if is_empty {
+            // An event that is larger than its topic's bounds has gone again.
+            self.topics.retire(key);
+        }
+        Ok(())
+    }
+
+    /// Evicts one step's worth of what the bounds no longer allow. Returns whether more is to go.
+    pub(crate) fn trim(&mut self, key: Key) -> bool {
+        let done = self.enforce_bounds(key, &mut { MAX_STEP });
+        self.topics.retire(key);
+        !done
+    }
+
+    /// Evicts what the bounds no longer allow, of a topic and of all, while something is `left` of the step. Returns
+    /// whether that was enough.
+    ///
+    /// The last event of all stays in any case, since it is still to be delivered.
+    #[inline(never)]
+    fn enforce_bounds(&mut self, key: Key, left: &mut usize) -> bool {
+        while self.topics.find_key(key).is_some_and(|topic| topic.log.is_over(&self.bounds)) {
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
+            self.evict(key);
+        }
+        while self.memory() > self.max_bytes && self.topics.events() > 1 {
+            let Some(oldest) = self.topics.oldest(Among::EndedFirst, left) else { return *left > 0 };
+            *left -= 1;
+            self.evict(oldest);
+            if oldest != key {
+                self.topics.retire(oldest);
+            }
+        }
+        true
+    }
+
+    /// Returns the bytes of memory in use, as they are bounded.
+    pub(crate) fn memory(&self) -> usize {
+        self.topics.memory() + self.ids.memory()
+    }
+
+    /// Returns whether something may have become too old by now.
+    #[inline]
+    fn is_due(&self, now: u64) -> bool {
+        self.age.is_some() && now >= self.expires_at
+    }
+
+    /// Evicts one step's worth of what has become too old by now. Returns whether there may be more.
+    #[inline]
+    pub(crate) fn expire(&mut self, now: u64) -> bool {
+        self.is_due(now) && {
+            self.expire_some(now, MAX_STEP);
+            self.is_due(now)
+        }
+    }
+
+    /// Evicts at most so many events that have become too old by now. Returns how many.
+    #[inline(never)]
+    fn expire_some(&mut self, now: u64, most: usize) -> usize {
+        let Some(age) = self.age else { return 0 };
+        let (mut left, mut evicted) = (most, 0);
+        while let Some(oldest) = self.topics.oldest(Among::All, &mut left) {
+            let at = self.topics.get(oldest).log.first_at().unwrap_or(now);
+            if now.saturating_sub(at) < age {
+                self.expires_at = at.saturating_add(age);
+                return evicted;
+            }
+            left -= 1;
+            evicted += 1;
+            self.evict(oldest);
+            self.topics.retire(oldest);
+        }
+        if left > 0 {
+            // Nothing is held. What comes next will be due no earlier than this.
+            self.expires_at = now.saturating_add(age);
+        }
+        evicted
+    }
+
+    fn evict(&mut self, key: Key) {
+        let Self { ids, topics, .. } = self;
+        let log = &topics.get(key).log;
+        ids.forget(|| log.first_text().and_then(id_in));
+        topics.evict(key);
+    }
+
+    /// Lets a topic begin anew that was finished.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn reopen(&mut self, topic: &str) {
+        if self.topics.is_finished(topic) {
+            let key = self.topics.begin(topic);
+            self.topics.reopen(key);
+            self.topics.retire(key);
+        }
+    }
+
+    pub(crate) fn finish(&mut self, topic: &str, wake: &mut Wake) {
+        let key = self.topics.begin(topic);
+        self.topics.finish(key);
+        self.wake_waiting(key, wake);
+        self.topics.retire(key);
+    }
+
+    /// Removes a topic. Returns its history, to be dropped without the lock, or `None` if this has to be called again,
+    /// since more is to be forgotten than one step may.
+    pub(crate) fn remove(&mut self, topic: &str, wake: &mut Wake) -> Option<Log> {
+        let Some((key, len)) = self.topics.find_len(topic) else { return Some(Log::new(0)) };
+        if self.ids.forgets() {
+            (0..len.min(MAX_STEP)).for_each(|_| self.evict(key));
+            if len > MAX_STEP {
+                return None;
+            }
+        }
+        let log = self.topics.remove(key);
+        self.wake_waiting(key, wake);
+        self.topics.retire(key);
+        Some(log)
+    }
+
+    pub(crate) fn close(&mut self, closing: Closing, wake: &mut Wake) {
+        if self.closing.is_some() {
+            return;
+        }
+        self.closing = Some(Arc::new(closing));
+        let Wake { others, .. } = wake;
+        others.extend(self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()));
+        for topic in self.topics.iter_mut() {
+            others.extend(topic.take_parked().into_iter().flat_map(Crowd::into_wakers));
+        }
+    }
+
+    #[inline]
+    fn wake_waiting(&mut self, key: Key, wake: &mut Wake) {
+        let Self { topics, of_many, .. } = self;
+        let topic = topics.get_mut(key);
+        if let Some(crowd) = topic.take_parked() {
+            wake.of_one = Some((key, crowd));
+        }
+        let Some(all) = topic.take_waiting() else { return };
+        wake.others.reserve(all.len());
+        for waiting in all {
+            if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
+                subscriber.ready.push(waiting.ordinal);
+                wake.others.extend(subscriber.waker.take());
+            }
+        }
+    }
+
+    /// Takes those that wait for the last subscription to go, if it has gone.
+    pub(crate) fn take_drained(&mut self) -> Vec<Waker> {
+        if self.subscribers > 0 {
+            return Vec::new();
+        }
+        self.drained.values_mut().filter_map(Option::take).collect()
+    }
+
+    /// Returns whether no subscription is left; if one is, the waker is woken when the last one goes.
+    ///
+    /// What is in the waker's place afterwards is to be dropped.
+    pub(crate) fn poll_drained(&mut self, key: &mut Option<Key>, waker: &mut Option<Waker>) -> bool {
+        if self.subscribers == 0 {
+            return true;
+        }
+        match key.and_then(|key| self.drained.get_mut(key)) {
+            Some(parked) => mem::swap(parked, waker),
+            None => *key = Some(self.drained.insert(waker.take())),
+        }
+        false
+    }
+
+    /// Forgets one that waits for the last subscription to go, and returns the waker to be dropped.
+    pub(crate) fn leave_drained(&mut self, key: Key) -> Option<Waker> {
+        self.drained.remove(key).flatten()
+    }
+
+    /// Returns a random time from zero up to `window`.
+    pub(crate) fn spread(&mut self, window: Duration) -> Duration {
+        self.random.below(window)
+    }
+}
+
+impl Wake {
+    /// Wakes all, whatever one of them does. Returns what may be put back on its topic, and the first panic.
+    #[inline]
+    pub(crate) fn wake(self) -> (Option<(Key, Crowd)>, Result<(), Panic>) {
+        let Self { of_one, others, .. } = self;
+        let mut outcome = if others.is_empty() { Ok(()) } else { each(others.into_iter(), Waker::wake) };
+        let Some((key, mut crowd)) = of_one else { return (None, outcome) };
+        outcome = outcome.and(crowd.wake());
+        (Some((key, crowd)), outcome)
+    }
+}
+
+impl Closing {
+    /// Returns the reconnection time for one more subscription that ends.
+    pub(crate) fn retry(&self, state: &mut State) -> Option<Duration> {
+        self.retry.map(|least| least.saturating_add(state.spread(self.spread)))
+    }
+
+    /// Returns the reconnection time for one more client that is refused, unless it is to stop.
+    pub(crate) fn come_back(&self, state: &mut State) -> Option<Duration> {
+        if self.stop {
+            return None;
+        }
+        self.retry(state).or(Some(DEFAULT_RETRY))
+    }
+}
+
+/// What one step evicts at most, for which the lock is held.
+const MAX_STEP: usize = 64;
+/// Of these, so many because they are too old, when an event is published.
+const EXPIRED_WITH_EACH: usize = 48;
+/// And so many to make room for it, beside one for each event.
+const EVICTED_WITH_EACH: usize = MAX_STEP - EXPIRED_WITH_EACH - 1;
+/// What browsers wait when nothing was said.
+const DEFAULT_RETRY: Duration = Duration::from_secs(3);

@@ -1,0 +1,165 @@
+use std::{mem, num::NonZeroU64};
+
+use crate::{
+    base::slab::Key,
+    history::{log::Log, position::Position},
+    hub::core::{
+        lane::{Crowd, Lanes},
+        name::Name,
+        parking::Parking,
+        records::Record,
+    },
+};
+
+/// One topic of a hub, with history or subscribers.
+#[derive(Debug)]
+pub(crate) struct TopicState {
+    pub(crate) name: Name,
+    /// The hash of the name, which may be long.
+    pub(crate) hash: u64,
+    pub(crate) log: Log,
+    /// Where it stands among all that have history, or zero, at which no event is.
+    pub(crate) queued_at: Position,
+    /// Subscriptions, and handles of publishers.
+    pub(crate) subscribers: u32,
+    pub(crate) finished: bool,
+    /// Whether it stands among those that are finished and have no subscribers.
+    pub(crate) ended: bool,
+    /// Whether it was removed from the hub, and only its subscribers are to learn that.
+    pub(crate) removed: bool,
+    /// Whether nothing was known of it when it was made, and nothing was published to it since.
+    pub(crate) unknown: bool,
+    /// Whether events of it had gone before it was last opened, or may have.
+    pub(crate) lost: bool,
+    /// Kept while there are subscriptions. Boxed, since most topics of a hub with many have none.
+    pub(crate) followers: Option<Box<Followers>>,
+}
+
+/// Those that wait for a topic.
+#[derive(Debug)]
+pub(crate) struct Followers {
+    /// Subscriptions to this topic alone that have got everything, unless they have a lane.
+    pub(crate) parking: Parking,
+    /// Lanes for some of them, if there are many.
+    pub(crate) lanes: Option<Box<Lanes>>,
+    /// Subscriptions to several topics that have got everything of this one.
+    waiting: Vec<Waiting>,
+    /// How many of those are known to have gone away.
+    gone: usize,
+}
+
+/// A subscription to several topics that waits for one, which it knows by its ordinal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) subscription: Key,
+    pub(crate) ordinal: u32,
+}
+
+impl TopicState {
+    pub(crate) fn new(name: Name, hash: u64, evicted: Position) -> Self {
+        Self {
+            name,
+            hash,
+            log: Log::new(evicted),
+            queued_at: 0,
+            subscribers: 0,
+            finished: false,
+            ended: false,
+            removed: false,
+            unknown: false,
+            lost: false,
+            followers: None,
+        }
+    }
+
+    /// The memory that a topic with history takes beside its name and its log's: itself, its slot, its bucket
+    /// among the names, its place in the tree of the oldest events, and what its name takes beside the text.
+    pub(crate) const OVERHEAD: usize = mem::size_of::<Self>() + 24 + 4 + 44 + 32;
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// Returns whether nothing was ever known of it, or no longer is.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// Returns what is kept of it when it has neither history nor subscribers.
+    pub(crate) fn record(&self) -> Record {
+        Record { evicted: self.log.evicted(), finished: self.finished, lost: self.has_lost() }
+    }
+
+    /// Returns whether events are no longer held, or may have been lost with all that was known of the topic.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.lost || self.log.first() > 0
+    }
+
+    pub(crate) fn lanes(&mut self) -> Option<&mut Lanes> {
+        self.followers.as_mut()?.lanes.as_deref_mut()
+    }
+
+    /// Takes all that are parked, after a change.
+    #[inline]
+    pub(crate) fn take_parked(&mut self) -> Option<Crowd> {
+        let followers = self.followers.as_mut()?;
+        Crowd::take(&mut followers.parking, followers.lanes.as_deref_mut())
+    }
+
+    pub(crate) fn wait(&mut self, waiting: Waiting) {
+        if let Some(followers) = &mut self.followers {
+            followers.waiting.push(waiting);
+        }
+    }
+
+    /// Notes that one has gone away that waits.
+    pub(crate) fn stop_waiting(&mut self, alive: impl Fn(Key) -> bool) {
+        let Some(Followers { waiting, gone, .. }) = self.followers.as_deref_mut() else { return };
+        *gone += 1;
+        if *gone * 2 > waiting.len() {
+            waiting.retain(|waiting| alive(waiting.subscription));
+            waiting.shrink_to(waiting.len() * 2);
+            *gone = 0;
+        }
+    }
+
+    /// Takes all that wait for this topic.
+    #[inline]
+    pub(crate) fn take_waiting(&mut self) -> Option<impl ExactSizeIterator<Item = Waiting>> {
+        let followers = self.followers.as_mut()?;
+        if followers.waiting.is_empty() {
+            return None;
+        }
+        followers.gone = 0;
+        Some(followers.waiting.drain(..))
+    }
+}
+
+impl Followers {
+    /// Creates what those that wait need. Its places are named from `first` on.
+    pub(crate) fn new(first: NonZeroU64) -> Self {
+        Self { parking: Parking::new(first), lanes: None, waiting: Vec::new(), gone: 0 }
+    }
+
+    /// Gives all back that is held for those that have gone, to be used by others from now on.
+    pub(crate) fn begin_anew(&mut self, first: NonZeroU64) {
+        self.parking.begin_anew(first);
+        self.lanes = None;
+        if self.waiting.capacity() > 0 {
+            self.waiting = Vec::new();
+        }
+        self.gone = 0;
+    }
+
+    /// Lets go what is older than an index.
+    #[inline]
+    pub(crate) fn evict(&mut self, first: u64) {
+        if let Some(lanes) = &mut self.lanes {
+            lanes.evict(first);
+        }
+    }
+}

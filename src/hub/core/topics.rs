@@ -1,0 +1,430 @@
+use std::num::NonZeroU64;
+
+use crate::{
+    base::{
+        slab::{Key, Slab},
+        sync::Arc,
+    },
+    history::{
+        bounds::Bounds,
+        id_space::IdSpace,
+        log::{Log, Run},
+        position::Position,
+        prepared::Prepared,
+        scheme::id_in,
+    },
+    hub::core::{
+        lane::{Crowd, Lane, Lanes, WITHOUT},
+        name::Name,
+        names::{Named, Names},
+        oldest::{Among, Oldest},
+        parking::Places,
+        records::Records,
+        topic_state::{Followers, TopicState},
+    },
+};
+
+/// All topics of a hub: those with history or subscribers, and what is remembered of the others.
+///
+/// Nothing here takes time in proportion to what is held: topics lie in blocks and are found in a table that grows
+/// bucket by bucket, and they are ordered and remembered in trees.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    topics: Slab<Named>,
+    names: Names,
+    /// The topic that was opened last, which is often the next one, too.
+    recent: Option<Key>,
+    /// All that have history.
+    oldest: Oldest,
+    /// Topics that have lanes.
+    busy: Vec<Key>,
+    /// What the followers of a topic left when the last one went. Clients often come to a topic one by one.
+    spare: Option<Box<Followers>>,
+    /// The name of the next places to park at, which no topic that has no followers has ever used.
+    next_places: NonZeroU64,
+    records: Records,
+    /// The position of the newest event.
+    newest: Position,
+    cost: usize,
+    /// What topics with history take. Those that have only subscribers are counted by connections.
+    memory: usize,
+    events: usize,
+    /// How many were removed and still have subscribers.
+    removed: usize,
+}
+
+impl Topics {
+    /// At most an eighth of `max_bytes` is for records.
+    pub(crate) fn new(floor: Position, max_records: usize, max_bytes: usize) -> Self {
+        Self {
+            topics: Slab::new(),
+            names: Names::new(),
+            recent: None,
+            oldest: Oldest::default(),
+            busy: Vec::new(),
+            spare: None,
+            next_places: NonZeroU64::MIN,
+            records: Records::new(floor, max_records, max_bytes / 8),
+            newest: floor,
+            cost: 0,
+            memory: 0,
+            events: 0,
+            removed: 0,
+        }
+    }
+
+    /// Returns the topic of a name for a subscriber. It is made if need be, and must be [retired](Self::retire) after
+    /// use.
+    ///
+    /// If nothing is known of it, it may have been forgotten.
+    pub(crate) fn open(&mut self, name: &str) -> Key {
+        self.open_as(name, self.records.has_forgotten())
+    }
+
+    /// As [`open`](Self::open), for a publisher: if nothing is known of the topic, it begins now.
+    #[inline]
+    pub(crate) fn begin(&mut self, name: &str) -> Key {
+        self.open_as(name, false)
+    }
+
+    #[inline]
+    fn open_as(&mut self, name: &str, lost: bool) -> Key {
+        match self.recent {
+            Some(key) if self.find_key(key).is_some_and(|topic| *topic.name == *name) => key,
+            _ => self.open_other(name, lost),
+        }
+    }
+
+    fn open_other(&mut self, name: &str, lost: bool) -> Key {
+        let hash = self.names.hash(name);
+        if let Some(key) = self.find(hash, name) {
+            self.recent = Some(key);
+            return key;
+        }
+        let record = self.records.take(hash);
+        let evicted = record.map_or(self.records.floor(), |record| record.evicted);
+        let mut topic = TopicState::new(Name::from(name), hash, evicted);
+        topic.finished = record.is_some_and(|record| record.finished);
+        topic.lost = record.map_or(lost, |record| record.lost);
+        topic.unknown = record.is_none();
+        self.names.insert(topic, &mut self.topics)
+    }
+
+    fn find(&self, hash: u64, name: &str) -> Option<Key> {
+        self.names.find(hash, name, &self.topics)
+    }
+
+    /// Returns whether a topic was finished, without making it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_finished(&self, name: &str) -> bool {
+        let hash = self.names.hash(name);
+        match self.find(hash, name) {
+            Some(key) => self.topics[key].topic.is_finished(),
+            None => self.records.is_finished(hash),
+        }
+    }
+
+    /// Returns whether a topic of which nothing is known may have been finished since a client had this position.
+    ///
+    /// The newest position proves nothing, and a client could not be given a newer one.
+    pub(crate) fn may_have_ended_since(&self, position: Position) -> bool {
+        position < self.newest && self.records.may_have_ended_since(position)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> &TopicState {
+        &self.topics[key].topic
+    }
+
+    #[inline(always)]
+    pub(crate) fn get_mut(&mut self, key: Key) -> &mut TopicState {
+        &mut self.topics[key].topic
+    }
+
+    /// Returns how many events of a topic are held, if it is there.
+    pub(crate) fn find_len(&self, name: &str) -> Option<(Key, usize)> {
+        let key = self.find(self.names.hash(name), name)?;
+        Some((key, self.topics[key].topic.log.len()))
+    }
+
+    /// Returns a topic, unless it has gone.
+    pub(crate) fn find_key(&self, key: Key) -> Option<&TopicState> {
+        self.topics.get(key).map(|named| &*named.topic)
+    }
+
+    /// Puts back those that were parked on a topic, or returns them to be dropped.
+    pub(crate) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<Places> {
+        match self.topics.get_mut(key).and_then(|named| named.topic.followers.as_mut()) {
+            Some(followers) => crowd.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
+            None => crowd.on_topic,
+        }
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut TopicState> {
+        self.topics.values_mut().map(|named| &mut *named.topic)
+    }
+
+    /// Adds an event, and evicts what the topic's bounds no longer allow, while something is `left` of the step.
+    ///
+    /// Returns whether that was enough, and whether the topic holds something.
+    #[inline(always)]
+    pub(crate) fn append(
+        &mut self,
+        key: Key,
+        now: u64,
+        event: &mut Prepared<'_>,
+        ids: &mut IdSpace,
+        bounds: &Bounds,
+        left: &mut usize,
+    ) -> (bool, bool) {
+        let topic = &mut *self.topics[key].topic;
+        let (cost, memory) = (topic.log.cost(), topic.log.memory());
+        self.newest = ids.take(event);
+        topic.log.append(self.newest, now, ids.line().as_bytes(), event);
+        self.events += 1;
+        let mut fits = true;
+        while topic.log.is_over(bounds) {
+            if *left == 0 {
+                fits = false;
+                break;
+            }
+            *left -= 1;
+            ids.forget(|| topic.log.first_text().and_then(id_in));
+            topic.log.evict();
+            self.events -= 1;
+            if let Some(followers) = &mut topic.followers {
+                followers.evict(topic.log.first());
+            }
+        }
+        self.cost = (self.cost + topic.log.cost()) - cost;
+        self.memory = (self.memory + topic.log.memory()) - memory;
+        let is_queued = topic.queued_at != 0;
+        let holds = !topic.log.is_empty();
+        if is_queued != holds {
+            self.requeue(key);
+        }
+        (fits, holds)
+    }
+
+    /// Takes note that a topic has history from now on, or has none any more.
+    #[inline(never)]
+    fn requeue(&mut self, key: Key) {
+        match self.topics[key].topic.log.first_position() {
+            Some(first) => self.enqueue(key, first),
+            None => self.dequeue(key),
+        }
+    }
+
+    /// Takes note that a topic has history from now on.
+    fn enqueue(&mut self, key: Key, at: Position) {
+        let topic = &mut *self.topics[key].topic;
+        topic.queued_at = at;
+        topic.unknown = false;
+        self.memory += TopicState::OVERHEAD + topic.name.len();
+        self.oldest.insert(at, key.index(), topic.ended);
+    }
+
+    /// Takes note that a topic has no history any more.
+    fn dequeue(&mut self, key: Key) {
+        let topic = &mut *self.topics[key].topic;
+        self.oldest.remove(topic.queued_at, topic.ended);
+        self.memory -= TopicState::OVERHEAD + topic.name.len();
+        topic.queued_at = 0;
+    }
+
+    /// Returns the topic whose oldest event is to go next.
+    ///
+    /// Each topic that is moved on for that takes one from `left`. When nothing is left, none is returned.
+    pub(crate) fn oldest(&mut self, among: Among, left: &mut usize) -> Option<Key> {
+        while *left > 0 {
+            let slot = self.oldest.first(among)?;
+            let (key, _) = self.topics.at(slot)?;
+            let topic = &mut *self.topics[key].topic;
+            let first = topic.log.first_position()?;
+            if first == topic.queued_at {
+                return Some(key);
+            }
+            self.oldest.remove(topic.queued_at, topic.ended);
+            self.oldest.insert(first, slot, topic.ended);
+            topic.queued_at = first;
+            *left -= 1;
+        }
+        None
+    }
+
+    /// Removes the oldest event of a topic.
+    pub(crate) fn evict(&mut self, key: Key) {
+        let topic = &mut *self.topics[key].topic;
+        let memory = topic.log.memory();
+        let Some(cost) = topic.log.evict() else { return };
+        self.cost -= cost;
+        self.events -= 1;
+        self.memory = (self.memory + topic.log.memory()) - memory;
+        if let Some(followers) = &mut topic.followers {
+            followers.evict(topic.log.first());
+        }
+        if topic.log.is_empty() {
+            self.dequeue(key);
+        }
+    }
+
+    /// Reads events of a topic, which may make it take more memory. See [`Log::read`].
+    #[inline]
+    pub(crate) fn read(&mut self, key: Key, index: u64, before: Position) -> Run {
+        let log = &mut self.topics[key].topic.log;
+        let memory = log.memory();
+        let run = log.read(index, before);
+        self.memory = (self.memory + log.memory()) - memory;
+        run
+    }
+
+    /// Adds a subscription to a topic.
+    pub(crate) fn follow(&mut self, key: Key) {
+        let followers = &mut self.topics[key].topic.followers;
+        if followers.is_none() {
+            let spare = self.spare.take();
+            *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_places))));
+        }
+        self.subscribe(key);
+    }
+
+    /// Counts one more that uses a topic.
+    pub(crate) fn subscribe(&mut self, key: Key) {
+        let topic = &mut *self.topics[key].topic;
+        topic.subscribers += 1;
+        if topic.ended {
+            self.update_ended(key);
+        }
+    }
+
+    /// Gives a subscription to a topic alone a lane, if it has many already.
+    pub(crate) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
+        let topic = &mut *self.topics[key].topic;
+        if topic.subscribers as usize <= WITHOUT {
+            return None;
+        }
+        let lanes =
+            topic.followers.as_mut().map(|followers| &mut followers.lanes)?.get_or_insert_with(|| {
+                self.busy.push(key);
+                Box::new(Lanes::new())
+            });
+        Some(lanes.join())
+    }
+
+    /// Takes a subscription from its lane. Returns how many events were given there, if that is no longer kept.
+    pub(crate) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
+        let followers = self.topics[key].topic.followers.as_mut();
+        let lanes = followers.and_then(|followers| followers.lanes.take_if(|lanes| !lanes.leave(lane)));
+        let Some(lanes) = lanes else { return 0 };
+        self.busy.retain(|busy| *busy != key);
+        lanes.delivered()
+    }
+
+    /// Returns how many events were given to subscriptions that have lanes.
+    pub(crate) fn delivered(&self) -> u64 {
+        let followers = self.busy.iter().filter_map(|key| self.topics[*key].topic.followers.as_ref());
+        followers.filter_map(|followers| followers.lanes.as_ref()).map(|lanes| lanes.delivered()).sum()
+    }
+
+    /// Ends a subscription to a topic.
+    pub(crate) fn unsubscribe(&mut self, key: Key) {
+        let topic = &mut *self.topics[key].topic;
+        topic.subscribers -= 1;
+        if topic.subscribers == 0 {
+            if let Some(mut followers) = topic.followers.take() {
+                // What was taken of these may still be about to be put back.
+                self.next_places = self.next_places.max(followers.parking.newest()).saturating_add(1);
+                followers.begin_anew(self.next_places);
+                self.spare = Some(followers);
+            }
+            if topic.finished {
+                self.update_ended(key);
+            }
+            self.retire(key);
+        } else if let Some(followers) = &mut topic.followers {
+            followers.parking.shrink_to(topic.subscribers as usize);
+        }
+    }
+
+    pub(crate) fn finish(&mut self, key: Key) {
+        self.topics[key].topic.finished = true;
+        self.update_ended(key);
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn reopen(&mut self, key: Key) {
+        self.topics[key].topic.finished = false;
+        self.update_ended(key);
+    }
+
+    /// Moves a topic to or from those that are finished and have no subscribers.
+    fn update_ended(&mut self, key: Key) {
+        let topic = &mut *self.topics[key].topic;
+        let ended = topic.finished && topic.subscribers == 0;
+        if ended != topic.ended && topic.queued_at != 0 {
+            self.oldest.remove(topic.queued_at, topic.ended);
+            self.oldest.insert(topic.queued_at, key.index(), ended);
+        }
+        topic.ended = ended;
+    }
+
+    /// Reduces a topic without subscribers and history to a record.
+    #[inline]
+    pub(crate) fn retire(&mut self, key: Key) {
+        if self.find_key(key).is_some_and(|topic| topic.subscribers == 0 && topic.log.is_empty()) {
+            self.forget(key);
+        }
+    }
+
+    fn forget(&mut self, key: Key) {
+        if !self.topics[key].topic.removed {
+            self.leave_record(key);
+        } else {
+            self.removed -= 1;
+        }
+        self.topics.remove(key);
+    }
+
+    /// Lets go the name of a topic. A record of it is left.
+    fn leave_record(&mut self, key: Key) {
+        self.names.remove(key, &mut self.topics);
+        let topic = &self.topics[key].topic;
+        self.records.keep(topic.hash, topic.record(), self.newest);
+    }
+
+    /// Takes the history of a topic, and its name: only its subscribers are left, who are to learn that.
+    pub(crate) fn remove(&mut self, key: Key) -> Log {
+        if self.topics[key].topic.queued_at != 0 {
+            self.dequeue(key);
+        }
+        let topic = &mut *self.topics[key].topic;
+        let log = topic.log.take();
+        topic.removed = true;
+        self.removed += 1;
+        self.events -= log.len();
+        self.cost -= log.cost();
+        self.memory -= log.memory();
+        self.recent = None;
+        self.leave_record(key);
+        log
+    }
+
+    /// Returns the number of topics with history or subscribers.
+    pub(crate) fn len(&self) -> usize {
+        self.topics.len() - self.removed
+    }
+
+    pub(crate) fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Returns what all topics hold in bytes, as [`Bounds`] counts it.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// Returns the bytes of memory that all topics with history take, and all records.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory + self.records.cost()
+    }
+}

@@ -1,0 +1,32 @@
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
+
+/// What code of an application's has panicked with.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// Calls a function with each item, also after it has panicked with some of them. Returns the first panic.
+///
+/// A waker is code of an application's. One that panics must not keep others from being woken.
+#[inline(always)]
+pub(crate) fn each<T>(mut items: impl Iterator<Item = T>, mut call: impl FnMut(T)) -> Result<(), Panic> {
+    let mut outcome = Ok(());
+    // Each round ends at a panic, with the item that caused it, or at the end.
+    let mut all = || {
+        for item in items.by_ref() {
+            call(item);
+        }
+    };
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut all)) {
+        outcome = outcome.and(Err(panic));
+    }
+    outcome
+}
+
+/// Goes on with a panic, once everything is in order.
+pub(crate) fn resume(outcome: Result<(), Panic>) {
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}

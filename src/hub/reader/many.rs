@@ -1,0 +1,203 @@
+use std::{cmp::Reverse, collections::BinaryHeap, mem, task::Waker};
+
+use bytes::Bytes;
+
+use crate::{
+    base::slab::Key,
+    history::{
+        log::{Log, Run},
+        position::Position,
+    },
+    hub::{
+        core::{state::State, subscriber::Subscriber, topic_state::Waiting},
+        reader::{
+            cursor::Cursor,
+            read::{Lagged, Left, Read},
+            unfiltered::Unfiltered,
+        },
+    },
+};
+
+/// Where a subscription to several topics stands.
+///
+/// It waits on each topic, and a topic that changes tells it so: what an event costs does not depend on how many
+/// other topics there are, except for their order, which is kept in a heap.
+#[derive(Debug)]
+pub(crate) struct Many {
+    key: Key,
+    cursors: Box<[Cursor]>,
+    /// What each of them does.
+    doing: Box<[Doing]>,
+    /// Topics with events that are not delivered yet, by the position of the first of them.
+    queue: BinaryHeap<Reverse<(Position, u32)>>,
+    /// How many topics are not finished, or not yet read to their end.
+    unfinished: usize,
+    /// Whether one of them was removed, so that the stream cannot go on.
+    removed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Doing {
+    /// In the queue, or about to be.
+    Queued,
+    /// On the topic's list of those that have got everything.
+    Waiting,
+    /// The topic is finished, and has been read to its end. It is on that list, too, should the topic begin anew.
+    Finished,
+}
+
+impl Many {
+    /// Enters the hub, and looks at all topics when it is next read.
+    pub(crate) fn new(cursors: Vec<Cursor>, state: &mut State) -> Self {
+        let ready = (0..cursors.len() as u32).collect();
+        Self {
+            key: state.of_many.insert(Subscriber { waker: None, ready }),
+            doing: vec![Doing::Queued; cursors.len()].into(),
+            queue: BinaryHeap::new(),
+            unfinished: cursors.len(),
+            removed: false,
+            cursors: cursors.into(),
+        }
+    }
+
+    pub(crate) fn cursors(&self) -> &[Cursor] {
+        &self.cursors
+    }
+
+    /// Reads what comes next: a bounded number of pieces.
+    pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Vec<Bytes>>, Lagged> {
+        let mut delivered = 0;
+        let read = self.read_runs(state, |_, _, run| {
+            delivered += run.indices.end - run.indices.start;
+            run.bytes
+        });
+        state.delivered += delivered;
+        read
+    }
+
+    /// As [`read`](Self::read), for the filter.
+    pub(crate) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
+        self.read_runs(state, |ordinal, log, Run { bytes, indices, last }| {
+            let ends = log.ends(indices).collect();
+            Unfiltered { ordinal, bytes, ends, last }
+        })
+    }
+
+    fn read_runs<T>(
+        &mut self,
+        state: &mut State,
+        mut found: impl FnMut(u32, &Log, Run) -> T,
+    ) -> Result<Read<Vec<T>>, Lagged> {
+        self.take_ready(state);
+        let (mut pieces, mut len, mut last) = (Vec::new(), 0, 0);
+        while let Some(Reverse((_, ordinal))) = self.queue.pop() {
+            let before = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
+            let cursor = &mut self.cursors[ordinal as usize];
+            let topic = state.topics.get(cursor.topic);
+            self.removed |= topic.is_removed();
+            if self.removed || cursor.next < topic.log.first() {
+                self.enqueue(ordinal, state);
+                if pieces.is_empty() && !self.removed {
+                    return Err(Lagged);
+                }
+                break;
+            }
+            let run = state.topics.read(cursor.topic, cursor.next, before);
+            cursor.next = run.indices.end;
+            last = run.last;
+            len += run.bytes.len();
+            pieces.push(found(ordinal, &state.topics.get(cursor.topic).log, run));
+            self.enqueue(ordinal, state);
+            if len >= MAX_PIECE || pieces.len() >= MAX_PIECES {
+                break;
+            }
+        }
+        let left = match self.queue.is_empty() {
+            // What was found comes first, and the end with the next look.
+            _ if self.removed && pieces.is_empty() => Left::Removed,
+            _ if self.removed => Left::More,
+            true if self.unfinished == 0 => Left::Finished,
+            true => Left::Nothing,
+            false => Left::More,
+        };
+        Ok(Read { found: (!pieces.is_empty()).then_some(pieces), last, left })
+    }
+
+    /// Goes on from the oldest event held of each topic.
+    pub(crate) fn skip(&mut self, state: &mut State) {
+        self.queue.clear();
+        for ordinal in 0..self.cursors.len() {
+            if self.doing[ordinal] == Doing::Queued {
+                let cursor = &mut self.cursors[ordinal];
+                cursor.next = cursor.next.max(state.topics.get(cursor.topic).log.first());
+                self.enqueue(ordinal as u32, state);
+            }
+        }
+    }
+
+    pub(crate) fn has_more(&self, state: &State) -> bool {
+        !self.queue.is_empty() || !state.of_many[self.key].ready.is_empty()
+    }
+
+    /// Parks with the waker that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without the lock.
+    pub(crate) fn park(&mut self, brought: &mut Option<Waker>, state: &mut State) -> bool {
+        let parked = brought.is_some();
+        mem::swap(&mut state.of_many[self.key].waker, brought);
+        parked
+    }
+
+    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        let subscriber = state.of_many.remove(self.key)?;
+        for ordinal in subscriber.ready {
+            self.doing[ordinal as usize] = Doing::Queued;
+        }
+        let State { topics, of_many, .. } = state;
+        for (cursor, doing) in self.cursors.iter().zip(&self.doing) {
+            if *doing != Doing::Queued {
+                topics.get_mut(cursor.topic).stop_waiting(|key| of_many.get(key).is_some());
+            }
+            topics.unsubscribe(cursor.topic);
+        }
+        subscriber.waker
+    }
+
+    /// Queues the topics that have changed.
+    fn take_ready(&mut self, state: &mut State) {
+        let mut ready = mem::take(&mut state.of_many[self.key].ready);
+        for ordinal in ready.drain(..) {
+            self.enqueue(ordinal, state);
+        }
+        state.of_many[self.key].ready = ready;
+    }
+
+    /// Queues a topic if it has more events, else waits for some, unless it is finished.
+    ///
+    /// If what comes next is gone, it is queued ahead of all others: it is not known where the lost events stood,
+    /// and nothing later may be delivered before they are told.
+    fn enqueue(&mut self, ordinal: u32, state: &mut State) {
+        let cursor = &self.cursors[ordinal as usize];
+        let doing = &mut self.doing[ordinal as usize];
+        let topic = state.topics.get_mut(cursor.topic);
+        self.unfinished += usize::from(*doing == Doing::Finished);
+        self.removed |= topic.is_removed();
+        if cursor.next < topic.log.first() {
+            self.queue.push(Reverse((0, ordinal)));
+            *doing = Doing::Queued;
+        } else if cursor.next < topic.log.next() {
+            self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
+            *doing = Doing::Queued;
+        } else {
+            let finished = topic.is_finished();
+            self.unfinished -= usize::from(finished);
+            topic.wait(Waiting { subscription: self.key, ordinal });
+            *doing = if finished { Doing::Finished } else { Doing::Waiting };
+        }
+    }
+}
+
+/// A piece that is assembled has at least this many bytes if there are more to come.
+const MAX_PIECE: usize = 16 * 1024;
+const MAX_PIECES: usize = 64;

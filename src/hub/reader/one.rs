@@ -1,0 +1,158 @@
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use crate::{
+    base::sync::Arc,
+    history::{log::Run, position::Position},
+    hub::{
+        core::{
+            lane::{Lane, View},
+            parking::Stay,
+            state::State,
+            topic_state::TopicState,
+        },
+        reader::{
+            cursor::Cursor,
+            read::{Lagged, Left, Read},
+            unfiltered::Unfiltered,
+        },
+    },
+};
+
+/// Where a subscription to one topic stands.
+///
+/// It parks on the topic itself, or on a lane of it, so that whoever publishes takes all wakers at once.
+#[derive(Debug)]
+pub(crate) struct One {
+    cursor: Cursor,
+    stay: Stay,
+    lane: Option<Arc<Lane>>,
+}
+
+/// What a look at a lane brings.
+pub(crate) struct Look {
+    pub(crate) read: Read<Bytes>,
+    /// The newest position of the hub that the lane knows of.
+    pub(crate) head: Position,
+    pub(crate) is_parked: bool,
+}
+
+impl One {
+    pub(crate) fn new(cursor: Cursor, lane: Option<Arc<Lane>>) -> Self {
+        Self { cursor, stay: Stay::default(), lane }
+    }
+
+    pub(crate) fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// Reads on its lane what comes next, and parks there. If it has none, or what comes is not there, nothing is done.
+    #[inline(always)]
+    pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
+        let mut shown = self.lane.as_ref()?.lock();
+        let (read, head) = shown.read(&mut self.cursor.next)?;
+        let is_parked = self.stay.park(&mut shown.parking, current, brought);
+        Some(Look { read, head, is_parked })
+    }
+
+    /// Reads what comes next, as much as lies in one piece.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Bytes>, Lagged> {
+        let before = self.cursor.next;
+        let lane = self.lane.as_deref();
+        let read = read_run(&mut self.cursor, state, |topic, run| {
+            let is_newest = run.indices.end == topic.log.next();
+            if let (Some(lane), Some(lanes)) = (lane, topic.lanes()) {
+                if is_newest {
+                    lanes.leave_run(lane, run.clone());
+                }
+            }
+            run.bytes
+        });
+        state.delivered += self.cursor.next - before;
+        read
+    }
+
+    /// As [`read`](Self::read), for the filter.
+    pub(crate) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
+        read_run(&mut self.cursor, state, |topic, Run { bytes, indices, last }| {
+            vec![Unfiltered { ordinal: 0, bytes, ends: topic.log.ends(indices).collect(), last }]
+        })
+    }
+
+    /// Goes on from the oldest event held.
+    pub(crate) fn skip(&mut self, state: &State) {
+        let first = state.topics.get(self.cursor.topic).log.first();
+        self.cursor.next = self.cursor.next.max(first);
+    }
+
+    /// Returns whether it may not go on to the newest position: events are held, or the topic was removed.
+    pub(crate) fn has_more(&self, state: &State) -> bool {
+        let topic = state.topics.get(self.cursor.topic);
+        topic.is_removed() || self.cursor.next < topic.log.next()
+    }
+
+    /// Returns whether it has to bring a waker to park.
+    pub(crate) fn needs_waker(&self) -> bool {
+        self.stay.needs_waker()
+    }
+
+    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    ///
+    /// What is in the waker's place afterwards is to be dropped without the lock.
+    #[inline(always)]
+    pub(crate) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
+        let State { topics, ids, .. } = state;
+        let topic = topics.get_mut(self.cursor.topic);
+        let next = topic.log.next();
+        let Some(followers) = &mut topic.followers else { return false };
+        match (&self.lane, &mut followers.lanes) {
+            (Some(lane), Some(lanes)) => {
+                let mut shown = lanes.show(lane, View { next, head: ids.head() });
+                self.stay.park(&mut shown.parking, current, brought)
+            }
+            _ => self.stay.park(&mut followers.parking, current, brought),
+        }
+    }
+
+    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        let waker = match self.lane.take() {
+            Some(lane) => {
+                state.delivered += state.topics.leave_lane(self.cursor.topic, &lane);
+                self.stay.leave(&mut lane.lock().parking)
+            }
+            None => {
+                let followers = state.topics.get_mut(self.cursor.topic).followers.as_mut();
+                followers.and_then(|followers| self.stay.leave(&mut followers.parking))
+            }
+        };
+        state.topics.unsubscribe(self.cursor.topic);
+        waker
+    }
+}
+
+#[inline(always)]
+fn read_run<T>(
+    cursor: &mut Cursor,
+    state: &mut State,
+    found: impl FnOnce(&mut TopicState, Run) -> T,
+) -> Result<Read<T>, Lagged> {
+    let topic = state.topics.get(cursor.topic);
+    if topic.is_removed() {
+        return Ok(Read { found: None, last: 0, left: Left::Removed });
+    }
+    let none_left = if topic.is_finished() { Left::Finished } else { Left::Nothing };
+    let (next, end) = (cursor.next, topic.log.next());
+    if next < topic.log.first() {
+        return Err(Lagged);
+    }
+    if next == end {
+        return Ok(Read { found: None, last: 0, left: none_left });
+    }
+    let run = state.topics.read(cursor.topic, next, Position::MAX);
+    cursor.next = run.indices.end;
+    let (last, left) = (run.last, if run.indices.end == end { none_left } else { Left::More });
+    Ok(Read { found: Some(found(state.topics.get_mut(cursor.topic), run)), last, left })
+}

@@ -1,0 +1,383 @@
+use std::{
+    num::NonZeroU64,
+    sync::atomic::Ordering,
+    task::{Context, Waker},
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    base::sync::{Arc, lock},
+    history::{position::Position, scheme::Mark},
+    hub::{
+        core::{
+            shared::Shared,
+            state::{Closing, State},
+        },
+        event_info::EventInfo,
+        policies::Lag,
+        reader::{
+            cursor::Cursor,
+            many::Many,
+            one::{Look, One},
+            read::{Lagged, Left, Read},
+            unfiltered::Unfiltered,
+        },
+    },
+};
+
+/// The part of a subscription that reads: where it stands in each of its topics, and what it has told its client.
+pub(crate) struct Reader {
+    place: Place,
+    parked: Option<Parked>,
+    /// Everything up to here is delivered, or does not concern this subscription.
+    pub(crate) seen: Position,
+    /// The last position that the client was told, by an event or a notice.
+    pub(crate) told: Position,
+    pub(crate) lag: Lag,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) ends_at: Option<Instant>,
+}
+
+pub(crate) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
+
+/// Where a subscription stands in its topics. Most have one, for which there is less to do.
+enum Place {
+    One(One),
+    Many(Box<Many>),
+}
+
+/// Tells whether a subscription is still parked, without the lock.
+#[derive(Debug)]
+struct Parked {
+    /// How often the hub had changed by then. If it has not since, the hub still holds the waker.
+    changes: NonZeroU64,
+    /// Two addresses by which the waker is known again.
+    waker: (usize, usize),
+}
+
+/// What one look at the hub brings.
+pub(crate) enum Step {
+    Piece(Bytes),
+    /// Consecutive pieces of the sequence.
+    Pieces(Vec<Bytes>),
+    /// What the filter is to look at.
+    Unfiltered(Vec<Unfiltered>),
+    /// Events were lost before they were delivered. The client is now at this position.
+    Lagged(Mark),
+    End(Option<Ending>),
+    Parked,
+}
+
+/// What a client is told at the end.
+pub(crate) struct Ending {
+    position: Option<Mark>,
+    retry: Option<Duration>,
+    closing: Option<Arc<Closing>>,
+}
+
+impl Reader {
+    /// Enters a hub. The client has been told a position.
+    pub(crate) fn enter(mut cursors: Vec<Cursor>, position: Position, state: &mut State) -> Self {
+        state.subscribers += 1;
+        for cursor in &cursors {
+            state.topics.follow(cursor.topic);
+        }
+        let place = match (cursors.pop(), cursors.is_empty()) {
+            (Some(cursor), true) => {
+                let lane = state.topics.join_lane(cursor.topic);
+                Place::One(One::new(cursor, lane))
+            }
+            (last, _) => {
+                cursors.extend(last);
+                Place::Many(Box::new(Many::new(cursors, state)))
+            }
+        };
+        Self {
+            place,
+            parked: None,
+            seen: position,
+            told: position,
+            lag: Lag::default(),
+            filter: None,
+            ends_at: None,
+        }
+    }
+
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &str> {
+        self.place.cursors().iter().map(|cursor| &*cursor.name)
+    }
+
+    /// Takes what comes next, or parks. When nothing is left it parks in the same step, since it will be polled
+    /// again.
+    #[inline(always)]
+    pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
+        // Mostly the hub has kept its waker. If not, it looks again with one.
+        let mut waker = self.place.needs_waker().then(|| cx.waker().clone());
+        loop {
+            // What is in the waker's place afterwards is dropped here, without the lock.
+            if let Some(step) = self.look(shared, cx.waker(), &mut waker) {
+                return step;
+            }
+            waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Takes one look, unless there is nothing to take and no waker to park with.
+    #[inline]
+    fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
+        let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
+        // Read first, it is never ahead of what is found.
+        let changes = shared.changes.load(Ordering::Acquire);
+        if let (Place::One(one), None, false) = (&mut self.place, &self.filter, over) {
+            if let Some(Look { read: Read { found, last, .. }, head, is_parked }) =
+                one.look_at_lane(current, brought)
+            {
+                // A lane may know of an older head than was seen already.
+                self.seen = self.seen.max(head);
+                if found.is_some() {
+                    self.told = last;
+                }
+                self.parked = Parked::new(changes, current).filter(|_| is_parked);
+                return found.map(Step::Piece).or_else(|| is_parked.then_some(Step::Parked));
+            }
+        }
+        let mut state = lock(&shared.state);
+        if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
+            drop(state);
+            over |= shared.clock.now() >= cut;
+            state = lock(&shared.state);
+        }
+        if over {
+            return Some(Step::End(Some(self.ending(&mut state))));
+        }
+        // Each kind is settled by itself: what most of them read is never laid out as what others might have read.
+        match (&mut self.place, &self.filter) {
+            (Place::One(one), None) => {
+                let read = one.read(&mut state);
+                self.settle(read, Step::Piece, current, brought, changes, &mut state)
+            }
+            (Place::One(one), Some(_)) => {
+                let read = one.read_unfiltered(&mut state);
+                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
+            }
+            (Place::Many(many), None) => {
+                let read = many.read(&mut state);
+                self.settle(read, Step::Pieces, current, brought, changes, &mut state)
+            }
+            (Place::Many(many), Some(_)) => {
+                let read = many.read_unfiltered(&mut state);
+                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
+            }
+        }
+    }
+
+    /// Takes note of what was read, and parks if nothing is left.
+    #[inline(always)]
+    fn settle<T>(
+        &mut self,
+        read: Result<Read<T>, Lagged>,
+        step: impl FnOnce(T) -> Step,
+        current: &Waker,
+        brought: &mut Option<Waker>,
+        changes: u64,
+        state: &mut State,
+    ) -> Option<Step> {
+        let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
+        if left == Left::Removed {
+            return Some(Step::End(Some(Ending::SILENT)));
+        }
+        self.seen = if left == Left::More { last } else { state.ids.head() };
+        if found.is_some() && self.filter.is_none() {
+            self.told = last;
+        }
+        let ends = left == Left::Finished || state.closing.is_some();
+        self.parked = None;
+        if left != Left::More && !ends {
+            let is_parked = match &mut self.place {
+                Place::One(one) => one.park(current, brought, state),
+                Place::Many(many) => many.park(brought, state),
+            };
+            self.parked = Parked::new(changes, current).filter(|_| is_parked);
+        }
+        match found {
+            Some(found) => Some(step(found)),
+            None if ends => Some(Step::End(Some(self.ending(state)))),
+            None => self.parked.is_some().then_some(Step::Parked),
+        }
+    }
+
+    /// Returns whether there is nothing to do: the same waker was parked, and nothing has changed since.
+    ///
+    /// Whoever changes the hub counts first and wakes then, so either the change is seen here, or a poll is still
+    /// to come.
+    #[inline]
+    pub(crate) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
+        let parked = self.parked.as_ref().is_some_and(|parked| {
+            parked.changes.get() == shared.changes.load(Ordering::Acquire) && parked.waker == addresses(waker)
+        });
+        parked && self.ends_at.is_none_or(|end| shared.clock.now() < end)
+    }
+
+    /// Returns a block with the position, if that has moved since it was last sent. An event that is due and can carry
+    /// it is that block.
+    pub(crate) fn moved(&mut self, shared: &Shared, due: Option<&Bytes>) -> Option<Bytes> {
+        let mark = {
+            let state = lock(&shared.state);
+            if !self.place.has_more(&state) {
+                self.seen = state.ids.head();
+            }
+            self.unsaid(&state)?
+        };
+        shared.notices.moved(shared.ids.id(mark)?, due)
+    }
+
+    /// Returns the position to be told, if it has moved since the client was last told.
+    fn unsaid(&mut self, state: &State) -> Option<Mark> {
+        let moved = self.seen > self.told;
+        self.told = self.seen;
+        moved.then(|| state.ids.mark(self.seen))
+    }
+
+    /// Passes the events through the filter one by one, and joins those that remain.
+    pub(crate) fn filter(&mut self, shared: &Shared, pieces: Vec<Unfiltered>) -> Option<Bytes> {
+        let filter = self.filter.as_mut()?;
+        let cursors = self.place.cursors();
+        let (mut kept, mut count, mut last_kept) = (Vec::new(), 0, None);
+        for Unfiltered { ordinal, bytes, ends, last } in pieces {
+            let topic = &cursors[ordinal as usize].name;
+            let (mut from, mut at) = (0, 0);
+            for end in ends {
+                let is_kept = filter(&EventInfo::new(topic, &bytes[at..end]));
+                count += u64::from(is_kept);
+                last_kept = is_kept.then_some(last);
+                if !is_kept {
+                    kept.extend((from < at).then(|| bytes.slice(from..at)));
+                    from = end;
+                }
+                at = end;
+            }
+            kept.extend((from < at).then(|| bytes.slice(from..)));
+        }
+        self.told = last_kept.unwrap_or(self.told);
+        shared.filtered.fetch_add(count, Ordering::Relaxed);
+        join(kept)
+    }
+
+    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        state.subscribers -= 1;
+        self.parked = None;
+        match &mut self.place {
+            Place::One(one) => one.leave(state),
+            Place::Many(many) => many.leave(state),
+        }
+    }
+
+    /// Ends, or tells the gap and goes on from the oldest event held.
+    fn lagged(&mut self, state: &mut State) -> Step {
+        state.lagged += 1;
+        if self.lag == Lag::Disconnect {
+            return Step::End(None);
+        }
+        state.gaps += 1;
+        match &mut self.place {
+            Place::One(one) => one.skip(state),
+            Place::Many(many) => many.skip(state),
+        }
+        let position = freshest(self.place.cursors(), state).max(self.seen);
+        (self.seen, self.told) = (position, position);
+        Step::Lagged(state.ids.mark(position))
+    }
+
+    fn ending(&mut self, state: &mut State) -> Ending {
+        let closing = state.closing.clone();
+        let retry = closing.as_ref().and_then(|closing| closing.retry(state));
+        Ending { position: self.unsaid(state), retry, closing }
+    }
+}
+
+impl Parked {
+    fn new(changes: u64, waker: &Waker) -> Option<Self> {
+        Some(Self { changes: NonZeroU64::new(changes)?, waker: addresses(waker) })
+    }
+}
+
+impl Place {
+    fn cursors(&self) -> &[Cursor] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one.cursor()),
+            Self::Many(many) => many.cursors(),
+        }
+    }
+
+    fn needs_waker(&self) -> bool {
+        match self {
+            Self::One(one) => one.needs_waker(),
+            Self::Many(_) => true,
+        }
+    }
+
+    /// Returns whether events are held that are still to be delivered.
+    fn has_more(&self, state: &State) -> bool {
+        match self {
+            Self::One(one) => one.has_more(state),
+            Self::Many(many) => many.has_more(state),
+        }
+    }
+}
+
+impl Ending {
+    /// The client comes back with the position that it has, and is told there what it missed.
+    const SILENT: Self = Self { position: None, retry: None, closing: None };
+
+    /// Returns how a closed hub sends one away that it has not told anything yet.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_closed(state: &mut State) -> Self {
+        let closing = state.closing.clone();
+        let retry = closing.as_ref().and_then(|closing| closing.retry(state));
+        Self { position: None, retry, closing }
+    }
+
+    /// Returns whether it is that of a hub that was closed.
+    pub(crate) fn of_closed_hub(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// Returns the last block: the position if it is to be told, and what the hub closes with.
+    pub(crate) fn block(self, shared: &Shared) -> Option<Bytes> {
+        let id = self.position.and_then(|mark| shared.ids.id(mark));
+        let last = self.closing.as_ref().and_then(|closing| closing.last.clone());
+        join(shared.notices.position(id, self.retry).into_iter().chain(last).collect())
+    }
+}
+
+/// Returns the newest position that claims nothing of what is still to be read, all of which must be held.
+pub(crate) fn freshest(cursors: &[Cursor], state: &State) -> Position {
+    let log = |cursor: &Cursor| &state.topics.get(cursor.topic).log;
+    let pending = cursors.iter().filter(|cursor| cursor.next < log(cursor).next());
+    let Some(next) = pending.map(|cursor| log(cursor).position(cursor.next)).min() else {
+        return state.ids.head();
+    };
+    // Not every position has an event, and so an ID, but those that were evicted had one.
+    let evicted = cursors.iter().map(|cursor| log(cursor).evicted());
+    evicted.filter(|evicted| *evicted < next).max().unwrap_or(0)
+}
+
+/// Joins pieces that follow each other, with one copy if there are several.
+pub(crate) fn join(mut pieces: Vec<Bytes>) -> Option<Bytes> {
+    if pieces.len() < 2 {
+        return pieces.pop();
+    }
+    let mut joined = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+    for piece in &pieces {
+        joined.extend_from_slice(piece);
+    }
+    Some(joined.freeze())
+}
+
+/// Returns what tells wakers apart that are alive.
+fn addresses(waker: &Waker) -> (usize, usize) {
+    (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize)
+}
