@@ -30,6 +30,9 @@ pub mod limits {}
 #[doc = include_str!("../docs/scaling_out.md")]
 pub mod scaling_out {}
 
+#[doc = include_str!("../docs/durability.md")]
+pub mod durability {}
+
 #[doc = include_str!("../docs/from_axum.md")]
 pub mod from_axum {}
 

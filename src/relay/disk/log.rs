@@ -61,14 +61,14 @@ use crate::{
 /// the embedded engines that were tried can do what an ordered log needs. `redb` keeps everything in one tree: one
 /// damaged byte, or a file that is one byte short, makes all of it unreadable, and its error does not say where.
 /// `fjall` cannot tell a damaged journal from one whose end was never acknowledged, does not say where either, and
-/// brings two versions of one dependency. Both would be several times this crate in size.
+/// brings two versions of one dependency. Each has more than 40,000 lines.
 ///
 /// # Examples
 ///
 /// ```
 /// use futures_util::StreamExt;
-/// use ssekit::{Subscribe,
-///     Bounds, Event, Hub,
+/// use ssekit::{
+///     Bounds, Event, Hub, Subscribe,
 ///     relay::{DiskLog, Relay},
 /// };
 ///
