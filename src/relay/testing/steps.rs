@@ -79,8 +79,19 @@ pub(super) async fn holds<L: Log>(log: &L, id: &EventId) -> Result<bool, String>
     within("looking up", log.holds(id)).await?.map_err(|error| in_full(&error))
 }
 
-/// Reads everything that comes after an ID, page by page, and checks each page.
+/// Reads everything that comes after an ID, but for the marks with which a log begins by itself.
 pub(super) async fn read_all<L: Log>(
+    log: &L,
+    after: Option<&EventId>,
+    limit: Limit,
+) -> Result<Vec<Entry>, String> {
+    let mut entries = read_with_marks(log, after, limit).await?;
+    entries.retain(|entry| !matches!(entry.record, Ok(Record::Begin)));
+    Ok(entries)
+}
+
+/// Reads everything that comes after an ID, page by page, and checks each page.
+pub(super) async fn read_with_marks<L: Log>(
     log: &L,
     after: Option<&EventId>,
     limit: Limit,
