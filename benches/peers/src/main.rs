@@ -11,6 +11,7 @@
 mod allocations;
 mod decode;
 mod encode;
+mod expiry;
 mod fanout;
 mod http;
 mod instructions;
@@ -51,6 +52,8 @@ enum What {
     Resume,
     /// Idle topics, and subscribers to many.
     Topics,
+    /// How long one publish takes while millions of events are too old.
+    Expiry,
     /// The memory of idle streams.
     #[command(name = "keepalive")]
     KeepAlive,
@@ -125,6 +128,9 @@ fn main() -> ExitCode {
     }
     if wanted(What::Topics) {
         missed += topics::run(effort);
+    }
+    if wanted(What::Expiry) {
+        missed += expiry::run(quick);
     }
     if wanted(What::KeepAlive) {
         missed += keep_alive::run();
