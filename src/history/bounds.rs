@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-/// How much history is held: by count, by bytes, or both, and optionally by age.
+/// Limits on a history: by number of events, by bytes, or both, and optionally by age.
 ///
-/// The oldest events go first. At least one of the first two bounds is set, so memory is always bounded.
+/// The oldest events are evicted first. At least one of the first two bounds is set, so memory is always bounded.
 ///
 /// # Examples
 ///
@@ -21,18 +21,18 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bytes that each held event costs beside its text: its entry in the index, and room to spare.
+    /// The bytes that an event costs in addition to its text: its entry in the index, and spare capacity.
     pub const EVENT_OVERHEAD: usize = 40;
 
-    /// Bounds history to a number of events. Zero counts as one: what is published must be held to be delivered.
+    /// Limits the history to a number of events. Zero counts as one, because an event must be held to be delivered.
     pub const fn events(events: usize) -> Self {
         Self { events: usize::MAX, bytes: usize::MAX, age: None }.with_events(events)
     }
 
-    /// Bounds history to a number of bytes: the encoded events, and [`EVENT_OVERHEAD`](Self::EVENT_OVERHEAD) for
-    /// each of them.
+    /// Limits the history to a number of bytes: those of the encoded events, plus
+    /// [`EVENT_OVERHEAD`](Self::EVENT_OVERHEAD) for each.
     ///
-    /// An event that alone is over this bound is refused when it is published.
+    /// An event that exceeds this bound on its own is rejected when it is published.
     pub const fn bytes(bytes: usize) -> Self {
         Self { events: usize::MAX, bytes, age: None }
     }
@@ -51,11 +51,11 @@ impl Bounds {
         self
     }
 
-    /// Sets the greatest age of an event, replacing an earlier one.
+    /// Sets the maximum age of an event, replacing an earlier one.
     ///
-    /// Age says when events may go; it is no promise that none is older. There is no timer: each publish and each
-    /// resume removes a bounded number of events that are too old, and `expire` removes all of them. Until it is
-    /// removed, an event is delivered like any other.
+    /// Events older than this may be evicted, but some may still be held. There is no timer: each publish and each
+    /// resume evicts a bounded number of events that are too old, and `expire` evicts all of them. Until then such an
+    /// event is delivered like any other.
     #[must_use]
     pub const fn with_age(mut self, age: Duration) -> Self {
         self.age = Some(age);

@@ -16,25 +16,25 @@ use crate::{
     },
 };
 
-/// The IDs that have been given out.
+/// The IDs given out so far.
 ///
-/// It calls nothing of the application's.
+/// It calls no application code, so it may be used under a lock.
 #[derive(Debug)]
 pub(crate) struct IdSpace {
     scheme: Scheme,
-    /// The newest position, or the one before all events.
+    /// The newest position, or the one that precedes all events.
     head: Position,
-    /// The `id` line of that, if IDs are made here.
+    /// The `id` line of that position, if the crate generates the IDs.
     line: IdLine,
-    /// From where on all that was published is known. `None` if that is yet to begin.
+    /// The position after which all published events are known. `None` until there is one.
     known: Option<Position>,
-    /// Where the IDs stand that have no order.
+    /// The positions of unordered IDs.
     ///
-    /// A tree, since a table that grows moves all that it holds.
+    /// A tree, because a table that grows moves all of its elements.
     held: BTreeMap<Held, Position>,
-    /// The bytes that this takes.
+    /// The bytes that this tree takes.
     memory: usize,
-    /// The newest of those.
+    /// The newest unordered ID.
     last: Option<EventId>,
 }
 
@@ -60,18 +60,18 @@ impl IdSpace {
         &self.scheme
     }
 
-    /// Returns the `id` line that goes in front of the newest event, unless it has an ID itself.
+    /// Returns the `id` line to write before the newest event, if the event has no ID of its own.
     #[inline]
     pub(crate) fn line(&self) -> &IdLine {
         &self.line
     }
 
-    /// Returns the position of the newest event, or the one before all events.
+    /// Returns the position of the newest event, or the one that precedes all events.
     pub(crate) fn head(&self) -> Position {
         self.head
     }
 
-    /// Checks whether a run of events may be published next. Nothing is taken.
+    /// Checks whether a batch of events may be published next. Changes nothing.
     #[inline]
     pub(crate) fn check(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
         match self.scheme {
@@ -100,7 +100,7 @@ impl IdSpace {
         if unique { Ok(()) } else { Err(IdError::Duplicate) }
     }
 
-    /// Gives the next position to an event that was checked.
+    /// Assigns the next position to an event that was checked.
     #[inline]
     pub(crate) fn take(&mut self, prepared: &Prepared<'_>) -> Position {
         if let Scheme::Own(_) = self.scheme {
@@ -111,7 +111,7 @@ impl IdSpace {
         self.take_own(prepared)
     }
 
-    /// Gives a position to an event that has an ID of its own.
+    /// Assigns a position to an event with an ID of its own.
     fn take_own(&mut self, prepared: &Prepared<'_>) -> Position {
         self.head = prepared.position().unwrap_or_else(|| self.head + 1);
         self.known.get_or_insert(self.head);
@@ -123,15 +123,15 @@ impl IdSpace {
         self.head
     }
 
-    /// Moves the head to a position that no event has.
+    /// Moves the head to a position without an event.
     #[cfg(feature = "tokio")]
     pub(crate) fn advance(&mut self, position: Position) {
         self.head = self.head.max(position);
         self.known.get_or_insert(position);
     }
 
-    /// Returns where a last event ID points that was [located](Scheme::locate), or `None` if it is not one of
-    /// those that were given out.
+    /// Returns the position of a last event ID that was [located](Scheme::locate), or `None` if the ID was not given
+    /// out here.
     pub(crate) fn resolve(&self, id: &EventId, located: Option<Position>) -> Option<Position> {
         self.known?;
         let position = match self.scheme {
@@ -142,17 +142,17 @@ impl IdSpace {
         position.filter(|position| *position <= self.head)
     }
 
-    /// Returns whether events after a position may have been published before this began.
+    /// Returns whether events after this position may have been published before this hub or buffer began.
     pub(crate) fn is_before_known(&self, position: Position) -> bool {
         self.known.is_none_or(|known| position < known)
     }
 
-    /// Returns a position so that [`Scheme::id`] can tell its ID.
+    /// Returns a position from which [`Scheme::id`] can determine the ID.
     pub(crate) fn mark(&self, position: Position) -> Mark {
         Mark { position, id: self.last.clone().filter(|_| position == self.head) }
     }
 
-    /// Notes that an event is no longer held.
+    /// Records that an event is no longer held.
     #[inline]
     pub(crate) fn forget<'a>(&mut self, id: impl FnOnce() -> Option<&'a str>) {
         if let Scheme::Unordered = self.scheme {
@@ -164,20 +164,20 @@ impl IdSpace {
         }
     }
 
-    /// Returns whether it has to be told of each event that is no longer held.
+    /// Returns whether `forget` must be called for each event that is no longer held.
     pub(crate) fn forgets(&self) -> bool {
         matches!(self.scheme, Scheme::Unordered)
     }
 
-    /// Returns the bytes of memory that the IDs take which have no order.
+    /// Returns the bytes of memory that unordered IDs take.
     pub(crate) fn memory(&self) -> usize {
         self.memory
     }
 }
 
 impl Held {
-    /// Returns what an ID takes: its share of a tree whose nodes are two thirds full, and its text unless that is
-    /// short.
+    /// Returns the bytes that an ID takes: its share of a tree whose nodes are two thirds full, and its text unless
+    /// that is short.
     fn cost(id: &str) -> usize {
         if id.len() > 22 { 64 + 32 + id.len() } else { 64 }
     }

@@ -1,15 +1,14 @@
-//! Who makes the event IDs, and what order they have.
+//! Event IDs: their origin and their order.
 
 use std::{fmt, sync::Arc};
 
 use crate::event::id::EventId;
 
-/// Who makes the event IDs of a [`Hub`](crate::Hub) or a [`ReplayBuffer`](crate::ReplayBuffer), and what order
-/// they have.
+/// The origin and the order of the event IDs of a [`Hub`](crate::Hub) or a [`ReplayBuffer`](crate::ReplayBuffer).
 ///
-/// By default the crate makes them. An application that has IDs already (a database key, a broker's offset) keeps
-/// them: [`ordered`](Self::ordered) if a number can be told from each ID that grows from event to event, else
-/// [`unordered`](Self::unordered).
+/// By default the crate generates them. If your application already has IDs, such as database keys or a broker's
+/// offsets, it can use those: [`ordered`](Self::ordered) if each ID contains a number that grows from event to event,
+/// otherwise [`unordered`](Self::unordered).
 #[derive(Clone, Debug, Default)]
 pub struct Ids(pub(super) Kind);
 
@@ -44,12 +43,12 @@ pub(super) enum Kind {
 /// assert_eq!(Keys.position(Keys.id(7).as_str()), Some(7));
 /// ```
 pub trait IdOrder: fmt::Debug + Send + Sync + 'static {
-    /// Returns where an ID stands in the order of publishing, or `None` if it is none of this kind.
+    /// Returns the position of an ID in the order of publishing, or `None` if it is not an ID of this kind.
     ///
-    /// The ID may come from a client, so it may be anything. The same text must always give the same answer.
+    /// The ID may come from a client, so it can be any text. The same text must always return the same position.
     fn position(&self, id: &str) -> Option<u128>;
 
-    /// Returns the ID of a position that [`position`](Self::position) returned, or of zero, which is before all
+    /// Returns the ID of a position that [`position`](Self::position) returned, or of zero, which precedes all
     /// events.
     fn id(&self, position: u128) -> EventId;
 }
@@ -59,7 +58,7 @@ struct Integers;
 
 impl IdOrder for Integers {
     fn position(&self, id: &str) -> Option<u128> {
-        // One text for each number: no sign, which `parse` would take, and no zero in front of another digit.
+        // Accepts one text per number: no sign, which `parse` would accept, and no leading zeros.
         let is_number = id.bytes().all(|byte| byte.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
         if is_number { id.parse().ok() } else { None }
     }
@@ -70,25 +69,25 @@ impl IdOrder for Integers {
 }
 
 impl Ids {
-    /// IDs made by the crate: an epoch that is new for each hub, and a number that grows.
+    /// Generates IDs: an epoch that is new for each hub, and a number that grows.
     ///
-    /// An ID from another hub, or from before a restart, is told from one of this hub by its epoch.
+    /// The epoch distinguishes this hub's IDs from those of other hubs and from before a restart.
     pub const fn own() -> Self {
         Self(Kind::Own)
     }
 
-    /// The application's IDs, each greater than the one before in the given order.
+    /// Uses the application's IDs, each greater than the previous one in the given order.
     ///
-    /// A last event ID need not be held to be understood, so *evicted* is told from *unknown*, and a quiet
-    /// topic's client may come back after any time.
+    /// A last event ID can be placed even if its event is no longer held. A gap is therefore reported as *evicted*
+    /// rather than *unknown*, and a client of a quiet topic can resume after any time.
     pub fn ordered(order: impl IdOrder) -> Self {
         Self(Kind::Ordered(Arc::new(order), None))
     }
 
-    /// The application's IDs that are whole numbers, such as the keys of a database's table, each greater than the one
-    /// before.
+    /// Uses the application's IDs that are whole numbers, such as the keys of a database table, each greater than the
+    /// previous one.
     ///
-    /// As [`ordered`](Self::ordered), for decimal numbers up to `u128::MAX` without a sign or leading zeros, as
+    /// Like [`ordered`](Self::ordered), for decimal numbers up to `u128::MAX` without a sign or leading zeros, as
     /// `EventId::from` writes them.
     ///
     /// # Examples
@@ -105,21 +104,20 @@ impl Ids {
         Self::ordered(Integers)
     }
 
-    /// The application's IDs, unique among the events held, in no order that can be told from them.
+    /// Uses the application's IDs, which must be unique among the events held, without an order.
     ///
-    /// A last event ID is found only while its event is held or is the newest, and is *unknown* after that. To
-    /// find it, each event held costs about 100 bytes and its ID once more beside what
-    /// [`Bounds`](crate::Bounds) count.
+    /// A last event ID is found only while its event is held or is the newest; after that it is *unknown*. Each event
+    /// held costs about 100 bytes and a copy of its ID in addition to what [`Bounds`](crate::Bounds) count.
     pub const fn unordered() -> Self {
         Self(Kind::Unordered)
     }
 
-    /// Sets the ID of the newest event that was published before this hub or buffer began.
+    /// Sets the ID of the newest event published before this hub or buffer began.
     ///
-    /// A client that comes back with exactly this ID has missed nothing, and one with an earlier ID has a gap that
-    /// is told as *evicted*. Without it, nothing is known of what came before the first event that is published
-    /// here: an ID from before that is *unknown* until then, and *evicted* from then on. An ID that the order does
-    /// not know is as good as none. It says nothing for IDs that are made by the crate or have no order.
+    /// A client that resumes with exactly this ID has missed nothing, and one with an earlier ID gets a gap with
+    /// reason *evicted*. Without it, nothing is known about events before the first one published here: an earlier ID
+    /// is *unknown* until that event, and *evicted* from then on. An ID that the order does not know counts as none.
+    /// Has no effect on generated and on unordered IDs.
     #[must_use]
     pub fn after(mut self, last: EventId) -> Self {
         if let Kind::Ordered(_, start) = &mut self.0 {

@@ -1,8 +1,8 @@
-//! A run of encoded events in order, each held once: queue and history in one.
+//! A history of encoded events in order. Each event is held once, for live delivery and for replay.
 //!
-//! New events are encoded at the tail of an open chunk. The first reader that needs them seals what is there,
-//! without a copy, and every reader gets slices of the same sealed segment. When a chunk is full, the pieces it
-//! was sealed in are joined, so that history is read in long runs however it came about.
+//! New events are encoded at the end of an open chunk. The first reader that needs them seals the bytes so far,
+//! without a copy, and all readers get slices of the same sealed segment. When a chunk is full, its segments are
+//! joined, so that later reads return long runs however the chunk was sealed.
 
 use std::{mem, ops::Range};
 
@@ -22,11 +22,11 @@ pub(crate) struct Log {
     entries: Deque<Entry>,
     /// The index of the oldest entry. Indices count all events ever appended.
     first: u64,
-    /// Where the text of the oldest entry starts. Offsets count all bytes ever appended.
+    /// The offset at which the text of the oldest entry starts. Offsets count all bytes ever appended.
     first_start: u64,
     open: BytesMut,
     open_index: u64,
-    /// All text but that of the open chunk. A log that was never read has none while its first chunk lasts.
+    /// All text except that of the open chunk. `None` until the first read, or the end of the first chunk.
     sealed: Option<Box<Sealed>>,
     cost: usize,
     /// The bytes of memory in use, [counted](Self::recount) when an allocation changes.
@@ -34,26 +34,26 @@ pub(crate) struct Log {
     evicted: Position,
 }
 
-/// The text that can be read.
+/// The sealed text, which can be read.
 #[derive(Debug)]
 struct Sealed {
     segments: Deque<Segment>,
-    /// How many of the newest segments lie in the chunk that is still being filled.
+    /// The number of newest segments that lie in the chunk still being filled.
     in_chunk: usize,
     /// The bytes of all segments.
     bytes: usize,
-    /// The last piece that was read up to the end. Most readers ask for the same.
+    /// The last run read up to the end. Most readers ask for the same one.
     newest: Option<Run>,
-    /// How many bytes of the last chunk were used.
+    /// The number of bytes used in the last chunk.
     last_chunk: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     position: Position,
-    /// Where its text ends.
+    /// The offset at which its text ends.
     end: u64,
-    /// When it was appended, in nanoseconds since its owner began.
+    /// The time at which it was appended, in nanoseconds since its owner began.
     at: u64,
 }
 
@@ -65,7 +65,7 @@ struct Segment {
     bytes: Bytes,
 }
 
-/// Consecutive events of one log, as one piece of text.
+/// Consecutive events of a history, as one piece of text.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) bytes: Bytes,
@@ -75,7 +75,7 @@ pub(crate) struct Run {
 }
 
 impl Log {
-    /// Creates an empty log. What came up to `evicted` is not held.
+    /// Creates an empty history. Events up to the position `evicted` are not held.
     pub(crate) fn new(evicted: Position) -> Self {
         Self::starting_at(0, 0, evicted)
     }
@@ -107,7 +107,8 @@ impl Log {
         }
     }
 
-    /// Ends the open chunk, and opens one with room for an event, unless that is so long that it is held by itself.
+    /// Ends the open chunk and opens one with room for an event. Returns `false` if the event is so long that it gets
+    /// its own segment.
     #[inline(never)]
     fn open_chunk(&mut self, len: usize) -> bool {
         if len >= LONG_EVENT {
@@ -121,7 +122,7 @@ impl Log {
         true
     }
 
-    /// Appends an event as it was written, without a copy. No chunk is open.
+    /// Appends an event as its own segment, without a copy. No chunk may be open.
     fn append_alone(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
         let text = event.take(id_line);
         let len = text.len();
@@ -131,9 +132,9 @@ impl Log {
         self.recount();
     }
 
-    /// Returns the size of the next chunk: no more than is held, so that room to spare at most doubles the whole.
+    /// Returns the size of the next chunk: no more than is held, so that spare capacity at most doubles the memory.
     ///
-    /// Of the first event, it is exactly the size.
+    /// For the first event, it is exactly the size of the event.
     fn next_chunk(&self) -> usize {
         if self.entries.is_empty() {
             return 0;
@@ -151,7 +152,7 @@ impl Log {
         self.entries.push_back(Entry { position, end, at })
     }
 
-    /// Removes the oldest event and returns what it cost.
+    /// Evicts the oldest event and returns its cost.
     #[inline]
     pub(crate) fn evict(&mut self) -> Option<usize> {
         let entry = self.entries.pop_front()?;
@@ -174,22 +175,22 @@ impl Log {
         Some(cost)
     }
 
-    /// Takes everything that is held, so that it can be dropped elsewhere. As if all had been evicted.
+    /// Takes everything held, so that it can be dropped elsewhere. Leaves the history as if all had been evicted.
     pub(crate) fn take(&mut self) -> Self {
         let evicted = self.entries.back().map_or(self.evicted, |last| last.position);
         let empty = Self::starting_at(self.next(), self.end(), evicted);
         mem::replace(self, empty)
     }
 
-    /// Counts the memory in use anew, after an allocation has changed.
+    /// Recounts the memory in use, after an allocation has changed.
     fn recount(&mut self) {
         let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.memory());
         self.memory = self.entries.bytes() + self.open.capacity() + sealed + ALLOCATIONS;
     }
 
-    /// Reads the events from `index` on that lie in one piece, up to the one at the position `before`.
+    /// Reads the events from `index` on that lie in one piece, up to the position `before`.
     ///
-    /// The index must be held.
+    /// The event at `index` must be held.
     #[inline]
     pub(crate) fn read(&mut self, index: u64, before: Position) -> Run {
         if let Some(newest) = self.sealed.as_ref().and_then(|sealed| sealed.newest.as_ref()) {
@@ -212,7 +213,7 @@ impl Log {
         }
         let sealed =
             self.sealed.as_ref().expect("an event that is held lies in a segment once that is sealed");
-        // Most read what is newest, for which there is nothing to search.
+        // Fast path: most readers ask for the newest events, which need no search.
         let is_in_last = sealed.segments.back().is_some_and(|last| last.index <= index);
         let at = match is_in_last {
             true => sealed.segments.len() - 1,
@@ -231,28 +232,28 @@ impl Log {
         Run { bytes, indices: index..end, last }
     }
 
-    /// Returns where each event of a run ends in its text.
+    /// Returns the offset at which each event of a run ends in its text.
     pub(crate) fn ends(&self, indices: Range<u64>) -> impl Iterator<Item = usize> {
         let start = self.start(indices.start);
         indices.map(move |index| (self.entry(index).end - start) as usize)
     }
 
-    /// Returns the index of the first event after a position, which may be the next one to come.
+    /// Returns the index of the first event after a position, which may be the next event to be appended.
     pub(crate) fn index_after(&self, position: Position) -> u64 {
         self.first + self.entries.partition_point(|entry| entry.position <= position) as u64
     }
 
-    /// Returns the position of the event at an index that is held.
+    /// Returns the position of the event at an index. The event must be held.
     pub(crate) fn position(&self, index: u64) -> Position {
         self.entry(index).position
     }
 
-    /// Returns the index of the oldest event held, or of the next one to come.
+    /// Returns the index of the oldest event held; if there is none, that of the next event to be appended.
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// Returns the index of the next event to come.
+    /// Returns the index of the next event to be appended.
     pub(crate) fn next(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
@@ -274,7 +275,7 @@ impl Log {
         self.entries.len()
     }
 
-    /// Returns whether more is held than a topic's bounds allow.
+    /// Returns whether the history exceeds the bounds of a topic.
     #[inline]
     pub(crate) fn is_over(&self, bounds: &Bounds) -> bool {
         self.entries.len() > bounds.events || self.cost > bounds.bytes
@@ -284,12 +285,12 @@ impl Log {
         self.entries.is_empty()
     }
 
-    /// Returns what is held in bytes, as [`Bounds`] counts it.
+    /// Returns the bytes held, as [`Bounds`] counts them.
     pub(crate) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Returns the bytes of memory that it takes beside itself: text, index and room to spare.
+    /// Returns the bytes of memory allocated: text, index and spare capacity.
     pub(crate) fn memory(&self) -> usize {
         self.memory
     }
@@ -312,28 +313,28 @@ impl Log {
         if index == self.first { self.first_start } else { self.entry(index - 1).end }
     }
 
-    /// Returns where the text of all events ends.
+    /// Returns the offset at which the text of all events ends.
     #[inline]
     fn end(&self) -> u64 {
         self.entries.back().map_or(self.first_start, |last| last.end)
     }
 
-    /// Returns where the text of the open chunk starts.
+    /// Returns the offset at which the text of the open chunk starts.
     fn open_start(&self) -> u64 {
         self.end() - self.open.len() as u64
     }
 
-    /// Turns what is in the open chunk into a segment, without a copy.
+    /// Turns the open chunk's bytes into a segment, without a copy.
     fn seal(&mut self) {
         if !self.open.is_empty() {
-            // A chunk that is full is sealed whole, which takes no allocation to share it.
+            // A full chunk is sealed as a whole, which needs no allocation to share it.
             let is_full = self.open.len() == self.open.capacity();
             let start = self.open_start();
             let text = if is_full { mem::take(&mut self.open) } else { self.open.split() };
             let grows = self.push_segment(start, text.freeze(), 1);
             let is_last = self.sealed.as_ref().is_some_and(|sealed| sealed.in_chunk >= MAX_PIECES);
             if is_last {
-                // Without room to spare, the next event closes it.
+                // Without spare capacity, the next event closes the chunk.
                 self.open = BytesMut::new();
             }
             self.open_index = self.next();
@@ -352,12 +353,13 @@ impl Log {
         sealed.segments.push_back(Segment { index: self.open_index, start, bytes })
     }
 
-    /// Ends the open chunk, and joins the segments that it was sealed in: one copy of at most a chunk.
+    /// Ends the open chunk and joins its segments: one copy of at most a chunk.
     ///
-    /// A chunk that stayed half empty is copied as well, so that history does not hold the empty half.
+    /// A chunk with spare capacity is copied as well, so that the history does not keep the unused part.
     ///
-    /// What nobody has read so far is returned if it is no more than `most`: with what follows it is read in one piece.
-    /// That copies it a bounded number of times, since a chunk of which nothing was read is sealed unless it is short.
+    /// Returns the unread bytes if there are at most `most`, so that they move to the next chunk and are read in one
+    /// piece with the events that follow. They are copied a bounded number of times, because a chunk without any read
+    /// is sealed unless it is short.
     fn close_chunk(&mut self, most: usize) -> BytesMut {
         let in_chunk = self.sealed.as_ref().map_or(0, |sealed| sealed.in_chunk);
         let is_unread = in_chunk == 0 && self.open.len() >= MIN_CHUNK;
@@ -372,7 +374,7 @@ impl Log {
 }
 
 impl Sealed {
-    /// Lets go what ends before the first event that is held. Returns whether that gave memory back.
+    /// Evicts the segments that end before the first event held. Returns whether that freed memory.
     #[inline]
     fn evict(&mut self, first: u64, first_start: u64) -> bool {
         if self.newest.as_ref().is_some_and(|newest| newest.indices.start < first) {
@@ -388,7 +390,7 @@ impl Sealed {
         less
     }
 
-    /// Joins the segments of the chunk that ends, of which `capacity` bytes were left open and `unread` of these used.
+    /// Joins the segments of the chunk that ends. Its open part has `capacity` bytes, of which `unread` are used.
     fn close(&mut self, capacity: usize, unread: usize) {
         let first = self.segments.len() - self.in_chunk;
         let start = self.segments.get(first).map(|piece| piece.start);
@@ -432,10 +434,10 @@ impl Segment {
     }
 }
 
-/// The second chunk, and those of logs that hold little, have at least this size.
+/// The minimum size of a chunk after the first, and of the chunks of a small history.
 const MIN_CHUNK: usize = 256;
 const MAX_CHUNK: usize = 64 * 1024;
 /// What an allocator takes beside the two allocations of a log: on average, half of its granularity and a header each.
 const ALLOCATIONS: usize = 2 * 16;
-/// A chunk that was sealed in so many pieces is closed, since each piece costs beside its text.
+/// A chunk sealed in this many pieces is closed, because each piece has an overhead.
 const MAX_PIECES: usize = 128;

@@ -14,27 +14,27 @@ use crate::{
     wire::put::{Filled, Put},
 };
 
-/// An event that is ready for its turn, in which it gets its position and is written after its `id` line.
+/// An event that is ready to be appended. Appending assigns its position and writes it after its `id` line.
 #[derive(Debug)]
 pub(crate) struct Prepared<'a> {
     event: &'a Event,
     text: Text<'a>,
-    /// Where its own ID puts it.
+    /// The position of its own ID.
     position: Option<Position>,
 }
 
 #[derive(Debug)]
 enum Text<'a> {
-    /// Writing it copies each byte once and does nothing else, so it is written straight to where it is held.
+    /// Writing it copies each byte once and does no other work, so it is written straight into the history.
     Short(ShortEvent<'a>),
-    /// So it is here, too.
+    /// The same applies here.
     Planned(Plan<'a>),
-    /// With room in front for an `id` line.
+    /// The encoded event, with room before it for an `id` line.
     Written(BytesMut),
 }
 
 impl<'a> Prepared<'a> {
-    /// Does all of the work on an event that does not depend on its turn, and checks its ID and a bound on bytes.
+    /// Does all work on an event that does not depend on its position, and checks its ID and the bound on bytes.
     #[inline]
     pub(crate) fn new(event: &'a Event, scheme: &Scheme, max: usize) -> Result<Self, PushError> {
         let position = scheme.position_of(event)?;
@@ -57,7 +57,7 @@ impl<'a> Prepared<'a> {
         self.position
     }
 
-    /// Returns the length without the `id` line that goes in front.
+    /// Returns the length without the `id` line before it.
     #[inline]
     pub(super) fn len(&self) -> usize {
         match &self.text {
@@ -67,7 +67,7 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Writes the event to a buffer that has room for it.
+    /// Writes the event to a buffer with enough capacity.
     #[inline]
     pub(super) fn write(&self, id_line: &[u8], buffer: &mut BytesMut) {
         if let Text::Short(short) = &self.text {
@@ -85,7 +85,7 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Completes the event where it stands, and takes it.
+    /// Completes the event in its own buffer, and returns that.
     pub(super) fn take(&mut self, id_line: &[u8]) -> Bytes {
         let mut buffer = match &mut self.text {
             Text::Written(buffer) => mem::take(buffer),
@@ -115,7 +115,7 @@ fn check_len(len: usize, max: usize) -> Result<(), PushError> {
     if len > max { Err(PushError::TooLarge { len, max }) } else { Ok(()) }
 }
 
-/// Writes an event, with room in front for an `id` line.
+/// Writes an event with room before it for an `id` line.
 #[inline(never)]
 fn write(plan: &Plan<'_>) -> BytesMut {
     let mut buffer = BytesMut::with_capacity(IdLine::MAX + plan.len());

@@ -6,9 +6,9 @@ use crate::{
     wire::field::{Digits, ID},
 };
 
-/// How IDs are made and read.
+/// The way in which IDs are generated and read.
 ///
-/// It never changes, so it is used without a lock: what it calls may be the application's.
+/// It is immutable, so it is used without a lock. That matters because it may call application code.
 #[derive(Clone, Debug)]
 pub(crate) enum Scheme {
     Own(Epoch),
@@ -16,31 +16,31 @@ pub(crate) enum Scheme {
     Unordered,
 }
 
-/// A position, with its ID if only the [`IdSpace`](super::id_space::IdSpace) could tell it.
+/// A position, with its ID if only the [`IdSpace`](super::id_space::IdSpace) could determine that.
 #[derive(Clone, Debug)]
 pub(crate) struct Mark {
     pub(crate) position: Position,
     pub(super) id: Option<EventId>,
 }
 
-/// The `id` line of an event whose ID is made here, or nothing.
+/// The `id` line of an event whose ID the crate generates; otherwise empty.
 #[derive(Debug)]
 pub(crate) struct IdLine {
     len: u32,
     text: [u8; Self::MAX],
 }
 
-/// Twelve hexadecimal digits and a dash, the start of every ID that is made here.
+/// Twelve hexadecimal digits and a dash, the start of every generated ID.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Epoch([u8; Self::LEN]);
 
 impl Scheme {
-    /// Returns how long the `id` line may be that goes in front of an event.
+    /// Returns the maximum length of the `id` line before an event.
     pub(super) fn max_line(&self) -> usize {
         if let Self::Own(_) = self { IdLine::MAX } else { 0 }
     }
 
-    /// Returns the position that an event brings with it, if its ID has one.
+    /// Returns the position of an event's own ID, if it has one.
     #[inline]
     pub(super) fn position_of(&self, event: &Event) -> Result<Option<Position>, IdError> {
         match (self, event.id()) {
@@ -54,7 +54,7 @@ impl Scheme {
         }
     }
 
-    /// Returns where an ID stands, as far as it tells that by itself.
+    /// Returns the position of an ID, if the ID alone determines it.
     pub(crate) fn locate(&self, id: &EventId) -> Option<Position> {
         match self {
             Self::Own(epoch) => epoch.position(id.as_str()),
@@ -63,7 +63,7 @@ impl Scheme {
         }
     }
 
-    /// Returns the ID of a position, if there is a way to tell it.
+    /// Returns the ID of a position, if it can be determined.
     pub(crate) fn id(&self, mark: Mark) -> Option<EventId> {
         match self {
             Self::Own(epoch) => Some(epoch.id(mark.position)),
@@ -72,7 +72,7 @@ impl Scheme {
         }
     }
 
-    /// Returns the ID of an event that was published at a position.
+    /// Returns the ID of an event published at a position.
     #[inline]
     pub(crate) fn event_id(&self, event: &Event, position: impl FnOnce() -> Position) -> EventId {
         match (self, event.id()) {
@@ -82,7 +82,7 @@ impl Scheme {
         }
     }
 
-    /// Returns the `id` line of position zero, if IDs are made here.
+    /// Returns the `id` line of position zero, if the crate generates the IDs.
     pub(super) fn first_line(&self) -> IdLine {
         if let Self::Own(epoch) = self { IdLine::new(epoch) } else { IdLine::NONE }
     }
@@ -91,7 +91,7 @@ impl Scheme {
 impl IdLine {
     pub(super) const MAX: usize = ID.len() + Epoch::MAX_ID + 1;
     const NONE: Self = Self { len: 0, text: [0; Self::MAX] };
-    /// Where the number begins.
+    /// The offset at which the number begins.
     const NUMBER: usize = ID.len() + Epoch::LEN;
 
     fn new(epoch: &Epoch) -> Self {
@@ -104,7 +104,7 @@ impl IdLine {
         Self { len: len as u32, text }
     }
 
-    /// Goes on to the next position. That is less work than to write a number anew.
+    /// Moves to the next position. Increments the digits in place, which is less work than writing the number again.
     #[inline]
     pub(super) fn advance(&mut self) {
         let Some(end) = self.end() else { return };
@@ -115,7 +115,7 @@ impl IdLine {
             }
             *digit = b'0';
         }
-        // All were nines.
+        // All digits were nines.
         self.text[Self::NUMBER] = b'1';
         self.text[end] = b'0';
         self.text[end + 1] = b'\n';
@@ -127,7 +127,7 @@ impl IdLine {
         &self.text[..self.len as usize]
     }
 
-    /// Returns the ID of an event that the line goes in front of.
+    /// Returns the ID of an event that this line precedes.
     #[inline]
     pub(crate) fn event_id(&self, event: &Event) -> EventId {
         match (self.end(), event.id()) {
@@ -137,7 +137,7 @@ impl IdLine {
         }
     }
 
-    /// Returns where the ID ends.
+    /// Returns the offset at which the ID ends.
     #[inline]
     fn end(&self) -> Option<usize> {
         (self.len as usize).checked_sub(1)
@@ -146,7 +146,7 @@ impl IdLine {
 
 impl Epoch {
     const LEN: usize = 13;
-    /// The greatest length of an ID that is made here.
+    /// The maximum length of a generated ID.
     const MAX_ID: usize = Self::LEN + Digits::MAX;
 
     pub(super) fn new(random: u64) -> Self {
@@ -166,7 +166,7 @@ impl Epoch {
         EventId::from_start(&id, len)
     }
 
-    /// Reads an ID back, if it is spelled exactly as it is made here.
+    /// Parses a generated ID, if it is spelled exactly as generated.
     fn position(&self, id: &str) -> Option<Position> {
         let digits = id.as_bytes().strip_prefix(&self.0)?;
         let canonical = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.iter().all(u8::is_ascii_digit);
@@ -175,7 +175,7 @@ impl Epoch {
     }
 }
 
-/// Reads the ID of an encoded event, whose first line it is.
+/// Returns the ID of an encoded event whose first line is its `id`.
 pub(crate) fn id_in(text: &[u8]) -> Option<&str> {
     let rest = text.strip_prefix(ID)?;
     let end = rest.iter().position(|byte| *byte == b'\n')?;

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use crate::base::random::{SplitMix64, seed};
 
-/// Times to wait between attempts: twice as long each time up to a limit, and of that between half and all at random,
-/// so that the nodes of a service do not come all at once.
+/// Delays between attempts. They double up to a limit; of each, between half and all is waited, at random, so that
+/// the nodes of a service do not retry all at once.
 #[derive(Debug)]
 pub(super) struct Backoff(Duration);
 
@@ -12,12 +12,12 @@ impl Backoff {
         Self(FIRST)
     }
 
-    /// Begins again with the shortest time.
+    /// Starts again with the shortest delay.
     pub(super) fn reset(&mut self) {
         *self = Self::new();
     }
 
-    /// Waits for the next time.
+    /// Waits for the next delay.
     pub(super) async fn wait(&mut self) {
         let whole = self.0;
         self.0 = (whole * 2).min(LAST);
@@ -25,7 +25,7 @@ impl Backoff {
     }
 }
 
-/// Returns a time between `least` and `least + window` at random.
+/// Returns a random time between `least` and `least + window`.
 pub(super) fn spread(least: Duration, window: Duration) -> Duration {
     least.saturating_add(SplitMix64::new(seed()).below(window))
 }

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bounds how many bytes of pages are in memory at a time, over all subscribers.
+/// Bounds the bytes of pages in memory, over all subscribers.
 #[derive(Debug)]
 pub(super) struct Budget(Arc<Semaphore>);
 
-/// A share of the budget, given back when it is dropped.
+/// A share of the budget, returned when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share(OwnedSemaphorePermit);
 
@@ -15,19 +15,19 @@ impl Budget {
         Self(Arc::new(Semaphore::new(BYTES / UNIT)))
     }
 
-    /// Waits for a share for what a page is expected to have. One page may have all.
+    /// Waits for a share of the expected size of a page. A single page may take the whole budget.
     pub(super) async fn share(&self, bytes: usize) -> Option<Share> {
         let permit = Arc::clone(&self.0).acquire_many_owned(units(bytes)).await;
-        // It is never closed.
+        // The semaphore is never closed.
         permit.ok().map(Share)
     }
 }
 
 impl Share {
-    /// Changes the share to what the page turned out to have.
+    /// Adjusts the share to the actual size of the page.
     ///
-    /// What is missing is taken if it is there. It is not waited for: whoever waits with a page in hand may wait for
-    /// others that do the same.
+    /// If the page is larger than expected, takes more only if it is available. Waiting while holding a page could
+    /// deadlock with others that do the same.
     pub(super) fn settle(&mut self, bytes: usize) {
         let (held, wanted) = (self.0.num_permits(), units(bytes) as usize);
         if wanted < held {
@@ -43,7 +43,7 @@ fn units(bytes: usize) -> u32 {
     bytes.div_ceil(UNIT).clamp(1, BYTES / UNIT) as u32
 }
 
-/// What all pages together may have. A page has about half a megabyte, or one entry.
+/// The bytes that all pages together may take. A page has about half a megabyte, or one entry.
 const BYTES: usize = 16 << 20;
 const UNIT: usize = 1 << 10;
 

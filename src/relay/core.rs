@@ -31,28 +31,28 @@ use crate::{
     },
 };
 
-/// What a relay, its tail and its subscriptions have in common.
+/// State shared by a relay, its tail and its subscriptions.
 #[derive(Debug)]
 pub(super) struct Core<L> {
     pub(super) log: L,
     pub(super) node: Node,
 }
 
-/// The part that does not depend on the kind of log.
+/// The part that does not depend on the type of the log.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) order: Arc<dyn IdOrder>,
-    /// Makes the hub of each generation.
+    /// Creates the hub of each generation.
     pub(super) builder: HubBuilder,
     pub(super) progress: watch::Sender<Progress>,
     link: Mutex<Link>,
-    /// Bounds the pages that are in memory at a time.
+    /// Bounds the pages in memory.
     budget: Budget,
-    /// Bounds how many IDs are looked up at a time. They are apart from the pages, so that clients with IDs that
-    /// nobody was given do not hold up those that are being served.
+    /// Bounds the concurrent look-ups of IDs. It is separate from the pages, so that clients with invented IDs do not
+    /// delay those that are being served.
     lookups: Semaphore,
     oldest: Oldest,
-    /// The greatest entry that was read so far, in bytes.
+    /// The size of the largest entry read so far, in bytes.
     pub(super) greatest: AtomicUsize,
     pub(super) paging: AtomicUsize,
     pub(super) paged: AtomicU64,
@@ -61,14 +61,14 @@ pub(super) struct Node {
     pub(super) resets: AtomicU64,
 }
 
-/// How far the tail is. Whoever waits for it is woken whenever it has read on.
+/// The progress of the tail. Waiters are woken whenever it has read more.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// `None` until the log has been read for the first time.
     pub(super) current: Option<Arc<Generation>>,
-    /// Whether no other generation is to come, since the relay is about to close.
+    /// No further generation will follow, because the relay is about to close.
     pub(super) sealed: bool,
-    /// Whether all streams are to end: the relay is closed, or its tail has gone.
+    /// All streams end: the relay is closed, or its tail is gone.
     pub(super) closed: bool,
 }
 
@@ -77,19 +77,19 @@ pub(super) struct Link {
     pub(super) connected: bool,
     pub(super) reconnects: u64,
     faulty: bool,
-    /// Since when the hub is known to be behind the log, or may be.
+    /// The time since which the hub is or may be behind the log.
     behind: Option<Instant>,
 }
 
-/// Reading a log, whatever its kind.
+/// Reads a log, whatever its type.
 pub(super) trait Pages: Send + Sync {
     fn node(&self) -> &Node;
 
-    /// Reads a page, again and again until the log can be reached. `None` if the relay is closed before.
+    /// Reads a page, retrying until the log can be reached. Returns `None` if the relay is closed first.
     fn page(self: Arc<Self>, after: Option<EventId>, limit: Limit) -> PageFuture;
 }
 
-/// A page, and its share of what all may have together.
+/// A page, and its share of the memory for pages.
 #[derive(Debug)]
 pub(super) struct HeldPage {
     pub(super) page: Page,
@@ -122,10 +122,10 @@ impl<L: Log> Core<L> {
         }
     }
 
-    /// Reads a page once, when there is room for it.
+    /// Reads a page once, when there is memory for it.
     async fn try_page(&self, after: Option<&EventId>, limit: Limit) -> Result<HeldPage, L::Error> {
         let greatest = self.node.greatest.load(Ordering::Relaxed);
-        // The entry after which it is read comes along, to show that it is there.
+        // The log also reads the entry that the page follows, to show that it is still there.
         let expected = PAGE_BYTES.max(greatest).saturating_add(greatest);
         let mut share = self.node.budget.share(expected).await;
         let page = self.log.read(after, limit).await?;
@@ -180,7 +180,7 @@ impl Node {
         self.progress.borrow().sealed
     }
 
-    /// Closes the current generation, and all that follows the log.
+    /// Closes the current generation, and ends all that follows the log.
     pub(super) fn close(&self, close: Close) {
         let mut current = None;
         self.progress.send_if_modified(|progress| {
@@ -195,7 +195,7 @@ impl Node {
         self.progress.send_modify(|progress| progress.closed = true);
     }
 
-    /// Ends all streams, and lets no more begin, since nothing reads the log any more. Publishing goes on.
+    /// Ends all streams and lets no new ones begin, because nothing reads the log any more. Publishing still works.
     pub(super) fn abandon(&self) {
         self.lost();
         self.progress.send_modify(|progress| progress.closed = true);
@@ -204,7 +204,7 @@ impl Node {
         }
     }
 
-    /// Returns whether streams can begin no more.
+    /// Returns whether no new stream can begin.
     pub(super) fn is_closed(&self) -> bool {
         self.progress.borrow().closed
     }
@@ -217,7 +217,7 @@ impl Node {
         self.order.id(position)
     }
 
-    /// Waits for a future, but no longer than until the relay is closed.
+    /// Waits for a future, but only until the relay is closed.
     pub(super) async fn unless_closed<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut progress = self.progress.subscribe();
         let (mut future, mut closed) = (pin!(future), pin!(progress.wait_for(|progress| progress.closed)));
@@ -228,7 +228,7 @@ impl Node {
         .await
     }
 
-    /// Notes that the log has answered, and whether the hub has all that it holds.
+    /// Records that the log has answered, and whether the hub holds all of it.
     pub(super) fn reached(&self, all: bool) {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         link.reconnects += u64::from(std::mem::replace(&mut link.faulty, false));
@@ -240,7 +240,7 @@ impl Node {
         }
     }
 
-    /// Notes that the log does not answer, or is no longer tailed.
+    /// Records that the log does not answer, or is no longer tailed.
     pub(super) fn lost(&self) {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         link.connected = false;
@@ -248,14 +248,14 @@ impl Node {
         link.behind.get_or_insert_with(Instant::now);
     }
 
-    /// Tells whether the log is being tailed, how often it was reached again, and how far the hub is behind.
+    /// Returns whether the log is being tailed, the number of reconnects, and for how long the hub has been behind.
     pub(super) fn link(&self) -> (bool, u64, Duration) {
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         (link.connected, link.reconnects, link.behind.map_or(Duration::ZERO, |since| since.elapsed()))
     }
 }
 
-/// One order, used by many.
+/// An order with several owners.
 #[derive(Debug)]
 struct SharedOrder(Arc<dyn IdOrder>);
 

@@ -5,20 +5,20 @@ use std::{
 
 use crate::{history::position::Position, hub::handle::Hub};
 
-/// A hub that holds the newest part of one state of the log.
+/// A hub with the newest part of the log, in one state of the log.
 ///
-/// When the log turns out to be another one, or in an older state, all that was read of it is in doubt: the hub ends
-/// and another takes its place.
+/// If the log turns out to be another one, or in an older state, everything read from it is in doubt: the hub is
+/// closed, and a new generation replaces it.
 #[derive(Debug)]
 pub(super) struct Generation {
     pub(super) hub: Hub,
-    /// The newest entries that the hub was fed, events and marks, without a gap.
+    /// The newest entries that the hub was fed, both events and marks, without a gap.
     tailed: Mutex<Tailed>,
-    /// How many of them are kept.
+    /// The number of entries to keep.
     max_tailed: usize,
 }
 
-/// Entries in order: where each stands, and how many bytes it takes.
+/// Entries in order: their positions, and their sizes in bytes.
 #[derive(Debug, Default)]
 struct Tailed {
     positions: VecDeque<Position>,
@@ -27,11 +27,11 @@ struct Tailed {
 
 impl Generation {
     pub(super) fn new(hub: Hub, max_tailed: usize) -> Self {
-        // The newest one is needed, to know whether the log is still the same.
+        // Keep at least the newest, which shows whether the log is still the same.
         Self { hub, tailed: Mutex::default(), max_tailed: max_tailed.max(1) }
     }
 
-    /// Notes entries that the hub has been fed.
+    /// Records entries that the hub was fed.
     pub(super) fn note(&self, entries: impl IntoIterator<Item = (Position, usize)>) {
         let mut tailed = self.lock();
         let Tailed { positions, sizes } = &mut *tailed;
@@ -44,8 +44,8 @@ impl Generation {
         sizes.drain(..surplus);
     }
 
-    /// Returns how many entries after this position fit into so many bytes, at least one if there is one. `None` if
-    /// it is not known.
+    /// Returns how many entries after this position fit into this many bytes, at least one if there is one. Returns
+    /// `None` if that is not known.
     pub(super) fn fitting(&self, after: Position, bytes: usize) -> Option<usize> {
         let tailed = self.lock();
         let next = tailed.positions.binary_search(&after).ok()? + 1;
@@ -59,10 +59,10 @@ impl Generation {
         (fitting > 0).then_some(fitting)
     }
 
-    /// Returns whether an entry at this position is among the newest that the hub was fed.
+    /// Returns whether the entry at this position is among the newest that the hub was fed.
     ///
-    /// If so, the hub goes on from it in the same state of the log in which it stands. It does not say that the log
-    /// still holds the entry, or anything after it that the hub has let go of.
+    /// If so, the hub continues from it in the same state of the log. The log itself may no longer hold the entry, or
+    /// later entries that the hub has evicted.
     pub(super) fn has_tailed(&self, position: Position) -> bool {
         self.lock().positions.binary_search(&position).is_ok()
     }

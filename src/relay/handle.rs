@@ -21,16 +21,16 @@ use crate::{
     },
 };
 
-/// A hub whose events come from a [`Log`] that it shares with other processes.
+/// A hub whose events come from a [`Log`] shared with other processes.
 ///
-/// Cloning it is cheap, and all clones are the same relay. When the last one is dropped, the node closes as
-/// [`close`](Self::close) does by default. See the [module](crate::relay) for what it promises.
+/// Cloning is cheap, and all clones are the same relay. Dropping the last one closes the node as
+/// [`close`](Self::close) does by default. See the [module](crate::relay) for its guarantees.
 pub struct Relay<L> {
     pub(super) core: Arc<Core<L>>,
     open: Arc<Open<L>>,
 }
 
-/// Held by all handles of a relay. When it goes, nobody can close the node any more, so it closes.
+/// Shared by all handles of a relay. Dropped with the last one, which closes the node.
 struct Open<L>(Arc<Core<L>>);
 
 impl<L> Drop for Open<L> {
@@ -39,7 +39,7 @@ impl<L> Drop for Open<L> {
     }
 }
 
-/// What a relay holds and has done.
+/// Statistics of a relay: its present state, and counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -48,29 +48,29 @@ pub struct Stats {
     pub hub: HubStats,
     /// Whether the log is being tailed.
     pub connected: bool,
-    /// For how long the hub may have been behind the log. Zero while there is nothing that it has not read.
+    /// The time for which the hub may have been behind the log. Zero while it has read everything.
     pub lag: Duration,
-    /// How often the log was reached again after a fault.
+    /// The number of times that the log was reached again after a fault.
     pub reconnects: u64,
-    /// How often the log turned out to be another one, to be in an older state, or to be trimmed past this node, so
-    /// that the hub was filled anew and its clients sent to come back.
+    /// The number of times that the log turned out to be another one, in an older state, or trimmed past this node,
+    /// so that the hub was filled again and its clients had to reconnect.
     pub resets: u64,
-    /// Subscriptions that are being served from the log itself, beside those of the hub.
+    /// The subscriptions now served from the log itself, in addition to those of the hub.
     pub paging: usize,
-    /// Events that were given to subscribers from the log itself. They count among the delivered ones, too.
+    /// Events delivered from the log itself. They also count as delivered.
     pub paged: u64,
-    /// Entries of the log that were passed over, since they are no [`Record`] or an event of a reserved type.
+    /// Entries of the log that were skipped, because they are not a [`Record`] or have a reserved event type.
     pub invalid: u64,
-    /// Calls that publish or finish on this node and failed because of the log, with [`PublishError::NotPublished`] or
+    /// Calls to publish or finish on this node that failed because of the log, with [`PublishError::NotPublished`] or
     /// [`PublishError::Unacknowledged`].
     pub failed_publishes: u64,
 }
 
 impl<L: Log> Relay<L> {
-    /// Creates a relay, and what tails the log for it, which is to be spawned.
+    /// Creates a relay and the [`Tail`] that reads the log for it. Spawn the tail.
     ///
-    /// The hub is the local one: its bounds say how much of the newest history is held in this process. The IDs are
-    /// the log's, whatever the builder says.
+    /// `hub` configures the local hub: its bounds limit the newest history held in this process. The IDs are always
+    /// the log's; those of the builder are ignored.
     pub fn new(log: L, hub: HubBuilder) -> (Self, Tail<L>) {
         let core = Arc::new(Core::new(log, hub));
         let open = Arc::new(Open(Arc::clone(&core)));
@@ -79,24 +79,25 @@ impl<L: Log> Relay<L> {
 
     /// Publishes an event to a topic, on all nodes, and returns its ID.
     ///
-    /// It waits for the log's acknowledgement, and not until this or another node has read the event. Several calls
-    /// at once share round trips if the log allows it.
+    /// Waits for the log's acknowledgement, but not for this or another node to read the event. Concurrent calls
+    /// share round trips if the log supports that.
     ///
     /// # Errors
     ///
-    /// Returns a [`PublishError`], which says whether the event may have been published.
+    /// Returns a [`PublishError`], which tells whether the event may have been published.
     pub async fn publish(&self, topic: &str, event: Event) -> Result<EventId, PublishError<L::Error>> {
         self.append(topic, event, None).await
     }
 
-    /// Publishes an event unless that was done with the same key before, and returns the ID of the one that was.
+    /// Publishes an event unless one was published with the same key before. Returns the ID of whichever was
+    /// published.
     ///
-    /// After a [`PublishError::Unacknowledged`] it can be called again with the same key. For how long a key is
-    /// remembered, and what that survives, is up to the log.
+    /// After a [`PublishError::Unacknowledged`] you can call it again with the same key. The log determines how long
+    /// a key is remembered, and which failures it survives.
     ///
     /// # Errors
     ///
-    /// Returns a [`PublishError`], which says whether the event may have been published.
+    /// Returns a [`PublishError`], which tells whether the event may have been published.
     pub async fn publish_once(
         &self,
         topic: &str,
@@ -108,12 +109,12 @@ impl<L: Log> Relay<L> {
 
     /// Finishes a topic on all nodes: no more events will come.
     ///
-    /// What [`Hub::finish`](crate::Hub::finish) says holds on each node, as soon as that has read it. To finish a
-    /// topic once more changes nothing. A topic stays finished for as long as the log holds the mark that says so.
+    /// [`Hub::finish`](crate::Hub::finish) takes effect on each node as soon as it has read the mark. Finishing a
+    /// topic again has no effect. A topic stays finished for as long as the log holds the mark.
     ///
     /// # Errors
     ///
-    /// Returns a [`PublishError`], which says whether the topic may have been finished. It is safe to try again.
+    /// Returns a [`PublishError`], which tells whether the topic may have been finished. It is safe to try again.
     pub async fn finish(&self, topic: &str) -> Result<(), PublishError<L::Error>> {
         self.check_open()?;
         match self.record(Record::Finish { topic: topic.to_owned() }, None).await {
@@ -122,28 +123,28 @@ impl<L: Log> Relay<L> {
         }
     }
 
-    /// Subscribes a client to topics, from now on or from just after its last event ID, which any node may have given it.
+    /// Subscribes a client to topics, from now on or from just after its last event ID, which any node may have sent.
     ///
     /// As [`Hub::subscribe`](crate::Hub::subscribe), but what the local hub no longer holds, or does not hold yet, comes
     /// from the log. [`Start::Oldest`](crate::hub::Start::Oldest) is the oldest event in the log. A subscription lags when the log no
     /// longer holds what comes next for it: as long as it does, falling behind the local hub only makes it slower.
     ///
-    /// It waits only if the log must be asked whether it holds the event with that ID, or has not been read yet by this
-    /// node; no longer than 5 seconds in either case, and no longer than until the relay is closed.
+    /// Waits only if it must ask the log for the event with that ID, or if this node has not read the log yet. In
+    /// both cases it waits at most 5 seconds, and only until the relay is closed.
     ///
     /// # Errors
     ///
-    /// Returns a [`Refusal`], which builds the HTTP answer, if the relay is closed, if nothing will ever come, if the
-    /// log must be asked and cannot be reached, or if its [`Tail`] has gone.
+    /// Returns a [`Refusal`], which builds the HTTP answer, if the relay is closed, if no event can follow, if it
+    /// must ask the log and cannot reach it, or if its [`Tail`] is gone.
     #[doc(alias = "resume")]
     pub async fn subscribe(&self, what: impl Into<Subscribe>) -> Result<Subscription, Refusal> {
         Arrival { core: &self.core, what: what.into() }.enter().await
     }
 
-    /// Closes this node: each subscription ends after what is pending in the hub, new clients are refused, nothing
-    /// can be published through it, and the log is no longer tailed. Other nodes go on.
+    /// Closes this node: each subscription ends after the events pending in the hub, new clients are refused,
+    /// publishing through this node fails, and the log is no longer tailed. Other nodes are not affected.
     ///
-    /// Only the first call has an effect. To wait until all have gone, see [`drained`](Self::drained).
+    /// Only the first call has an effect. To wait for the subscriptions to end, see [`drained`](Self::drained).
     pub fn close(&self, close: Close) {
         self.core.node.close(close);
     }
@@ -158,7 +159,7 @@ impl<L: Log> Relay<L> {
         }
     }
 
-    /// Returns what the relay holds and has done.
+    /// Returns the relay's statistics.
     pub fn stats(&self) -> Stats {
         let node = &self.core.node;
         let (connected, reconnects, lag) = node.link();

@@ -16,13 +16,12 @@ use crate::{
 ///
 /// # IDs
 ///
-/// An entry's ID is its event's ID. Should the log be emptied and filled again, or come back in an older state, an ID
-/// must not come to mean another entry: a bare number that is counted again from 1 is not enough, a number with a
-/// time or something random beside it is.
+/// An entry's ID is its event's ID. If the log is emptied and filled again, or restored in an older state, an ID must
+/// not be reused for another entry. A plain counter from 1 is not enough; combine it with a time or something random.
 ///
 /// # Examples
 ///
-/// A log in memory, which is as good as its process:
+/// A log in memory, which lasts as long as its process:
 ///
 /// ```
 /// use std::{convert::Infallible, sync::Mutex};
@@ -105,98 +104,98 @@ pub trait Log: Send + Sync + 'static {
     /// The order of the IDs.
     type Order: IdOrder;
 
-    /// Why the log cannot be read or appended to.
+    /// The error of reading from or appending to the log.
     type Error: Error + Send + Sync + 'static;
 
     /// Returns the order of the IDs.
     fn order(&self) -> Self::Order;
 
-    /// Appends a record and returns the ID that it got.
+    /// Appends a record and returns its ID.
     ///
-    /// If a `key` is given, and a record was appended with the same key within a time that the log states, nothing is
-    /// appended, and the ID of that one is returned. A log that cannot do this refuses keys.
+    /// If a `key` is given, and a record was appended with the same key within a time that the log states, appends
+    /// nothing and returns the ID of that record. A log that cannot do this returns an error for keys.
     ///
-    /// If the topic of the record has been finished, and the mark that says so is still held, nothing is appended
-    /// either. A log that cannot tell leaves that out: then an event that was published at the same time as the topic
-    /// was finished on another node may come after the mark, and the topic begins anew with it.
+    /// If the topic of the record is finished, and the log still holds the mark, nothing is appended either. A log
+    /// that cannot detect this may skip the check. An event published while another node finishes the topic may then
+    /// follow the mark, and the topic begins again with it.
     ///
     /// # Errors
     ///
-    /// Tells apart what has certainly not been appended from what may have been. When the future is dropped before it
-    /// is ready, it may have been.
+    /// The error distinguishes a record that was certainly not appended from one that may have been. If the future is
+    /// dropped before it is ready, the record may have been appended.
     fn append(
         &self,
         record: Record,
         key: Option<&str>,
     ) -> impl Future<Output = Result<EventId, AppendError<Self::Error>>> + Send;
 
-    /// Returns whether the log holds an entry with this very ID.
+    /// Returns whether the log holds an entry with exactly this ID.
     ///
-    /// Each client that comes back with an ID that the node does not know causes one such call. It should cost no
-    /// more than one entry, whatever the ID. The default reads a page of one entry.
+    /// It is called once for each client that resumes with an ID that the node does not know, so it should read at
+    /// most one entry, whatever the ID. The default reads a page of one entry.
     ///
     /// # Errors
     ///
-    /// Fails if the log cannot be reached.
+    /// Returns an error if the log cannot be reached.
     fn holds(&self, id: &EventId) -> impl Future<Output = Result<bool, Self::Error>> + Send {
         async { Ok(self.read(Some(id), Limit::entries(1)).await?.held) }
     }
 
-    /// Reads entries that come after an ID, or the oldest ones, within a limit.
+    /// Reads the entries after an ID, or the oldest ones, within a limit.
     ///
     /// # Errors
     ///
-    /// Fails if the log cannot be reached. It is tried again, after a while.
+    /// Returns an error if the log cannot be reached. The caller retries after a while.
     fn read(
         &self,
         after: Option<&EventId>,
         limit: Limit,
     ) -> impl Future<Output = Result<Page, Self::Error>> + Send;
 
-    /// As [`read`](Self::read), but waits if nothing comes after the ID.
+    /// Like [`read`](Self::read), but waits if nothing follows the ID.
     ///
-    /// It returns as soon as there is an entry, if the ID is no longer held, and after some seconds in any case. There is one such
-    /// call at a time for each [`Tail`](super::Tail), so a connection may be kept for it.
+    /// Returns as soon as there is an entry, at once if the ID is no longer held, and otherwise after a few seconds.
+    /// Each [`Tail`](super::Tail) has one such call at a time, so you may keep a connection for it.
     ///
     /// # Errors
     ///
-    /// Fails if the log cannot be reached, also if that comes about while it waits. It is tried again, after a
+    /// Returns an error if the log cannot be reached, even if that happens while it waits. The caller retries after a
     /// while.
     fn follow(&self, after: &EventId, limit: Limit)
     -> impl Future<Output = Result<Page, Self::Error>> + Send;
 }
 
-/// How much of a [`Log`] to read at a time.
+/// The amount to read from a [`Log`] at a time.
 ///
-/// One entry is read whatever its size, if there is one.
+/// If there is an entry, at least one is read, whatever its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// The greatest number of entries. At least one.
+    /// The maximum number of entries. At least one.
     pub entries: usize,
-    /// The greatest number of bytes of all entries together.
+    /// The maximum number of bytes of all entries together.
     ///
-    /// A log that cannot count bytes before it reads ignores it: the number of entries is chosen so that they should
-    /// fit, by the size of the entries that were read before.
+    /// A log that cannot count bytes before it reads may ignore it: `entries` is chosen from the sizes of earlier
+    /// entries, so that the page should fit.
     pub bytes: usize,
 }
 
 impl Limit {
-    /// Limits the number of entries alone.
+    /// Limits only the number of entries.
     pub const fn entries(entries: usize) -> Self {
         Self { entries, bytes: usize::MAX }
     }
 }
 
-/// Entries of a [`Log`] that follow each other.
+/// Consecutive entries of a [`Log`].
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Whether nothing is missing before the first entry here.
+    /// Nothing is missing before the first entry of this page.
     ///
-    /// If the page was read after an ID: whether the log holds an entry with that very ID. If it was read from the
-    /// oldest entry: whether the log has let go of nothing since it began. A log that cannot tell says `false`, and
-    /// a new client that [starts at the oldest event](crate::hub::Start::Oldest) is then told of a gap.
+    /// For a page after an ID: the log holds an entry with exactly that ID. For a page from the oldest entry: the log
+    /// has removed nothing since it began. If a log cannot tell, set `false`; a new client that [starts at the oldest
+    /// event](crate::hub::Start::Oldest) then gets a gap.
     pub held: bool,
-    /// Whether nothing came after the last entry here when it was read.
+    /// Nothing followed the last entry of this page when it was read.
     pub at_end: bool,
     /// The entries in order.
     pub entries: Vec<Entry>,
@@ -205,13 +204,13 @@ pub struct Page {
 /// One entry of a [`Log`].
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its ID, greater than that of the one before.
+    /// Its ID, greater than that of the previous entry.
     pub id: EventId,
-    /// What it says. One that says nothing is passed over, and counted.
+    /// Its content. An entry without a valid record is skipped and counted.
     pub record: Result<Record, InvalidRecord>,
 }
 
-/// A record was not appended to a [`Log`], or it is not known to have been.
+/// A record was not appended to a [`Log`], or it is not known whether it was.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError<E> {
     /// The topic is finished. Nothing was appended.
@@ -220,7 +219,7 @@ pub enum AppendError<E> {
     /// Nothing was appended.
     #[error("the log refused it or could not be reached")]
     Refused(#[source] E),
-    /// It may have been appended or not.
+    /// The record may or may not have been appended.
     #[error("the log did not acknowledge it")]
     Unacknowledged(#[source] E),
 }

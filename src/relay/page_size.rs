@@ -1,7 +1,7 @@
 use crate::relay::log::{Entry, Limit};
 
-/// How many entries to read at a time, so that a page has few enough bytes: what they will have is only known from
-/// what others had.
+/// The number of entries to read at a time, so that a page stays within its bytes. It is estimated from the sizes of
+/// earlier entries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageSize(usize);
 
@@ -10,13 +10,13 @@ impl PageSize {
         Self(1)
     }
 
-    /// Returns how much to read, if the greatest entry known has this many bytes.
+    /// Returns the amount to read, if the largest entry known has this many bytes.
     pub(super) fn limit(self, greatest: usize) -> Limit {
         let entries = self.0.min(PAGE_BYTES / greatest.max(1)).max(1);
         Limit { entries, bytes: PAGE_BYTES }
     }
 
-    /// Learns from a page: as many as would have fitted, and not more than twice as many as before.
+    /// Learns from a page: uses as many entries as would have fitted, but at most twice as many as before.
     pub(super) fn learn(&mut self, entries: &[Entry]) {
         if let Some(greatest) = entries.iter().map(weight).max() {
             self.0 = (PAGE_BYTES / greatest).clamp(1, (self.0 * 2).min(MAX_PAGE_ENTRIES));
@@ -24,15 +24,15 @@ impl PageSize {
     }
 }
 
-/// Returns about how many bytes an entry takes in memory.
+/// Returns the approximate size of an entry in memory, in bytes.
 pub(super) fn weight(entry: &Entry) -> usize {
     entry.record.as_ref().map_or(0, super::Record::text_len) + OVERHEAD
 }
 
-/// How many bytes a page has at most, unless it is one entry.
+/// The maximum size of a page, in bytes. A page of one entry may be larger.
 pub(super) const PAGE_BYTES: usize = 512 * 1024;
-/// So that not too many large entries come at once when only small ones were seen before.
+/// The maximum number of entries in a page of unknown size, in case large entries follow small ones.
 pub(super) const MAX_PAGE_ENTRIES: usize = 64;
-/// How many entries a page has at most whose sizes are known.
+/// The maximum number of entries in a page whose sizes are known.
 pub(super) const MAX_KNOWN_ENTRIES: usize = 512;
 const OVERHEAD: usize = 128;

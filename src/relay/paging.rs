@@ -27,37 +27,37 @@ use crate::{
     },
 };
 
-/// A subscription for as long as it reads the log itself, page by page, until the local hub holds all that follows.
+/// A subscription while it reads the log itself, page by page, until the local hub holds everything that follows.
 pub(super) struct Paging {
     pages: Arc<dyn Pages>,
     topics: Arc<[String]>,
     lag: Lag,
     filter: Option<Filter>,
-    /// Where the next page begins. `None` at the oldest entry of the log.
+    /// The entry after which the next page begins. `None` for the oldest entry of the log.
     after: Option<EventId>,
-    /// Everything up to here was given to the client, or does not concern it.
+    /// Everything up to this position was delivered, or does not concern the client.
     pub(super) seen: Position,
-    /// The last position that the client was told.
+    /// The last position sent to the client.
     pub(super) told: Position,
     size: PageSize,
-    /// What the tail has done since the last page was asked for.
+    /// Reports the tail's progress since the last page was requested.
     progress: Option<watch::Receiver<Progress>>,
-    /// The log had nothing more then, so that it need not be asked again before the tail has done something.
+    /// The last page reached the end of the log, so there is nothing to read until the tail makes progress.
     at_end: bool,
-    /// What comes next is no longer in the log, of which the oldest entry is being read.
+    /// The log no longer holds the next entry. The page being read is its oldest entry.
     lost: bool,
-    /// Whether the client has been given anything since its stream began that lets it come back to another place, or
-    /// a gap. If not, the end of the stream must tell why: it would come back to the same end, and never know.
+    /// The client was sent a gap, or a block that changes its position, since its stream began. If not, the stream
+    /// must report the gap before it ends: otherwise the client would resume at the same place for ever.
     pub(super) advanced: bool,
     filtering: bool,
     wait: Wait,
 }
 
-/// What comes next.
+/// The result of a poll.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(super) enum Step {
     Block(Bytes),
-    /// The local hub goes on.
+    /// The local hub continues.
     Live(crate::Subscription),
     End(Option<Bytes>),
 }
@@ -97,9 +97,9 @@ impl Paging {
         }
     }
 
-    /// Moves past the oldest entry of the log if that does not concern the client.
+    /// Moves past the oldest entry of the log if it does not concern the client.
     ///
-    /// It is not kept if it does: nothing is held for a client that may never read.
+    /// If it does, it is not kept, so that nothing is held for a client that may never read.
     pub(super) fn begin_at(&mut self, oldest: &Entry) {
         if self.event_in(oldest).is_some() {
             return;
@@ -110,8 +110,8 @@ impl Paging {
         }
     }
 
-    /// Returns a block with the client's position, if that has moved since it was last sent. An event that is due and
-    /// can carry it is that block.
+    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due event
+    /// can carry it, the block is that event.
     pub(super) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
         if self.seen <= self.told || self.filtering {
             return None;
@@ -125,7 +125,7 @@ impl Paging {
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         if self.filtering {
-            // The filter has panicked. What it was to look at is gone, and going on would hide that.
+            // The filter panicked. Its events are lost, and continuing would hide that.
             return Poll::Ready(Step::End(None));
         }
         loop {
@@ -138,7 +138,7 @@ impl Paging {
                 Wait::Page(page) => {
                     let held = ready!(page.as_mut().poll(cx));
                     self.wait = Wait::Nothing;
-                    // Its share goes back once the page has become a block.
+                    // The share is returned once the page has become a block.
                     let step = held.and_then(|HeldPage { page, share: _share }| self.take(page));
                     if let Some(step) = step {
                         return Poll::Ready(step);
@@ -152,7 +152,7 @@ impl Paging {
         }
     }
 
-    /// Goes over to the hub if that can go on from here, else sets what to wait for.
+    /// Continues in the hub if possible; otherwise sets what to wait for.
     fn turn(&mut self) -> Option<Step> {
         let node = self.pages.node();
         let progress = node.progress.subscribe();
@@ -160,7 +160,7 @@ impl Paging {
             let progress = progress.borrow();
             (progress.current.clone(), progress.closed)
         };
-        // Only an entry that the hub was fed shows that it stands in the same log.
+        // The hub reads the same log only if it was fed the entry at this position.
         let current = current.filter(|current| closed || current.has_tailed(self.seen));
         match current.map(|current| current.hub.join(&self.topics, self.seen, Some(self.told))) {
             Some(Joined::Here(live, _)) => return Some(Step::Live(live.with_filter(self.filter.take()))),
@@ -185,7 +185,7 @@ impl Paging {
         None
     }
 
-    /// Returns how much to read next: what fits into a page if that is known, else what may be expected to.
+    /// Returns the amount to read next: as many entries as fit in a page if that is known, otherwise an estimate.
     fn limit(&self) -> Limit {
         let node = self.pages.node();
         if self.lost {
@@ -198,11 +198,11 @@ impl Paging {
         }
     }
 
-    /// Gives the client what concerns it in a page.
+    /// Delivers the part of a page that concerns the client.
     fn take(&mut self, page: Page) -> Option<Step> {
         let begins = self.after.is_none();
-        // One that begins with the oldest entry was told of what went before, or was promised that nothing has. What
-        // is not newer than what it has seen is of another state of the log.
+        // A client that begins with the oldest entry was sent a gap for the entries before it, or there were none. An
+        // entry not newer than those it has seen belongs to another state of the log.
         let is_older = self.first_in(&page).is_some_and(|first| first <= self.seen);
         let is_other = begins && (is_older || !page.held && !self.advanced);
         if mem::replace(&mut self.lost, false) || is_other {
@@ -231,10 +231,10 @@ impl Paging {
         block.map(Step::Block)
     }
 
-    /// Tells the gap that the log has left. Then it goes on with the oldest that the log holds, or ends.
+    /// Reports a gap in the log. Then continues with the oldest entry held, or ends.
     fn lose(&mut self, page: &Page) -> Step {
         let first = self.first_in(page);
-        // If not even that is newer, nothing was evicted: it is another log, or one in an older state.
+        // If even the oldest entry is not newer, nothing was evicted: this is another log, or one in an older state.
         let evicted = first.is_some_and(|first| first > self.seen);
         let skips = evicted && self.lag == Lag::Skip;
         if !skips {
@@ -259,7 +259,7 @@ impl Paging {
         page.entries.first().and_then(|entry| self.pages.node().position(&entry.id))
     }
 
-    /// Returns the block that tells a gap, and counts it.
+    /// Returns the block that reports a gap, and counts it.
     fn tell(&mut self, reason: GapReason) -> Bytes {
         let node = self.pages.node();
         if let Some(current) = node.current() {
@@ -270,7 +270,7 @@ impl Paging {
         node.builder.gap_block(&Gap::new(reason, position), false)
     }
 
-    /// Writes the events of the client's topics that pass its filter, as one block.
+    /// Encodes the events of the client's topics that pass its filter, as one block.
     fn write(&mut self, entries: &[Entry]) -> Option<Bytes> {
         let expected = entries.iter().filter(|entry| self.event_in(entry).is_some()).map(weight).sum();
         let mut filter = self.filter.take();
@@ -298,7 +298,7 @@ impl Paging {
         self.advanced |= count > 0;
         let has_room = block.capacity() > block.len() * 2;
         (!block.is_empty()).then(|| {
-            // What a filter has left of a page does not hold the memory of the whole.
+            // If the filter dropped most of a page, do not keep the memory of the whole.
             if has_room { Bytes::copy_from_slice(&block) } else { block.freeze() }
         })
     }
@@ -321,7 +321,7 @@ impl Drop for Paging {
         let node: &Node = self.pages.node();
         node.paging.fetch_sub(1, Ordering::Relaxed);
         if node.progress.borrow().closed {
-            // Somebody may wait for the last one to go.
+            // A caller may wait for the last subscription to end.
             node.progress.send_modify(|_| {});
         }
     }

@@ -1,19 +1,19 @@
 use crate::{hub::publish_error::PublishError as HubPublishError, relay::log::AppendError};
 
-/// An event could not be published, or is not known to have been.
+/// An event could not be published, or it is not known whether it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError<E> {
-    /// It may not be published. The log was not asked, or has refused it because the topic is finished.
+    /// The event is not allowed. The log was not asked, or refused it because the topic is finished.
     #[error(transparent)]
     Refused(#[from] HubPublishError),
     /// It was not published: the log refused it, or could not be reached. It is safe to try again.
     #[error("not published: the log refused it or could not be reached")]
     NotPublished(#[source] E),
-    /// It may have been published or not: the connection broke, or time ran out, before the log acknowledged it.
+    /// The event may or may not have been published: the connection broke, or time ran out, before the
+    /// acknowledgement.
     ///
-    /// To try again may publish it twice, with two IDs, unless that is done with
-    /// [`publish_once`](super::Relay::publish_once).
+    /// Trying again may publish it twice, with two IDs, unless you use [`publish_once`](super::Relay::publish_once).
     #[error("the log did not acknowledge it, so it may have been published or not")]
     Unacknowledged(#[source] E),
 }

@@ -11,21 +11,21 @@ use crate::{
     wire::field::whole_millis,
 };
 
-/// What one entry of a log says.
+/// The content of one entry of a log.
 ///
-/// In a log it is a handful of named fields, all of them UTF-8 text, so that other programs can read and write them.
-/// A log that knows no fields keeps them in a form of its own, such as a JSON object.
+/// In a log it is a handful of named fields, all UTF-8 text, so that other programs can read and write them. A log
+/// without fields stores them in another form, such as a JSON object.
 ///
-/// | field | is there | says |
+/// | field | present | content |
 /// | --- | --- | --- |
-/// | `topic` | always, but not in a mark `begin` | the topic |
-/// | `mark` | if the entry is no event | `finish`: the topic is finished; `begin`: nothing, it only makes a new log begin |
+/// | `topic` | always, except in a mark `begin` | the topic |
+/// | `mark` | if the entry is not an event | `finish`: the topic is finished; `begin`: the first entry of a new log |
 /// | `type` | if the event has one | the event type |
 /// | `data` | if the event has data | the data |
 /// | `comment` | if the event has one | the comment |
 /// | `retry` | if the event sets it | the reconnection time in milliseconds |
 ///
-/// Fields with other names are left to others.
+/// Other fields are ignored.
 ///
 /// # Examples
 ///
@@ -42,37 +42,37 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Record {
-    /// A new log begins here. It concerns no topic: that a log's last entry is still there shows that the log is
-    /// still the same, and for that it needs one.
+    /// A new log begins here. It has no topic. A node detects that its log was replaced by the last entry it read, so
+    /// an empty log needs one.
     Begin,
-    /// An event was published. Its ID is that of the entry, so it has none of its own.
+    /// An event was published. Its ID is that of the entry, so it has no ID of its own.
     Event {
-        /// Where it was published.
+        /// The topic that it was published to.
         topic: String,
-        /// What was published.
+        /// The event.
         event: Event,
     },
-    /// A topic was finished. It begins anew with the next event, if there is one.
+    /// A topic was finished. It begins again with the next event, if there is one.
     Finish {
         /// The topic.
         topic: String,
     },
 }
 
-/// The fields of an entry make no [`Record`].
+/// The fields of an entry are not a valid [`Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRecord {
     /// There is no topic.
     #[error("no topic")]
     NoTopic,
-    /// The mark is not one that this version knows.
+    /// This version does not know the mark.
     #[error("unknown mark")]
     UnknownMark,
     /// A field is not UTF-8.
     #[error("a field is not UTF-8")]
     NotUtf8(#[source] Utf8Error),
-    /// The event type is none.
+    /// The event type is not valid.
     #[error(transparent)]
     EventType(InvalidEventType),
     /// The reconnection time is not a number of milliseconds.
@@ -81,7 +81,7 @@ pub enum InvalidRecord {
 }
 
 impl Record {
-    /// Returns the fields that stand for it. Data and comment are shared, not copied.
+    /// Returns the fields of the record. Data and comment are shared, not copied.
     pub fn fields(&self) -> Vec<(&'static str, Bytes)> {
         match self {
             Self::Begin => vec![(MARK, Bytes::from_static(BEGIN))],
@@ -100,13 +100,13 @@ impl Record {
         }
     }
 
-    /// Reads the fields of an entry. Data and comment are taken over without a copy.
+    /// Reads the fields of an entry. Takes data and comment without a copy.
     ///
-    /// Of several fields with one name the last one counts.
+    /// If a field occurs several times, the last one counts.
     ///
     /// # Errors
     ///
-    /// Returns an [`InvalidRecord`] if a field that is needed is missing, or one that is there says nothing.
+    /// Returns an [`InvalidRecord`] if a required field is missing, or a field is not valid.
     pub fn from_fields<N: AsRef<[u8]>>(
         fields: impl IntoIterator<Item = (N, Bytes)>,
     ) -> Result<Self, InvalidRecord> {
@@ -134,7 +134,7 @@ impl Record {
         }
     }
 
-    /// Returns the topic, which all have that are not only marks of the log itself.
+    /// Returns the topic. Only a mark `begin` has none.
     pub fn topic(&self) -> Option<&str> {
         match self {
             Self::Begin => None,
@@ -144,7 +144,7 @@ impl Record {
 }
 
 impl Record {
-    /// Returns about how many bytes of text it has.
+    /// Returns the approximate length of its text in bytes.
     pub(super) fn text_len(&self) -> usize {
         match self {
             Self::Begin => 0,

@@ -23,17 +23,17 @@ use crate::{
     request::LastEventId,
 };
 
-/// Where a client stands that says what it saw last.
+/// The place of a client's last event ID in the log.
 enum Origin {
     /// The log does not know the ID.
     Unknown,
-    /// After an entry that the log holds.
+    /// The log holds the entry with this position.
     Held(Position),
-    /// At the oldest entry of the log, since the one at this position is no longer there.
+    /// The entry with this position is no longer there. The client begins at the oldest entry of the log.
     Evicted(Position, Entry),
 }
 
-/// A client that is to be given a stream.
+/// A client that asks for a stream.
 pub(super) struct Arrival<'a, L> {
     pub(super) core: &'a Arc<Core<L>>,
     pub(super) what: Subscribe,
@@ -43,7 +43,7 @@ impl<L: Log> Arrival<'_, L> {
     pub(super) async fn enter(mut self) -> Result<Subscription, Refusal> {
         let node = &self.core.node;
         let topics = self.what.topics.clone();
-        // Closing ends all waiting. A relay whose tail has gone has nothing to wait for, either.
+        // Closing ends all waiting. If its tail is gone, the relay has nothing to wait for either.
         let last_event_id = self.what.after.take();
         let resumed = node.unless_closed(self.resume_unless_closed(last_event_id)).await;
         match resumed {
@@ -75,9 +75,9 @@ impl<L: Log> Arrival<'_, L> {
                 ControlFlow::Continue(not_joined) => options = not_joined,
             }
         }
-        // That this node has read the entry does not show that the log still holds what follows it: it is asked.
+        // This node has read the entry, but the log may no longer hold what follows it, so ask the log.
         let origin = match core.look_up(position, &patience).await {
-            // It was there, and the stream itself tells if it turns out to be gone.
+            // The entry was there when this node read it. If it is gone, the stream reports that itself.
             Err(_) if tailed => Origin::Held(position),
             origin => origin?,
         };
@@ -99,7 +99,7 @@ impl<L: Log> Arrival<'_, L> {
         }
     }
 
-    /// Begins as a new client, where its options say.
+    /// Begins as a new client, at the start that its options set.
     async fn start(
         self,
         unknown: bool,
@@ -112,24 +112,24 @@ impl<L: Log> Arrival<'_, L> {
         let (whole, oldest) = patience.wait(self.core.oldest()).await?;
         let reason = match (unknown, whole) {
             (true, _) => Some(GapReason::Unknown),
-            // It asks for all that there was, and the log has let go of the beginning.
+            // The client asks for everything, but the log has removed its beginning.
             (false, false) => Some(GapReason::Evicted),
             (false, true) => None,
         };
         Ok(self.page(None, oldest.as_ref(), reason.map(|reason| (reason, None))))
     }
 
-    /// Begins in the hub, as a new client.
+    /// Begins in the hub as a new client.
     fn start_now(self, unknown: bool, generation: Arc<Generation>) -> Result<Subscription, Refusal> {
         let node = &self.core.node;
         let reading = self.reading();
-        // An empty ID is one that nobody was given.
+        // An empty ID is one that no client was given.
         let last_event_id = unknown.then(|| LastEventId::from(EventId::from_static("")));
         let mut generation = generation;
         let live = loop {
             match generation.hub.subscribe(Subscribe::to(&self.what.topics).after(last_event_id.clone())) {
                 Err(refusal) if refusal.reason() == RefusalReason::Closed && !node.is_sealed() => {
-                    // Another has taken its place meanwhile, unless none is to come.
+                    // A new generation has replaced this one, unless the relay is closed.
                     let current = node.current().filter(|_| !node.is_closed());
                     generation = current.ok_or_else(unavailable)?;
                 }
@@ -140,7 +140,7 @@ impl<L: Log> Arrival<'_, L> {
         Ok(Subscription::new(Source::Live(live), reading, None, None))
     }
 
-    /// Goes on in the hub after an entry of the log, if the hub holds all that follows.
+    /// Continues in the hub after an entry of the log, if the hub holds everything that follows.
     fn join(
         self,
         position: Position,
@@ -156,14 +156,14 @@ impl<L: Log> Arrival<'_, L> {
             }
             Joined::Finished => Err(Refusal::finished()),
             Joined::Closed(_) if node.is_sealed() => {
-                // It says so itself, and with what reconnection time.
+                // The closed hub builds the refusal, with its reconnection time.
                 generation.hub.subscribe(&self.what.topics).map(|_| self.page(Some(position), None, None))
             }
             Joined::NotHere | Joined::Closed(_) => return ControlFlow::Continue(self),
         })
     }
 
-    /// Goes on in the log.
+    /// Continues in the log.
     fn page(
         self,
         after: Option<Position>,
@@ -203,10 +203,10 @@ impl<L: Log> Arrival<'_, L> {
 }
 
 impl Node {
-    /// Returns how a client is refused once streams can begin no more.
+    /// Returns the refusal for a client once no new stream can begin.
     fn refusal(&self, topics: &[String]) -> Refusal {
         let refused = match self.current() {
-            // The hub knows with what reconnection time.
+            // The closed hub knows the reconnection time.
             Some(current) if self.is_sealed() => current.hub.subscribe(topics).err(),
             _ => None,
         };
@@ -215,7 +215,7 @@ impl Node {
 }
 
 impl<L: Log> Core<L> {
-    /// Finds where an ID stands in the log.
+    /// Finds the place of an ID in the log.
     async fn look_up(&self, position: Position, patience: &Patience) -> Result<Origin, Refusal> {
         let id = self.node.id(position);
         if patience.wait(self.holds(&id)).await? {
@@ -226,8 +226,8 @@ impl<L: Log> Core<L> {
         Ok(evicted.map_or(Origin::Unknown, |oldest| Origin::Evicted(position, oldest)))
     }
 
-    /// Returns whether an entry of the log is one that the hub was fed, though it is not among the newest: it is if
-    /// the log is still the same.
+    /// Returns whether the hub was fed this entry of the log, even if it is not among the newest. It was if the log
+    /// is still the same.
     async fn is_same_log(
         &self,
         generation: &Generation,
@@ -239,7 +239,7 @@ impl<L: Log> Core<L> {
     }
 }
 
-/// How long a client is kept waiting for its answer.
+/// The time limit for answering a client.
 struct Patience(Instant);
 
 impl Patience {
@@ -257,5 +257,5 @@ fn unavailable() -> Refusal {
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A client that is sent away comes back after this time, or up to twice as much.
+/// A client that is sent away reconnects after this time, or up to twice as much.
 const RETRY: Duration = Duration::from_secs(2);

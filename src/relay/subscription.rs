@@ -20,21 +20,21 @@ use crate::{
 };
 
 /// A stream of encoded events from a [`Relay`](super::Relay), for one client.
-///
-/// It yields what a [`hub::Subscription`](crate::Subscription) yields, and in the same form. While the local hub does
-/// not hold what comes next, it reads the log page by page, each of up to half a megabyte or one event, and goes back
-/// to the hub as soon as that can go on without a gap. It reads nothing ahead: a page is asked for when it is polled,
-/// and has a share of the [memory](crate::relay#costs) of all pages until it is yielded. So do not leave off polling
-/// it while it is pending: drop it instead.
+/// It yields the same blocks as a [`hub::Subscription`](crate::Subscription). While the local hub does not hold the
+/// next event, it reads the log page by page, each of up to half a megabyte or one event, and returns to the hub as
+/// soon as that can continue without a gap. It does not read ahead: it requests a page when it is polled, and the
+/// page has a share of the [memory](crate::relay#costs) of all pages until it is yielded. So do not stop polling it
+/// while it is pending; drop it instead.
 ///
 /// # Ending
 ///
 /// The stream ends when all its topics are [finished](super::Relay::finish) and nothing remains, when the relay is
-/// [closed](super::Relay::close) or its last handle dropped, when its greatest lifetime has passed, under
-/// [`Lag::Disconnect`] when the log no longer holds what comes next, and when the log turns out to be another one or
-/// in an older state. In the last two cases its last block tells the gap if nothing else was told since it began: the
-/// client would come back to the same place otherwise. It does not end when the log cannot be reached. Dropping it
-/// frees at once what it held.
+/// [closed](super::Relay::close) or its last handle is dropped, when its maximum lifetime has passed, when the log no
+/// longer holds the next event under [`Lag::Disconnect`], and when the log turns out to be another one or in an older
+/// state. In the last two cases its last block reports the gap if the client has
+/// received nothing since the first block that changes its position, because it would otherwise resume at the same
+/// place. The stream does not end when the log cannot be reached. Dropping
+/// it frees its memory at once.
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
     /// The first block, until it is yielded.
@@ -42,13 +42,13 @@ pub struct Subscription {
     gap: Option<Gap>,
     source: Source,
     reading: Reading,
-    /// Whether the client was given anything from the hub that lets it come back to another place, or a gap.
+    /// The hub's stream has sent a block that changes the client's position, or a gap was reported.
     advanced: bool,
     alarm: Alarm,
     on_drop: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// What is needed to read the log, at any time.
+/// Everything needed to read the log later.
 pub(super) struct Reading {
     pub(super) pages: Arc<dyn Pages>,
     pub(super) topics: Arc<[String]>,
@@ -72,26 +72,26 @@ impl Subscription {
         Self { first, advanced: gap.is_some(), gap, source, reading, alarm: Alarm::new(), on_drop: None }
     }
 
-    /// Returns what the client has missed and cannot have, known since it was resumed.
+    /// Returns the events that the client has missed and cannot get, as known when it resumed.
     ///
-    /// The stream's first block tells the client. An application may look here to send a snapshot of its own first.
+    /// The stream's first block reports it to the client. You may check it to send a snapshot first.
     pub fn gap(&self) -> Option<&Gap> {
         self.gap.as_ref()
     }
 
-    /// Sets what is called once, when the subscription has ended or was dropped.
+    /// Registers a callback that runs once, when the subscription has ended or is dropped.
     ///
-    /// It replaces what was set before.
+    /// It replaces an earlier callback.
     pub fn on_drop(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
         self.on_drop = Some(Box::new(callback));
         self
     }
 
-    /// Keeps the connection alive: whenever nothing was sent for `interval`, a comment is sent, or the client's
-    /// position if that has moved.
+    /// Keeps the connection alive: whenever nothing was sent for `interval`, sends a comment, or the client's
+    /// position if it has moved.
     ///
-    /// The stream also ends on time when its [greatest lifetime](crate::Subscribe::lifetime) has
-    /// passed, however long the interval.
+    /// The stream also ends on time when its [maximum lifetime](crate::Subscribe::lifetime) has passed, even within
+    /// an interval.
     ///
     /// # Panics
     ///
@@ -100,7 +100,7 @@ impl Subscription {
         self.keep_alive_with_timer(interval, TokioTimer::new())
     }
 
-    /// As [`keep_alive`](Self::keep_alive), on any timer.
+    /// Like [`keep_alive`](Self::keep_alive), on your timer.
     pub fn keep_alive_with_timer<T: Timer>(
         mut self,
         interval: Duration,
@@ -135,8 +135,8 @@ impl Subscription {
                         self.advanced = true;
                         return Poll::Ready(Some(bytes));
                     }
-                    // A hub that was closed and is not the node's last one was filled anew. Whether the client has
-                    // lost anything, the log knows.
+                    // The hub was closed, but the node was not: a new generation replaced it. The log decides whether
+                    // the client has missed anything.
                     let left = if reading.pages.node().is_sealed() { None } else { live.left_at() };
                     let Some((seen, told, filter)) = left else {
                         self.end();

@@ -18,14 +18,14 @@ use crate::{
     },
 };
 
-/// Reads a [`Log`] into the hub of a [`Relay`](super::Relay), for as long as that is open.
+/// Reads a [`Log`] into the hub of a [`Relay`](super::Relay), until the relay is closed.
 ///
-/// There is one for each relay, made together with it. When it is dropped, or the task that runs it is aborted, the
-/// relay's streams end and no more begin, since no event would come; publishing still works.
+/// Each relay is created with one. If it is dropped, or the task that runs it is aborted, the relay's streams end and
+/// no new ones begin, because no events would arrive. Publishing still works.
 #[must_use = "it does nothing until `run` is spawned"]
 pub struct Tail<L: Log> {
     core: Arc<Core<L>>,
-    /// The last entry that was read.
+    /// The last entry read.
     last: Option<EventId>,
     size: PageSize,
     max_ids: usize,
@@ -34,13 +34,13 @@ pub struct Tail<L: Log> {
 
 type OnFault<L> = Box<dyn FnMut(&<L as Log>::Error) + Send>;
 
-/// Why the log is not followed any further.
+/// The reason why the log cannot be followed any further.
 enum Broken<E> {
-    /// It cannot be reached.
+    /// The log cannot be reached.
     Fault(E),
     /// Its entries are not in the order of their IDs.
     Disordered,
-    /// The last entry that was read is gone: the log was trimmed past it, or is not the one that it was.
+    /// The last entry read is gone: the log was trimmed past it, or was replaced.
     Replaced,
 }
 
@@ -49,11 +49,11 @@ impl<L: Log> Tail<L> {
         Self { core, last: None, size: PageSize::new(), max_ids: MAX_IDS, on_fault: None }
     }
 
-    /// Sets how many IDs of the newest entries the node remembers, 65,536 by default, at 20 bytes each.
+    /// Sets how many IDs of the newest entries the node remembers (default: 65,536), at 20 bytes each.
     ///
-    /// A client that comes back with one of them is served from the local hub, if that holds all that the client
-    /// missed, without asking the log. It should be at least the number of events that the hub holds. At least one
-    /// is remembered.
+    /// A client that resumes with one of them is served from the local hub without asking the log, if the hub holds
+    /// everything that the client missed. Set at least the number of events that the hub holds. At least one is
+    /// remembered.
     pub fn with_remembered_ids(mut self, ids: usize) -> Self {
         self.max_ids = ids;
         self
@@ -61,8 +61,8 @@ impl<L: Log> Tail<L> {
 
     /// Registers a callback for each failure to reach the log.
     ///
-    /// It runs on the task of the tail, so it should return soon. If it panics, the log is followed all the same, and
-    /// the callback is called again at the next failure.
+    /// It runs on the tail's task, so it should return quickly. If it panics, the log is still followed, and the
+    /// callback is called again at the next failure.
     pub fn on_fault(mut self, callback: impl FnMut(&L::Error) + Send + 'static) -> Self {
         self.on_fault = Some(Box::new(callback));
         self
@@ -70,8 +70,8 @@ impl<L: Log> Tail<L> {
 
     /// Tails the log until the relay is closed or its last handle is dropped. Spawn it on the runtime.
     ///
-    /// It never fails. Faults show in the relay's [statistics](super::Relay::stats), and the log is tried again
-    /// after a time that doubles from 50 ms up to 5 s, with jitter.
+    /// It never fails. Faults show in the relay's [statistics](super::Relay::stats). The log is tried again after a
+    /// delay that doubles from 50 ms up to 5 s, with jitter.
     pub async fn run(mut self) {
         let core = Arc::clone(&self.core);
         core.node.unless_closed(self.tail()).await;
@@ -83,7 +83,7 @@ impl<L: Log> Tail<L> {
             let Err(broken) = self.follow(&mut backoff).await;
             if let Broken::Fault(error) = &broken {
                 if let Some(on_fault) = &mut self.on_fault {
-                    // Whatever becomes of it there, the log is to be followed.
+                    // A panic in the callback must not stop the tail.
                     let _ = catch_unwind(AssertUnwindSafe(|| on_fault(error)));
                 }
             } else {
@@ -119,7 +119,7 @@ impl<L: Log> Tail<L> {
         }
     }
 
-    /// Reads the whole log into a new hub, which then takes the place of the one before.
+    /// Reads the whole log into a new hub, which then replaces the previous one.
     async fn fill(&mut self) -> Result<(EventId, Arc<Generation>), Broken<L::Error>> {
         let Core { log, node } = &*self.core;
         let generation = Arc::new(Generation::new(node.builder.clone().build(), self.max_ids));
@@ -137,7 +137,7 @@ impl<L: Log> Tail<L> {
             match &last {
                 Some(last) if is_end => break last.clone(),
                 Some(_) => {}
-                // Whether what was read is still there shows that the log is still the same, so there must be something.
+                // A last entry is needed to detect that the log was replaced, so an empty log gets one.
                 None => match log.append(Record::Begin, None).await {
                     Ok(_) | Err(AppendError::Finished) => {}
                     Err(AppendError::Refused(error) | AppendError::Unacknowledged(error)) => {
@@ -160,7 +160,8 @@ impl<L: Log> Tail<L> {
     }
 }
 
-/// Feeds entries to the hub: runs of events on one topic at once. `None` if they are not in order.
+/// Feeds entries to the hub, with consecutive events of one topic in one call. Returns `None` if they are out of
+/// order.
 fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()> {
     let mut last = generation.last().unwrap_or(0);
     let mut run = Run { generation, topic: String::new(), events: Vec::new() };
@@ -200,7 +201,7 @@ fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()>
     Some(())
 }
 
-/// Events of one topic that follow each other.
+/// Consecutive events of one topic.
 struct Run<'a> {
     generation: &'a Generation,
     topic: String,
@@ -214,7 +215,7 @@ impl Run<'_> {
             events => self.generation.hub.feed(&self.topic, events),
         };
         self.events.clear();
-        // A closed hub takes nothing more, and has nobody to read it.
+        // A closed hub takes no more events, and has no readers.
         matches!(fed, Ok(()) | Err(PublishError::Closed)).then_some(())
     }
 }

@@ -11,10 +11,10 @@ use crate::{
     },
 };
 
-/// A bounded buffer of encoded events that answers what a client has missed.
+/// A bounded buffer of encoded events that returns the events a client has missed.
 ///
-/// Events are encoded once, when they are pushed, and handed out as shared [`Bytes`]. Pushing costs one copy,
-/// [`after`](Self::after) a binary search.
+/// Events are encoded once, when they are pushed, and returned as shared [`Bytes`]. Pushing copies the event once;
+/// [`after`](Self::after) is a binary search.
 ///
 /// # Examples
 ///
@@ -37,21 +37,21 @@ pub struct ReplayBuffer {
     clock: Clock,
 }
 
-/// What a client that has seen a given event has missed.
+/// The events that a client with a given last event ID has missed.
 #[derive(Debug)]
 pub enum Replay<'a> {
-    /// Everything after that event, possibly nothing.
+    /// All events after that one, possibly none.
     After(Events<'a>),
-    /// Events between that one and the oldest one held are gone. These are all that are held after it.
+    /// Some events after that one are no longer held. These are all later ones that are.
     Evicted(Events<'a>),
-    /// The ID was never given out here: it is another buffer's, or from before a restart, or made up.
+    /// This buffer did not give out the ID: it is from another buffer, from before a restart, or invented.
     ///
-    /// So is an ID whose event is gone, unless it is the newest, where the application's IDs are
-    /// [unordered](Ids::unordered).
+    /// If the application's IDs are [unordered](Ids::unordered), this also applies to an ID whose event is no longer
+    /// held, unless it is the newest.
     Unknown,
 }
 
-/// Encoded events in order: each item is one or more whole events.
+/// Encoded events in order. Each item is one or more whole events.
 #[derive(Debug)]
 pub struct Events<'a> {
     log: &'a mut Log,
@@ -59,7 +59,7 @@ pub struct Events<'a> {
 }
 
 impl ReplayBuffer {
-    /// Creates an empty buffer that makes its own IDs.
+    /// Creates an empty buffer that generates its own IDs.
     pub fn new(bounds: Bounds) -> Self {
         Self::with_ids(bounds, Ids::own())
     }
@@ -70,19 +70,19 @@ impl ReplayBuffer {
         Self { bounds, log: Log::new(ids.head()), ids, clock: Clock::system() }
     }
 
-    /// Sets the clock that tells the age of events.
+    /// Sets the clock that determines the age of events.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Clock::custom(now);
         self
     }
 
-    /// Adds an event, gives it its ID and evicts what the bounds no longer allow.
+    /// Appends an event, returns its ID, and evicts events beyond the bounds.
     ///
     /// # Errors
     ///
-    /// Returns a [`PushError`] if the event alone is over the bound on bytes, or if its ID does not fit the IDs in
-    /// use. Nothing has changed then.
+    /// Returns a [`PushError`] if the event exceeds the bound on bytes on its own, or if its ID does not fit the IDs
+    /// in use. The buffer is unchanged then.
     pub fn push(&mut self, event: &Event) -> Result<EventId, PushError> {
         let mut prepared = Prepared::new(event, self.ids.scheme(), self.bounds.bytes)?;
         self.ids.check(std::slice::from_ref(&prepared))?;
@@ -96,9 +96,9 @@ impl ReplayBuffer {
         Ok(self.ids.line().event_id(event))
     }
 
-    /// Returns what came after the event with the given ID.
+    /// Returns the events after the one with the given ID.
     ///
-    /// Costs O(log n) in the events held, and nothing is copied.
+    /// Takes O(log n) time in the number of events held, and copies nothing.
     pub fn after(&mut self, last_event_id: &EventId) -> Replay<'_> {
         self.expire();
         let located = self.ids.scheme().locate(last_event_id);
@@ -108,13 +108,13 @@ impl ReplayBuffer {
         if evicted { Replay::Evicted(events) } else { Replay::After(events) }
     }
 
-    /// Returns everything held, for a client that has seen nothing.
+    /// Returns all events held, for a client that has none.
     pub fn all(&mut self) -> Events<'_> {
         self.expire();
         Events { indices: self.log.first()..self.log.next(), log: &mut self.log }
     }
 
-    /// Evicts what has become too old by now.
+    /// Evicts all events that are now too old.
     pub fn expire(&mut self) {
         if let Some(age) = self.bounds.age {
             let now = self.clock.nanos();
@@ -124,9 +124,9 @@ impl ReplayBuffer {
         }
     }
 
-    /// Returns the ID of the newest event that was pushed, whether or not it is still held.
+    /// Returns the ID of the newest event, even if it is no longer held.
     ///
-    /// Without any event it is the ID that comes before all events, if the kind of IDs has one.
+    /// If there was no event, returns the ID that precedes all events, if the kind of IDs has one.
     pub fn latest(&self) -> Option<EventId> {
         self.ids.scheme().id(self.ids.mark(self.ids.head()))
     }
@@ -159,7 +159,7 @@ impl ReplayBuffer {
 }
 
 impl Events<'_> {
-    /// Returns how many events are to come.
+    /// Returns the number of events left.
     pub fn remaining(&self) -> u64 {
         self.indices.end - self.indices.start
     }

@@ -1,4 +1,4 @@
-//! Appending: the script, the permissions that it needs, and what its failures mean.
+//! Appending: the script, its permissions, and the meaning of its failures.
 
 use redis::{Cmd, Pipeline, Value, cmd};
 
@@ -17,14 +17,14 @@ use crate::{
 };
 
 impl RedisLog {
-    /// Checks that Redis answers and that its user has the [permissions](RedisLog#permissions) that a node needs.
+    /// Checks that Redis answers, and that its user has the [permissions](RedisLog#permissions) that a node needs.
     ///
-    /// It changes nothing. Call it at the start of your program to notice a mistake in the configuration before the
-    /// first event does. The permissions to append are also checked before the first record is appended.
+    /// It changes nothing. Call it when your program starts, to find a mistake in the configuration before the first
+    /// event. The permissions to append are also checked before the first record is appended.
     ///
     /// # Errors
     ///
-    /// Returns what Redis answered, or the commands and keys that the user lacks.
+    /// Returns Redis's error, or the commands and keys that the user lacks.
     ///
     /// # Examples
     ///
@@ -72,7 +72,7 @@ impl RedisLog {
         }
     }
 
-    /// Checks the permissions, lets the server know the script that appends, and notes by what name it does.
+    /// Checks the permissions, loads the script that appends, and stores its name on the server.
     pub(super) async fn prepare(&self) -> Result<String, RedisLogError> {
         let check = self.load(CHECK).await?;
         let mut run = Pipeline::new();
@@ -85,7 +85,7 @@ impl RedisLog {
         Ok(self.script.get_or_init(|| script).clone())
     }
 
-    /// Lets the server know a script, and returns by what name it does.
+    /// Loads a script into the server and returns its name there.
     async fn load(&self, script: &str) -> Result<String, RedisLogError> {
         let mut load = Pipeline::new();
         load.cmd("SCRIPT").arg("LOAD").arg(script);
@@ -126,7 +126,7 @@ impl RedisLog {
     }
 }
 
-/// Lists commands and keys, which come in turn.
+/// Formats commands and keys, which alternate in the list.
 fn forbidden(refused: &[String]) -> String {
     let each = refused.chunks(2).map(|refused| match refused {
         [command, key] if !key.is_empty() => format!("{command} on {key}"),

@@ -10,17 +10,17 @@ use tokio::time::Instant;
 
 use crate::relay::{backoff::spread, redis::error::RedisLogError};
 
-/// Limits attempts to connect: each is followed by a pause, until a command has been answered.
+/// Limits attempts to connect: each is followed by a pause, until a command was answered.
 ///
-/// An attempt counts as failed from its beginning, so that one that is dropped halfway, and one that leads to a
-/// server that refuses all commands, are followed by a pause as well.
+/// An attempt counts as failed from its beginning, so a pause also follows one that is dropped halfway, and one that
+/// reaches a server which refuses all commands.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     row: Mutex<Row>,
     reached: Reached,
 }
 
-/// Counts the connections, of those to one server, on which a command was answered.
+/// Counts the connections to a server on which a command was answered.
 pub(super) type Reached = Arc<AtomicU64>;
 
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ struct Row {
     failed: u32,
     next: Option<Instant>,
     last: Option<RedisLogError>,
-    /// How often the server had been reached when the last attempt began.
+    /// The value of the counter when the last attempt began.
     reached: u64,
 }
 
@@ -41,11 +41,12 @@ impl Attempts {
     ///
     /// # Errors
     ///
-    /// Returns the error of the last one if that was a moment ago, and no other connection has reached the server since.
+    /// Returns the last error if the pause after it is not over, and no other connection has reached the server
+    /// since.
     pub(super) fn begin(&self) -> Result<(), RedisLogError> {
         let mut row = self.lock();
         let reached = self.reached.load(Ordering::Acquire);
-        // That another connection works says nothing against a refusal.
+        // If the server refused, a working connection of another kind does not show that it no longer would.
         let is_back =
             reached != row.reached && !row.last.as_ref().is_some_and(RedisLogError::is_wrong_server);
         if !is_back && row.next.is_some_and(|next| Instant::now() < next) {
@@ -58,22 +59,22 @@ impl Attempts {
         Ok(())
     }
 
-    /// Notes what came of the last attempt, or of a connection that it made. Returns how many have failed in a row.
+    /// Records the error of the last attempt, or of its connection. Returns the number of failures in a row.
     pub(super) fn failed(&self, error: &RedisLogError) -> u32 {
         let mut row = self.lock();
         row.last = Some(error.clone());
-        // From now on: the attempt itself may have taken longer than the pause.
+        // Starts the pause again, because the attempt itself may have taken longer than the pause.
         row.pause();
         row.failed
     }
 
-    /// Notes that a command was answered, so that the next connection may be made at once, and one of each other kind.
+    /// Records that a command was answered, so that the next connection of each kind may be made at once.
     pub(super) fn succeeded(&self) {
         self.reached.fetch_add(1, Ordering::AcqRel);
         self.reset();
     }
 
-    /// Lets the next connection be made at once.
+    /// Allows the next connection at once.
     pub(super) fn reset(&self) {
         *self.lock() = Row::default();
     }

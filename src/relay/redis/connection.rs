@@ -15,30 +15,30 @@ use crate::relay::redis::{
     trouble::Trouble,
 };
 
-/// A connection that is made when it is needed, shared by all that use it at once, and made anew when it is no good.
+/// A connection that is made when it is needed, shared by concurrent callers, and replaced when it fails.
 ///
-/// | what happens | what is known | the connection |
+/// | event | state of the command | the connection |
 /// | --- | --- | --- |
-/// | it was closed while idle | nothing was sent | is made anew before anything is sent |
-/// | it is dropped in silence while idle | nothing was sent | as above: after half a second of silence it is asked first |
-/// | it ends while a command is handed over | *not sent*, if no byte was written since | is made anew |
-/// | it ends after that, or no reply comes in time | *unknown* | is made anew |
-/// | the server answers that it is not the one to ask | *refused*, without effect | is made anew |
-/// | any other error is answered | *refused*, without effect | stays |
+/// | it was closed while idle | nothing was sent | is replaced before anything is sent |
+/// | it was dropped silently while idle | nothing was sent | as above: after half a second of silence it is pinged first |
+/// | it ends while a command is queued | *not sent*, if no byte was written since | is replaced |
+/// | it ends after that, or no reply arrives in time | *unknown* | is replaced |
+/// | the server answers that it is the wrong one | *refused*, without effect | is replaced |
+/// | the server answers with any other error | *refused*, without effect | stays |
 /// | it cannot be made | *not sent* | is tried again after a pause |
 pub(super) struct Connection {
     client: Client,
     connect_within: Duration,
     reply_within: Duration,
     current: Mutex<Option<Arc<Link>>>,
-    /// Held while a connection is being made or asked, so that many callers do it once.
+    /// Held while a connection is being made or pinged, so that concurrent callers do it once.
     turn: tokio::sync::Mutex<()>,
     attempts: Attempts,
     trouble: Option<Arc<Trouble>>,
 }
 
 impl Connection {
-    /// Creates a connection on which a reply may take so long.
+    /// Creates a connection with time limits for connecting and for a reply.
     pub(super) fn new(
         client: &Client,
         reached: &Reached,
@@ -56,15 +56,15 @@ impl Connection {
         }
     }
 
-    /// Reports answers that mean that the server is not the one to ask.
+    /// Reports answers which mean that the server is the wrong one.
     pub(super) fn reporting(mut self, trouble: &Arc<Trouble>) -> Self {
         self.trouble = Some(Arc::clone(trouble));
         self
     }
 
-    /// Sends commands in one go and reads all the replies.
+    /// Sends commands together and reads all replies.
     ///
-    /// Calls at the same time share the connection, and what is sent at once goes out at once.
+    /// Concurrent calls share the connection, and their commands are written together.
     pub(super) async fn query<T: FromRedisValue>(
         &self,
         commands: &Pipeline,
@@ -88,22 +88,22 @@ impl Connection {
         }
     }
 
-    /// Lets the present connection go, so that the next call makes another.
+    /// Drops the present connection, so that the next call makes a new one.
     pub(super) fn renew(&self) {
         let old = self.lock().take();
         if old.is_some_and(|link| !link.is_proven()) {
-            // It was not given the time to answer a command, so that is not its fault.
+            // It had no time to answer a command, so it does not count as failed.
             self.attempts.reset();
         }
     }
 
-    /// Returns a connection that works, as far as one can know before it is used.
+    /// Returns a connection that works, as far as can be known before its use.
     async fn acquire(&self) -> Result<Arc<Link>, RedisLogError> {
-        // Fast path: it is in use.
+        // Fast path: it was used recently.
         if let Some(link) = self.current().filter(|link| link.is_fresh()) {
             return Ok(link);
         }
-        // Slow path: one caller asks or connects, the others wait for what comes of it.
+        // Slow path: one caller pings or connects, and the others wait for the result.
         let _turn = self.turn.lock().await;
         if let Some(link) = self.current() {
             if link.is_fresh() || link.is_alive().await {
@@ -128,18 +128,18 @@ impl Connection {
         }
     }
 
-    /// Decides whether a connection on which commands failed is any good.
+    /// Decides whether to keep a connection on which commands failed.
     fn judge(&self, link: &Arc<Link>, failed: &Failed) {
         let error = match failed {
             Failed::Refused(error) if !error.is_wrong_server() => return self.prove(link),
             Failed::NotSent(error) | Failed::Refused(error) | Failed::Unknown(error) => error,
         };
-        // Only once, although many commands may have failed on it.
+        // Only once per connection, although many commands may have failed on it.
         if !self.forget(link) {
             return;
         }
         let in_row = if link.is_proven() { 0 } else { self.attempts.failed(error) };
-        // Not each time while it goes on: those who listen would renew connections without an end.
+        // Not for each of a series of failures: the follower would replace its connections without end.
         if let Some(trouble) = self.trouble.as_deref().filter(|_| error.is_wrong_server() && in_row <= 1) {
             trouble.note(error);
         }
@@ -151,13 +151,13 @@ impl Connection {
         }
     }
 
-    /// Lets a connection go. Returns whether it was the present one.
+    /// Drops a connection. Returns whether it was the present one.
     fn forget(&self, link: &Arc<Link>) -> bool {
         let old = self.lock().take_if(|current| Arc::ptr_eq(current, link));
         old.is_some()
     }
 
-    /// Returns the present connection, if the other side has not closed it.
+    /// Returns the present connection, unless the other side has closed it.
     fn current(&self) -> Option<Arc<Link>> {
         let mut current = self.lock();
         let ended = current.take_if(|link| link.has_ended());

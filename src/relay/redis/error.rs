@@ -4,7 +4,7 @@ use redis::{RedisError, ServerError};
 
 /// Redis could not be reached, or refused a command.
 ///
-/// Its text says the reason in the words of the server and of the client library, and is for people.
+/// Its text gives the reason in the words of the server or the client library, for people to read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{context}: {reason}")]
 pub struct RedisLogError {
@@ -24,7 +24,7 @@ impl RedisLogError {
         Self::new(CANNOT_CONNECT, error.into())
     }
 
-    /// The same fault, at a time when it means that there is no connection.
+    /// Returns the same error as one of connecting.
     pub(super) fn while_connecting(self) -> Self {
         Self { context: CANNOT_CONNECT, ..self }
     }
@@ -43,12 +43,12 @@ impl RedisLogError {
         Self::of(MISUNDERSTOOD, "the reply is not of the kind expected")
     }
 
-    /// An attempt to connect was left before it had a result.
+    /// An attempt to connect was dropped before it had a result.
     pub(super) fn abandoned() -> Self {
         Self::of(CANNOT_CONNECT, "the last attempt was given up before it ended")
     }
 
-    /// The entry was appended, but a step that belongs to it failed.
+    /// The entry was appended, but a later step of the script failed.
     pub(super) fn half_done(reason: &str) -> Self {
         Self::of("Redis appended the entry, but did not finish the script", reason)
     }
@@ -66,7 +66,7 @@ impl RedisLogError {
         let reason = match &server {
             Some(error) => format!("{} {}", error.code(), error.details().unwrap_or_default()),
             None if is_closed(&error) => "the server closed it".into(),
-            // The library puts its own name for the kind of error between what went wrong and the details.
+            // The library inserts its own name of the error's kind, which says nothing to a reader.
             None => error.to_string().replacen(&format!(" - {:?}", error.kind()), "", 1),
         };
         Self {
@@ -77,7 +77,7 @@ impl RedisLogError {
         }
     }
 
-    /// Returns whether it is the server's answer, so that the connection itself works.
+    /// Returns whether this is an answer of the server, so that the connection itself works.
     pub(super) fn is_answer(&self) -> bool {
         self.code.is_some()
     }
@@ -86,8 +86,8 @@ impl RedisLogError {
         self.timed_out
     }
 
-    /// Returns whether a refused `PING` shows all the same that the connection is good: without permission, or while
-    /// Redis refuses to write, other commands may do.
+    /// Returns whether a refused `PING` still shows that the connection works: without the permission, or while Redis
+    /// refuses writes, other commands may succeed.
     pub(super) fn is_sign_of_life(&self) -> bool {
         matches!(self.code.as_deref(), Some("NOPERM" | "MISCONF" | "BUSY"))
     }
@@ -96,8 +96,8 @@ impl RedisLogError {
         self.code.as_deref() == Some("NOSCRIPT")
     }
 
-    /// Returns whether the answer means that another connection may do better: this one leads to a server that is not,
-    /// or not yet, the one to ask. Nothing was changed by the command.
+    /// Returns whether another connection may succeed, because this one leads to a server that is not, or not yet,
+    /// the right one. The command had no effect.
     pub(super) fn is_wrong_server(&self) -> bool {
         self.code.as_deref().is_some_and(|code| WRONG_SERVER.contains(&code))
     }
@@ -108,15 +108,15 @@ fn server_error(error: &RedisError) -> Option<ServerError> {
     errors.first().map(|(_, error)| error.clone())
 }
 
-/// Returns whether it is how the library, or the socket, says that the other side has closed the connection.
+/// Returns whether the error means that the other side has closed the connection.
 fn is_closed(error: &RedisError) -> bool {
-    // The error of the system is out of reach behind that of the library, but its text is not.
+    // The library hides the system's error, but not its text.
     let text = error.to_string();
     let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
     error.is_io_error() && closed.into_iter().any(|kind| io::Error::from(kind).to_string() == text)
 }
 
-/// Returns the code of an error, also of one in a script, which Redis before version 7 wraps in one of its own.
+/// Returns the code of an error. Before version 7, Redis wraps an error in a script in one of its own.
 fn code<'a>(code: &'a str, details: &'a str) -> &'a str {
     let inner = details.split_once(": -").and_then(|(_, inner)| inner.split(' ').next());
     match inner {
@@ -129,20 +129,20 @@ const CANNOT_CONNECT: &str = "cannot connect to Redis";
 const MISUNDERSTOOD: &str = "Redis gave an answer that was not understood";
 
 const WRONG_SERVER: [&str; 10] = [
-    // It has become a replica, or lost its replicas.
+    // The server has become a replica, or lost its replicas.
     "READONLY",
     "NOREPLICAS",
-    // What waited there was sent away, since it has become a replica.
+    // The server has become a replica and unblocked waiting clients.
     "UNBLOCKED",
     // A replica that has lost its master, and a server that has just started.
     "MASTERDOWN",
     "LOADING",
-    // Another node of the cluster has the log, or none has at present.
+    // Another node of the cluster has the log, or no node has it at present.
     "MOVED",
     "ASK",
     "TRYAGAIN",
     "CLUSTERDOWN",
-    // A password was set since the connection was made.
+    // A password was set after the connection was made.
     "NOAUTH",
 ];
 

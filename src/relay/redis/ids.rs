@@ -1,6 +1,6 @@
 use crate::{event::id::EventId, history::ids::IdOrder};
 
-/// The order of a Redis stream's entry IDs: milliseconds, a dash, and a number that counts within the millisecond.
+/// The order of a Redis stream's entry IDs: milliseconds, a dash, and a counter within the millisecond.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StreamIds;
 
@@ -16,7 +16,7 @@ impl IdOrder for StreamIds {
     }
 }
 
-/// Reads a number that is spelled as Redis spells it.
+/// Parses a number spelled as Redis writes it.
 fn canonical(digits: &str) -> Option<u64> {
     let spelled = matches!(digits.as_bytes(), [b'0'] | [b'1'..=b'9', ..]);
     if spelled && digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }

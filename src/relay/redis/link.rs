@@ -24,21 +24,21 @@ use crate::relay::redis::{
     wire::{Traffic, Wire},
 };
 
-/// One connection, from its being made to its end.
+/// One connection, from its creation to its end.
 pub(super) struct Link {
     connection: MultiplexedConnection,
     traffic: Arc<Traffic>,
-    /// When the last reply came.
+    /// The time of the last reply.
     heard: Mutex<Instant>,
     proven: AtomicBool,
     _driver: Driver,
 }
 
-/// Closes the socket when dropped, also while a command is still waiting for its reply.
+/// Closes the socket when dropped, even while a command waits for its reply.
 struct Driver(JoinHandle<()>);
 
 impl Link {
-    /// Connects to a server and asks whether it is ready.
+    /// Connects to a server and checks that it is ready.
     pub(super) async fn open(info: &ConnectionInfo, reply_within: Duration) -> Result<Self, RedisLogError> {
         let link = match info.addr() {
             ConnectionAddr::Tcp(host, port) => {
@@ -74,7 +74,7 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(reply_within))
             .set_pipeline_buffer_size(PIPELINE);
-        // The name of the library would need one more permission.
+        // Sending the library's name would need another permission.
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
         let wire = wire(Arc::clone(&traffic));
         let (connection, driver) = MultiplexedConnection::new_with_config(&settings, wire, config).await?;
@@ -92,7 +92,7 @@ impl Link {
         })
     }
 
-    /// Sends commands in one go and reads all the replies.
+    /// Sends commands together and reads all replies.
     pub(super) async fn query<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Failed> {
         let written = self.traffic.written();
         let replies = commands.query_async(&mut self.connection.clone()).await;
@@ -107,8 +107,8 @@ impl Link {
             self.hear();
             return Err(Failed::Refused(failed));
         }
-        // After a time-out, the command may still be waiting to be sent. Otherwise the connection has ended: nothing
-        // is written any more. If nothing was since the command was handed over, then nothing of it was.
+        // After a timeout, the command may still be queued. Otherwise the connection has ended and nothing more is
+        // written: if no byte was written since the command was queued, none of it was sent.
         if !failed.is_timeout() && self.traffic.written() == written {
             return Err(Failed::NotSent(failed));
         }
@@ -120,12 +120,13 @@ impl Link {
         self.traffic.has_ended()
     }
 
-    /// Returns whether a reply came so recently that no server or balancer can have dropped the connection as idle.
+    /// Returns whether a reply arrived so recently that no server or balancer can have dropped the connection as
+    /// idle.
     pub(super) fn is_fresh(&self) -> bool {
         self.heard().elapsed() < IDLE
     }
 
-    /// Asks whether it still leads to a server.
+    /// Checks that the connection still leads to a server.
     pub(super) async fn is_alive(&self) -> bool {
         match timeout(PROBE, self.ping()).await {
             Ok(Ok(())) => true,
@@ -134,7 +135,7 @@ impl Link {
         }
     }
 
-    /// Notes that a command was answered as it should. Returns whether it is the first one.
+    /// Records that a command was answered. Returns whether it was the first one.
     pub(super) fn prove(&self) -> bool {
         !self.proven.swap(true, Ordering::AcqRel)
     }
@@ -161,7 +162,7 @@ impl Link {
 /// Connects, and returns two handles of the socket.
 async fn tcp(host: &str, port: u16) -> io::Result<(TcpStream, std::net::TcpStream)> {
     let socket = TcpStream::connect((host, port)).await?;
-    // Without it a short command might wait for the acknowledgement of the one before.
+    // Without it a short command might wait for the acknowledgement of the previous one.
     socket.set_nodelay(true)?;
     let socket = socket.into_std()?;
     let same = socket.try_clone()?;
@@ -174,10 +175,9 @@ impl Drop for Driver {
     }
 }
 
-/// After how long without a reply a connection is asked whether it still works. The shortest time after which Redis
-/// itself closes an idle connection is a second.
+/// The silence after which a connection is pinged before use. Redis closes idle connections after at least a second.
 const IDLE: Duration = Duration::from_millis(500);
-/// How long that may take.
+/// The time limit of that ping.
 const PROBE: Duration = Duration::from_secs(1);
-/// How many commands may wait to be sent before callers wait.
+/// The number of commands that may be queued before callers wait.
 const PIPELINE: usize = 1024;

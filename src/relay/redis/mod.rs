@@ -31,20 +31,20 @@ use crate::{
 
 /// A [`Log`] in a Redis stream.
 ///
-/// It needs Redis 5.0 or later, or a server that speaks the same protocol, such as Valkey. [`with_max_age`] needs Redis
-/// 6.2: before that, Redis refuses every append. It connects without TLS, and to one address: `rediss://` addresses and
-/// those of Sentinels are refused.
+/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`with_max_age`] needs Redis 6.2;
+/// earlier versions refuse every append. It connects without TLS and to a single address: `rediss://` addresses and
+/// those of Sentinels are rejected.
 ///
-/// Nothing is connected until the first command. It uses up to three connections, whatever the number of
-/// subscribers: one waits for new entries, one appends, and one reads history.
+/// It does not connect before the first command. It uses up to three connections, whatever the number of subscribers:
+/// one waits for new entries, one appends, and one reads history.
 ///
-/// # What it keeps in Redis
+/// # Keys in Redis
 ///
-/// | key | what |
+/// | key | content |
 /// | --- | --- |
 /// | `NAME` | the stream. Each entry is a [`Record`], with its fields. The first one is the mark `begin` |
 /// | `{NAME}:finished` | a sorted set of the finished topics whose marks are still in the stream |
-/// | `{NAME}:once:KEY` | the entry ID of what was published with that key, for as long as it is remembered. Empty if Redis then refused the entry |
+/// | `{NAME}:once:KEY` | the entry ID of the event published with that key, while the key is remembered; empty if Redis then refused the entry |
 ///
 /// If the name has braces of its own, these begin with the name as it is, so that all of them are on one node of a
 /// cluster. Other programs may append to the stream with `XADD NAME * topic orders data hello`, which does not look
@@ -53,51 +53,51 @@ use crate::{
 ///
 /// # Permissions
 ///
-/// A node needs a user with these permissions; here for the user `events` and a log named `orders`:
+/// A node needs a user with these permissions, here for the user `events` and a log named `orders`:
 ///
 /// ```text
 /// ACL SETUSER events on >secret ~orders ~{orders}:* +evalsha +script|load +exists +xadd +xrange +xread +get
 ///     +set +zadd +zscore +zremrangebyscore +time +ping
 /// ```
 ///
-/// A node that only publishes does not need `+xread`. Without `+ping` all works, but Redis notes each `PING` in its
-/// `ACL LOG`. Before it appends for the first time, a log checks the other permissions, and fails with an error that
-/// names the commands and keys that are missing. [`check`](Self::check) does so when your program starts. If a
-/// permission is taken away later, nothing is appended, either: Redis does not undo what a script wrote before it
-/// failed, so the script appends only after each other command that it needs has succeeded.
+/// A node that only publishes does not need `+xread`. Without `+ping` everything works, but Redis records each `PING`
+/// in its `ACL LOG`. Before the first append, a log checks the other permissions, and returns an error with the
+/// missing commands and keys. Call [`check`](Self::check) to do so when your program starts. If a permission is
+/// removed later, nothing is appended either: Redis does not undo what a script wrote before it failed, so the script
+/// appends only after all other commands that it needs have succeeded.
 ///
 /// # Connections
 ///
-/// A command that fails is in one of three states, and an error of [`publish`](super::Relay::publish) says which:
+/// A failed command is in one of three states, and an error of [`publish`](super::Relay::publish) tells which:
 ///
-/// | what happens | what is known | what follows |
+/// | failure | state | reaction |
 /// | --- | --- | --- |
 /// | the connection was closed while idle | nothing was sent | it is sent on a new connection; no error |
 /// | a balancer or a NAT forgot the connection while idle | nothing was sent: after half a second without a reply, a `PING` comes first, and may take up to a second | as above |
 /// | the connection ends before a byte of the command was written | nothing was sent | as above, once |
 /// | Redis answers `READONLY`, `NOREPLICAS`, `LOADING`, `MASTERDOWN`, `UNBLOCKED`, `MOVED`, `ASK`, `TRYAGAIN`, `CLUSTERDOWN` or `NOAUTH` | it had no effect | it is sent on a new connection, once; the same answer again is [`NotPublished`](super::PublishError::NotPublished) |
-/// | Redis answers with another error | it had no effect | `NotPublished` |
+/// | Redis answers with any other error | it had no effect | `NotPublished` |
 /// | no connection can be made | nothing was sent | `NotPublished` |
-/// | the connection ends, or time runs out, after that | unknown | [`Unacknowledged`](super::PublishError::Unacknowledged) |
+/// | the connection ends, or time runs out, after bytes were written | unknown | [`Unacknowledged`](super::PublishError::Unacknowledged) |
 ///
-/// Commands that only read are sent once more in the last case, too, unless time ran out.
+/// Commands that only read are also sent once more in the last case, unless time ran out.
 ///
-/// If the connection that appends or reads meets one of the answers in the fourth row, the [`Tail`](super::Tail) leaves
-/// that server as well and reports the answer to [`on_fault`](super::Tail::on_fault): after a failover, the old server
-/// may be up, and old connections with it.
+/// If the connection that appends or reads gets one of the answers in the fourth row, the [`Tail`](super::Tail) also
+/// leaves that server and reports the answer to [`on_fault`](super::Tail::on_fault): after a failover, the old server
+/// and connections to it may still be up.
 ///
-/// After an attempt to connect that failed, or whose connection never answered a command as it should, the next one
-/// comes after a pause of at most 0.25 s, which grows to at most 1 s, for each of the three connections. Until then
-/// commands fail at once, with the last error, unless another of them has reached the server meanwhile.
+/// After an attempt to connect that failed, or whose connection never answered a command successfully, the next one
+/// follows after a pause of at most 0.25 s, which grows to at most 1 s, for each of the three connections. Until then
+/// commands fail at once with the last error, unless another connection has reached the server meanwhile.
 ///
-/// # What Redis must not do
+/// # Requirements on Redis
 ///
-/// The stream has to hold what its clients miss and what a node that is down for a while misses, so give it a bound
-/// that is greater than that. Nothing but the bound may take entries from it: a cursor at an entry that `XDEL` removed
-/// is *unknown*. `maxmemory-policy` must not evict it. Use `appendonly yes`, and `appendfsync always` if no
-/// acknowledged event may be lost when Redis is killed. A replica that is promoted may lack the newest
-/// entries: every client that had seen them is told that its ID is unknown, as long as the clock of the new server does not
-/// give out the very same IDs again. Writes have to go to one server, so clusters spread whole logs, not one log.
+/// The stream must hold everything that its clients, and nodes that are down for a while, may miss, so set its bound
+/// higher than that. Only the bound may remove entries: the ID of an entry removed by `XDEL` is *unknown*.
+/// `maxmemory-policy` must not evict the stream. Use `appendonly yes`, and `appendfsync always` if no acknowledged
+/// event may be lost when Redis is killed. A replica that is promoted may lack the newest entries. Clients that had
+/// seen them then get the gap *unknown*, unless the new server's clock gives out the very same IDs again. All writes
+/// must go to one server, so a cluster distributes whole logs, not one log.
 ///
 /// # Examples
 ///
@@ -121,12 +121,12 @@ use crate::{
 pub struct RedisLog {
     client: Client,
     name: String,
-    /// What the names of its other keys begin with.
+    /// The prefix of its other keys.
     prefix: String,
     bound: Bound,
     remembered: Duration,
     timeout: Duration,
-    /// By what name the server knows the script that appends.
+    /// The name of the script that appends, on the server.
     script: OnceLock<String>,
     links: OnceLock<Links>,
 }
@@ -141,18 +141,17 @@ struct Links {
     follow: Connection,
     append: Connection,
     read: Connection,
-    /// What the others have found out about the server that is followed.
+    /// Errors of the other connections that concern the server being followed.
     trouble: Arc<Trouble>,
 }
 
 impl RedisLog {
-    /// Creates a log on the stream with the given name, on the server with the given address, such as
-    /// `redis://user:password@host:6379/0`. Does not connect; the first command does, and so does
-    /// [`check`](Self::check).
+    /// Creates a log on the stream `name` of the server at `url`, such as `redis://user:password@host:6379/0`. Does
+    /// not connect; the first command does, and so does [`check`](Self::check).
     ///
     /// # Errors
     ///
-    /// Fails if the address cannot be understood, or is of a kind that is not supported.
+    /// Returns an error if the address is malformed or of an unsupported kind.
     pub fn open(url: &str, name: impl Into<String>) -> Result<Self, RedisLogError> {
         let name = name.into();
         Ok(Self {
@@ -167,28 +166,29 @@ impl RedisLog {
         })
     }
 
-    /// Bounds the stream to a number of entries, 100,000 by default. It may hold some hundred more.
+    /// Limits the stream to a number of entries (default: 100,000). It may hold some hundred more.
     ///
-    /// The number is at least 1, and at most 2⁶³ - 1, which bounds nothing.
+    /// The number is at least 1, and at most 2⁶³ - 1, which sets no limit.
     ///
-    /// All nodes should set the same bound: the stream is trimmed whenever something is appended.
+    /// Set the same bound on all nodes: the stream is trimmed at every append.
     pub fn with_max_entries(mut self, entries: u64) -> Self {
         self.bound = Bound::Entries(entries.clamp(1, MAX_ENTRIES));
         self
     }
 
-    /// Bounds the stream to what was appended within a time, by the clock of Redis, in place of a number of entries.
+    /// Limits the stream to the entries appended within a time, by the clock of Redis, instead of a number of
+    /// entries.
     ///
-    /// Some older entries may remain, and so does what is there while nothing is appended. It needs Redis 6.2.
+    /// Some older entries may remain, and entries are removed only when something is appended. Needs Redis 6.2.
     pub fn with_max_age(mut self, age: Duration) -> Self {
         self.bound = Bound::Age(age);
         self
     }
 
-    /// Sets for how long a key of [`publish_once`](super::Relay::publish_once) is remembered, 10 minutes by default.
+    /// Sets how long a key of [`publish_once`](super::Relay::publish_once) is remembered (default: 10 minutes).
     ///
-    /// Within that time, no two entries of the log have the same key, whichever nodes publish: Redis looks and
-    /// appends in one step. A key survives what the log survives, since it is stored in the same step.
+    /// Within that time, no two entries of the log have the same key, whichever nodes publish: Redis checks and
+    /// appends in one step. The key is stored in the same step, so it survives whatever the log survives.
     ///
     /// The time is at least a millisecond, and at most 146 million years.
     pub fn with_key_lifetime(mut self, lifetime: Duration) -> Self {
@@ -196,10 +196,10 @@ impl RedisLog {
         self
     }
 
-    /// Sets how long a connection may take to be made, and a reply to come, 5 seconds by default.
+    /// Sets how long connecting may take, and how long a reply may take (default: 5 seconds).
     ///
-    /// It is at least a millisecond and at most a day. A command that needs a new connection may take twice as long, and
-    /// the `PING` before it a second.
+    /// It is at least a millisecond and at most a day. A command that needs a new connection may take twice as long,
+    /// plus a second for the `PING` before it.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.clamp(SHORTEST, MAX_TIMEOUT);
         self
@@ -250,7 +250,7 @@ impl Log for RedisLog {
 
     async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, RedisLogError> {
         let mut read = Pipeline::new();
-        // From the entry itself, so that its being there shows that nothing is missing behind it.
+        // Read from the entry itself, whose presence shows that nothing after it is missing.
         let start = after.map_or("-", EventId::as_str);
         let count = limit.entries.saturating_add(usize::from(after.is_some()));
         read.cmd("XRANGE").arg(&self.name).arg(start).arg("+").arg("COUNT").arg(count);
@@ -277,14 +277,14 @@ impl Log for RedisLog {
         let mut follow = Pipeline::new();
         follow.cmd("XREAD").arg("COUNT").arg(limit.entries).arg("BLOCK").arg(millis(BLOCK));
         follow.arg("STREAMS").arg(&self.name).arg(after.as_str());
-        // Looked at after what follows was read: if it is still there, nothing has been taken away before that.
+        // Read after the entries: if it is still there, nothing before them was removed.
         follow.cmd("XRANGE").arg(&self.name).arg(after.as_str()).arg(after.as_str());
-        // Faults are told, and so not repeated here.
+        // The tail reports faults, so they are not retried here.
         let query = links.follow.query(&follow, Repeat::Never);
         let replies = links.trouble.unless_noted(query).await.inspect_err(|_| links.renew())?;
         let (read, itself): (Value, Value) = replies.inspect_err(|failed| {
             if failed.is_lost_server() {
-                // The others lead to the same server, and would only find out when they are used.
+                // The other connections lead to the same server, and would notice only when they are used.
                 links.renew();
             }
         })?;
@@ -296,7 +296,7 @@ impl Log for RedisLog {
 
 impl fmt::Debug for RedisLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the address: it may hold a password.
+        // The address is left out, because it may contain a password.
         f.debug_struct("RedisLog")
             .field("name", &self.name)
             .field("bound", &self.bound)
@@ -308,11 +308,11 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// How long Redis waits for a new entry, and so how long it may take until it is noticed that the log has gone.
+/// How long Redis waits for a new entry, and so the time after which a lost log is noticed.
 const BLOCK: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(1);
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-/// The greatest number that Redis takes.
+/// The largest number that Redis accepts.
 const MAX_ENTRIES: u64 = i64::MAX as u64;
-/// Redis adds it to the time, and has to stay below its greatest number.
+/// Redis adds it to the time, and the sum must not exceed its largest number.
 const MAX_KEY_LIFETIME: Duration = Duration::from_millis(i64::MAX as u64 / 2);

@@ -1,4 +1,4 @@
-//! Reading replies: entries of a stream.
+//! Parsing replies: entries of a stream.
 
 use bytes::Bytes;
 use redis::Value;
@@ -8,16 +8,16 @@ use crate::{
     relay::{log::Entry, record::Record, redis::error::RedisLogError},
 };
 
-/// Reads the reply to `XRANGE`: entries.
+/// Parses the reply to `XRANGE`: entries.
 pub(super) fn entries(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
     array(reply)?.into_iter().map(entry).collect()
 }
 
-/// Reads the reply to `XREAD` of one stream: its name and entries, or nothing.
+/// Parses the reply to `XREAD` of one stream: its name and entries, or nothing.
 pub(super) fn streams(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
     let of_stream = match reply {
         Value::Nil => return Ok(Vec::new()),
-        // The newer protocol has a map here.
+        // RESP3 returns a map here.
         Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
         streams => {
             array(streams)?.into_iter().next().map(array).transpose()?.and_then(|mut stream| stream.pop())
@@ -26,7 +26,7 @@ pub(super) fn streams(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
     entries(of_stream.ok_or_else(RedisLogError::reply)?)
 }
 
-/// Reads the reply of the script that appends: an entry ID, or that and what failed behind it.
+/// Parses the reply of the script that appends: an entry ID, or an ID and the error of a later step.
 pub(super) fn appended(reply: &Value) -> Result<EventId, RedisLogError> {
     match reply {
         Value::Array(parts) => match &parts[..] {
@@ -37,7 +37,7 @@ pub(super) fn appended(reply: &Value) -> Result<EventId, RedisLogError> {
     }
 }
 
-/// Reads an entry ID.
+/// Parses an entry ID.
 pub(super) fn id(reply: &Value) -> Result<EventId, RedisLogError> {
     let text = match reply {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),

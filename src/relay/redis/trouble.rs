@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 
 use crate::relay::redis::error::RedisLogError;
 
-/// Tells the connection that waits for entries that another one has found its server to be the wrong one.
+/// Notifies the connection that waits for entries when another one finds that its server is the wrong one.
 ///
-/// Without it, that connection could wait on a replica, or on a server that was cut off, and notice nothing.
+/// Without it, that connection could wait on a replica, or on a server that was cut off, without noticing.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     noted: Mutex<Option<RedisLogError>>,
@@ -24,11 +24,11 @@ impl Trouble {
         self.changed.notify_one();
     }
 
-    /// Waits for a future until trouble is noted, if it is not noted already.
+    /// Waits for a future, but only until trouble is noted. Returns at once if it already is.
     pub(super) async fn unless_noted<T>(&self, future: impl Future<Output = T>) -> Result<T, RedisLogError> {
         let (mut future, mut changed) = (pin!(future), pin!(self.changed.notified()));
         poll_fn(|cx| {
-            // A permit may be left of trouble that was taken at once.
+            // A permit may be left from trouble that was already taken.
             while changed.as_mut().poll(cx).is_ready() {
                 changed.set(self.changed.notified());
             }

@@ -12,7 +12,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The state of a socket, for readers that do not own it: the driver of the connection does.
+/// The state of a socket, for readers that do not own it. The connection's driver owns the socket.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     written: AtomicU64,
@@ -20,7 +20,7 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Returns how many bytes the system has taken.
+    /// Returns the number of bytes that the system has accepted.
     pub(super) fn written(&self) -> u64 {
         self.written.load(Ordering::Acquire)
     }
@@ -36,7 +36,7 @@ impl Traffic {
 }
 
 pin_project! {
-    /// A socket that counts what is written to it, so that one can tell whether a command was sent.
+    /// A socket that counts the bytes written to it, to determine whether a command was sent.
     pub(super) struct Wire<S> {
         #[pin]
         socket: S,
@@ -50,17 +50,18 @@ impl<S> Wire<S> {
         Self { socket, same: None, traffic }
     }
 
-    /// Looks before each write whether the other side has closed the connection, by another handle of the socket.
+    /// Checks before each write, through a second handle of the socket, that the other side has not closed the
+    /// connection.
     ///
-    /// The runtime learns of that a while after the system does, and the system would take the bytes all the same, and
-    /// then nobody would know whether they had arrived. Sockets of the local system refuse them by themselves.
+    /// The runtime learns of a close later than the system does, and the system would still accept the bytes, so that
+    /// it would not be known whether they arrived. Local sockets reject such writes themselves.
     pub(super) fn watching(mut self, same: TcpStream) -> Self {
         self.same = Some(same);
         self
     }
 }
 
-/// Fails if the other side has closed a connection, and all that it sent has been read.
+/// Returns an error if the other side has closed the connection and all its bytes have been read.
 fn check_open(socket: &TcpStream) -> io::Result<()> {
     match socket.peek(&mut [0]) {
         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
