@@ -1,4 +1,4 @@
-//! A queue in blocks of a fixed size, which never moves more than one block.
+//! A queue in blocks of fixed size, which never moves more than one block.
 #![expect(clippy::box_collection, reason = "most queues have one block, and should cost no more than that")]
 
 use std::{collections::VecDeque, mem};
@@ -7,19 +7,19 @@ use crate::base::shrink::excess;
 
 /// A double-ended queue in which no operation moves more than a block, however much is held.
 ///
-/// A `VecDeque` moves all of its elements when it grows or shrinks, which takes milliseconds for millions of them. Here
-/// elements beyond the first block go to further blocks, which are allocated whole and freed whole. The first block
-/// grows and shrinks like a `VecDeque`, so a short queue costs no more than one.
+/// A `VecDeque` moves all of its elements when it grows or shrinks, which takes milliseconds for millions of them.
+/// Here, elements beyond the first block are stored in further blocks, which are allocated and freed as a whole. The
+/// first block grows and shrinks like a `VecDeque`, so a short queue costs no more than one.
 #[derive(Debug)]
 pub(crate) struct Deque<T> {
     front: VecDeque<T>,
-    /// The blocks behind the front one. All but the last are full.
+    /// The blocks after the front one. All but the last are full.
     rest: Option<Box<VecDeque<Box<VecDeque<T>>>>>,
     len: usize,
 }
 
 impl<T> Deque<T> {
-    /// How many elements a block has.
+    /// The number of elements in a block.
     pub(crate) const BLOCK: usize = {
         let size = if mem::size_of::<T>() == 0 { 1 } else { mem::size_of::<T>() };
         let block = BLOCK_BYTES / size;
@@ -60,7 +60,7 @@ impl<T> Deque<T> {
     fn push_slow(&mut self, value: T) -> bool {
         let (len, capacity) = (self.front.len(), self.front.capacity());
         if self.rest.is_none() && len < Self::BLOCK {
-            // One element alone costs no more than itself.
+            // A single element gets a capacity of one.
             let grown = if capacity == 0 { 1 } else { (capacity * 2).clamp(4, Self::BLOCK) };
             self.front.reserve_exact(grown - len);
             self.front.push_back(value);
@@ -143,7 +143,7 @@ impl<T> Deque<T> {
         self.front.range(at.min(front)..).chain((at.max(front)..self.len).filter_map(|at| self.get(at)))
     }
 
-    /// Returns how many of the first elements satisfy a predicate that holds for the first ones only.
+    /// Returns the number of leading elements that satisfy a predicate. No later element may satisfy it.
     pub(crate) fn partition_point(&self, holds: impl Fn(&T) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -153,7 +153,7 @@ impl<T> Deque<T> {
         low
     }
 
-    /// Gives memory back if much of the front block is unused. Returns whether it did.
+    /// Frees memory if most of the front block is unused. Returns whether it did.
     #[inline]
     pub(crate) fn give_back(&mut self) -> bool {
         let excess = excess(self.front.capacity(), self.front.len());
@@ -164,7 +164,7 @@ impl<T> Deque<T> {
     }
 }
 
-/// Half a block is moved at most, when the first one grows to its full size.
+/// At most half a block is moved, when the first one grows to its full size.
 const BLOCK_BYTES: usize = 32 * 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Values at stable keys, where a key that was removed is never taken for a later one.
+//! Values under stable keys. The key of a removed value never refers to a later one.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::base::blocks::Blocks;
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     slots: Blocks<Slot<T>>,
-    /// The slots that are empty. The first ones are used first, so that the last ones can go.
+    /// The empty slots. The first ones are reused first, so that the last ones can be freed.
     free: BTreeSet<u32>,
     len: usize,
     inserted: u64,
@@ -66,8 +66,8 @@ impl<T> Slab<T> {
         Some(removed)
     }
 
-    /// Removes empty slots at the end: two at most, so that each removal does a bounded amount of work. As each adds
-    /// one, none is left in the end.
+    /// Frees empty slots at the end: at most two, so that each removal does a bounded amount of work. Each removal
+    /// adds one empty slot, so none remain in the long run.
     fn give_back(&mut self) {
         for _ in 0..2 {
             if self.slots.last().is_none_or(|last| last.value.is_some()) {

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The configuration of a [`Hub`], made by [`Hub::builder`].
+/// The configuration of a [`Hub`], created by [`Hub::builder`].
 ///
 /// # Examples
 ///
@@ -56,40 +56,40 @@ impl HubBuilder {
         }
     }
 
-    /// Bounds the memory of all topics together, in bytes: 256 MiB by default, or as much as the [`Bounds`] of one topic
-    /// ask for if that is more.
+    /// Limits the memory of all topics together, in bytes. Default: 256 MiB, or the [`Bounds`] of one topic if they
+    /// allow more.
     ///
-    /// What counts is what is allocated: the events with their index and the room to spare in their chunks, what a topic
-    /// costs by itself (about 350 bytes and its name), and what is remembered of topics without history. Where it does
-    /// not fit, finished topics without subscribers lose their events first, then the oldest event goes, whatever its
-    /// topic. A client that comes back for an event that went this way is told so. [`Stats::memory`](super::Stats)
-    /// shows how much is in use.
+    /// The limit applies to allocated memory: events with their index and the spare capacity of their chunks, about
+    /// 350 bytes and the name per topic, and the records of topics without history. If memory runs out, finished
+    /// topics without subscribers lose their events first; then the oldest events are evicted, whatever their topic.
+    /// A client that resumes before an evicted event gets a [gap](super::Gap). [`Stats::memory`](super::Stats) shows
+    /// the memory in use.
     ///
-    /// Subscriptions, and topics that have only subscribers, do not count: they are bounded by the number of
-    /// connections. Nor do pieces that subscribers have taken and not yet sent. The newest event is held in any case.
+    /// Subscriptions, and topics that have only subscribers, do not count; the number of connections limits them.
+    /// Blocks that subscribers have received but not yet sent do not count either. The newest event is always held.
     pub fn with_max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = Some(max_bytes);
         self
     }
 
-    /// Sets how many topics without subscribers and history are remembered: 100,000 that are finished by default, and
-    /// as many others.
+    /// Sets how many topics without subscribers and history are remembered. Default: 100,000 finished ones, and as
+    /// many others.
     ///
-    /// Of such a topic the hub keeps its newest evicted position and whether it is finished, about 100 bytes whatever
-    /// its name. All together take at most an eighth of [`with_max_bytes`](Self::with_max_bytes), of which those that
-    /// are finished go last.
+    /// For such a topic the hub stores its newest evicted position and whether it is finished, in about 100 bytes
+    /// whatever its name. All together take at most an eighth of [`with_max_bytes`](Self::with_max_bytes); those of
+    /// finished topics are dropped last.
     ///
-    /// When one is forgotten, a client of it that comes back with an older ID is told of a gap that may not exist; a gap
-    /// that exists is never hidden. When it was finished, the stream of such a client ends after the gap, so that it
-    /// does not wait for ever; the same is said to clients of other topics of which the hub knows nothing, which then
-    /// come back with the position that they were told and stay. A topic that was finished and is forgotten can be
-    /// published to again.
+    /// If the hub has forgotten a topic, a client that resumes it with an older ID may get a gap that does not exist;
+    /// a gap that exists is always reported. If the topic was finished, the client's stream ends after the gap, so
+    /// that it does not wait for ever. Clients of other topics that the hub does not know get the same; they
+    /// reconnect with their new position, and their streams then stay open. A topic that was finished and forgotten
+    /// can be published to again.
     pub fn with_max_topics(mut self, max_topics: usize) -> Self {
         self.max_topics = max_topics;
         self
     }
 
-    /// Sets who makes the event IDs, the hub by default.
+    /// Sets the origin and the order of the event IDs. By default the hub generates them.
     pub fn with_ids(mut self, ids: Ids) -> Self {
         self.ids = ids;
         self
@@ -101,27 +101,27 @@ impl HubBuilder {
         self
     }
 
-    /// Sets how a position is told that has moved without an event.
+    /// Sets how to send a position that has moved without an event.
     pub fn with_position_form(mut self, form: PositionForm) -> Self {
         self.notices.form = form;
         self
     }
 
-    /// Sets the event type of positions, `position` by default. Nothing else may be published with it.
+    /// Sets the event type of positions. Default: `position`. You cannot publish other events with it.
     ///
-    /// A reconnection time goes out with the position, or in an event of this type without an ID.
+    /// A reconnection time is sent with the position, or in an event of this type without an ID.
     pub fn with_position_type(mut self, event_type: EventType) -> Self {
         self.notices.position_type = event_type;
         self
     }
 
-    /// Sets the event type of [gaps](super::Gap), `reset` by default. Nothing else may be published with it.
+    /// Sets the event type of [gaps](super::Gap). Default: `reset`. You cannot publish other events with it.
     pub fn with_reset_type(mut self, event_type: EventType) -> Self {
         self.notices.reset_type = event_type;
         self
     }
 
-    /// Sets the clock for the age of events, greatest lifetimes and a closing hub's deadline.
+    /// Sets the clock for the age of events, maximum lifetimes and a closing hub's deadline.
     ///
     /// By default it is the system's monotonic clock. With the feature `tokio` it follows tokio's clock while that is
     /// paused, as in tests.
@@ -150,12 +150,12 @@ impl HubBuilder {
         Hub { shared: Arc::new(shared) }
     }
 
-    /// Returns the greatest event, in bytes.
+    /// Returns the maximum size of an event, in bytes.
     pub(super) fn max_event(&self) -> usize {
         self.bounds.bytes.min(self.max_bytes())
     }
 
-    /// Returns what all topics may take together, in bytes.
+    /// Returns the maximum memory of all topics together, in bytes.
     fn max_bytes(&self) -> usize {
         let of_one = if self.bounds.bytes == usize::MAX { 0 } else { self.bounds.bytes };
         self.max_bytes.unwrap_or(of_one.max(DEFAULT_MAX_BYTES))

@@ -16,9 +16,9 @@ use crate::{
     hub::core::{shared::Shared, state::Closing},
 };
 
-/// How a [`Hub`](crate::Hub) closes.
+/// Options for closing a [`Hub`](crate::Hub).
 ///
-/// By default each client gets what is pending, without a deadline, and may come back when it likes.
+/// By default clients receive what is pending, without a deadline, and may reconnect at any time.
 ///
 /// # Examples
 ///
@@ -41,7 +41,7 @@ pub struct Close {
     deadline: Option<Duration>,
 }
 
-/// Waits until a hub has no subscription left, made by [`Hub::drained`](crate::Hub::drained).
+/// A future that waits until a hub has no subscription left, created by [`Hub::drained`](crate::Hub::drained).
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Drained {
     shared: Arc<Shared>,
@@ -49,12 +49,12 @@ pub struct Drained {
 }
 
 impl Close {
-    /// Lets each client get what is pending, and come back when it likes.
+    /// Creates the default: clients receive what is pending and may reconnect at any time.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sends each client away with a reconnection time between `least` and `least + spread`, at random.
+    /// Sends each client a reconnection time, chosen at random between `least` and `least + spread`.
     pub fn with_retry(mut self, least: Duration, spread: Duration) -> Self {
         self.retry = Some(least);
         self.spread = spread;
@@ -63,7 +63,7 @@ impl Close {
 
     /// Sends each client one more event at the end.
     ///
-    /// Its ID, if it has one, is what the client comes back with; it comes after the client's position.
+    /// It follows the client's position. If it has an ID, the client reconnects with that.
     pub fn with_last_event(mut self, event: Event) -> Self {
         self.last = Some(event);
         self
@@ -71,16 +71,16 @@ impl Close {
 
     /// Ends subscriptions after this time even if events are pending for them.
     ///
-    /// It takes effect when they are polled. A client that is cut this way comes back with its last event ID and
-    /// has lost nothing, if the history is still there.
+    /// It takes effect when they are polled. Such a client reconnects with its last event ID, and misses nothing if
+    /// the history is still there.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Stops clients that connect from now on with 204, so that they do not come back.
+    /// Answers clients that connect from now on with 204, which stops them from reconnecting.
     ///
-    /// By default they are sent away with 200, the reconnection time (3 s if none is set) and the end of the stream.
+    /// By default the answer is 200 with a reconnection time (3 s if none is set), after which the stream ends.
     pub fn stopping(mut self) -> Self {
         self.stop = true;
         self

@@ -2,7 +2,7 @@ use std::{fmt, str};
 
 use crate::{history::scheme::id_in, wire::field::EVENT};
 
-/// What a filter sees of an event: its topic, ID and type.
+/// The view of an event that a filter gets: its topic, ID and type.
 #[derive(Clone, Copy)]
 pub struct EventInfo<'a> {
     topic: &'a str,
@@ -10,7 +10,7 @@ pub struct EventInfo<'a> {
 }
 
 impl<'a> EventInfo<'a> {
-    /// Takes an encoded event, whose first line is its `id` and whose second may be its type.
+    /// Wraps an encoded event. Its first line is its `id`, and its second line may be its type.
     pub(crate) fn new(topic: &'a str, text: &'a [u8]) -> Self {
         Self { topic, text }
     }

@@ -1,4 +1,4 @@
-//! What a hub that is fed from a log outside this process needs beyond publishing of its own.
+//! Support for a hub that is fed from a log outside this process.
 
 use std::time::Instant;
 
@@ -27,23 +27,23 @@ use crate::{
     },
 };
 
-/// What becomes of a subscription that has read elsewhere and wants to go on in a hub.
+/// The result of a subscription's attempt to continue in a hub after it has read elsewhere.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(crate) enum Joined {
-    /// It goes on. It has been given everything up to this position, or that does not concern it.
+    /// It continues. Everything up to this position was delivered, or does not concern it.
     Here(Subscription, Position),
-    /// The hub is not so far yet, or no longer holds all that follows.
+    /// The hub has not reached that position yet, or no longer holds everything that follows.
     NotHere,
     /// All its topics are finished, and nothing remains for it.
     Finished,
-    /// The hub is closed, and sends this away with it.
+    /// The hub is closed. This is the last block for the client.
     Closed(Option<Bytes>),
 }
 
 impl Hub {
-    /// Appends events that a log holds to a topic, which begins anew if it was finished.
+    /// Appends events of the log to a topic. If the topic was finished, it begins again.
     ///
-    /// An event that is larger than the bounds is let go at once, so that subscribers lag and turn to the log.
+    /// An event that exceeds the bounds is evicted at once, so that subscribers lag and turn to the log.
     pub(crate) fn feed(&self, topic: &str, events: &[Event]) -> Result<(), PublishError> {
         let shared = &*self.shared;
         let batch: Result<Vec<_>, _> =
@@ -56,15 +56,15 @@ impl Hub {
         })
     }
 
-    /// Moves the head to a position of the log at which there is no event.
+    /// Moves the head to a position of the log without an event.
     pub(crate) fn advance(&self, position: Position) {
         lock(&self.shared.state).ids.advance(position);
     }
 
-    /// Lets a subscription go on here that has been given everything up to `seen`, if nothing would be missing.
+    /// Enters a subscription that has received everything up to `seen`, if it would miss nothing.
     ///
-    /// That it is not missing anything and that it gets what comes is one decision, under one lock. Unless it has
-    /// `told` its client a position already, the caller is to tell it the one that is returned.
+    /// Both checks and the entering happen under one lock, so no event can fall between them. If `told` is `None`,
+    /// the caller must send the client the returned position.
     pub(crate) fn join(&self, topics: &[String], seen: Position, told: Option<Position>) -> Joined {
         let shared = &self.shared;
         let now = shared.now();
@@ -104,7 +104,7 @@ impl Hub {
         Joined::Here(Subscription::new(Arc::clone(shared), reader, None, None), position)
     }
 
-    /// Counts events that subscribers of this hub were given from elsewhere.
+    /// Counts events delivered to subscribers of this hub from elsewhere.
     pub(crate) fn count_delivered(&self, events: u64) {
         lock(&self.shared.state).delivered += events;
     }
@@ -114,7 +114,7 @@ impl Hub {
         lock(&self.shared.state).lagged += 1;
     }
 
-    /// Counts a client that came back and goes on elsewhere, with a gap or without.
+    /// Counts a client that resumes elsewhere, with or without a gap.
     pub(crate) fn count_resumed(&self, gap: bool) {
         let mut state = lock(&self.shared.state);
         state.gaps += u64::from(gap);
@@ -123,7 +123,7 @@ impl Hub {
 }
 
 impl HubBuilder {
-    /// Checks whether an event may be published that gets its ID from a log.
+    /// Checks whether an event that gets its ID from a log may be published.
     pub(crate) fn check(&self, event: &Event) -> Result<(), PublishError> {
         if self.is_reserved(event) {
             return Err(PublishError::ReservedType);
@@ -136,22 +136,22 @@ impl HubBuilder {
         if len > max { Err(PublishError::TooLarge { len, max }) } else { Ok(()) }
     }
 
-    /// Returns whether an event has a type that is kept for notices.
+    /// Returns whether an event has a type reserved for notices.
     pub(crate) fn is_reserved(&self, event: &Event) -> bool {
         self.notices.is_reserved(event)
     }
 
-    /// Writes the block that tells a gap, with the reconnection time if it is the first one.
+    /// Encodes a gap, with the reconnection time if it is the first block.
     pub(crate) fn gap_block(&self, gap: &Gap, is_first: bool) -> Bytes {
         self.notices.gap(gap, self.retry.filter(|_| is_first))
     }
 
-    /// Writes the block that tells a position, if one is to be written.
+    /// Encodes a position and a reconnection time, if there is either.
     pub(crate) fn position_block(&self, id: Option<EventId>, is_first: bool) -> Option<Bytes> {
         self.notices.position(id, self.retry.filter(|_| is_first))
     }
 
-    /// Writes the block with a position that has moved in a silence, which an event that is due may carry.
+    /// Encodes a position that has moved in a silence. A due event may carry it.
     pub(crate) fn moved_block(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
         self.notices.moved(id, due)
     }
@@ -167,14 +167,14 @@ impl Subscription {
         self
     }
 
-    /// Sets when the stream ends. The caller is to poll it then.
+    /// Sets when the stream ends. The caller must poll it then.
     pub(crate) fn ending_at(mut self, ends_at: Option<Instant>) -> Self {
         self.reader.ends_at = ends_at;
         self.woken_elsewhere()
     }
 
-    /// Returns what was seen and what was told, and hands the filter back, if the stream has ended because it had
-    /// fallen behind or because its hub was closed: what follows may be found elsewhere.
+    /// If the stream has ended because it fell behind or because its hub was closed, returns its position, the last
+    /// position sent to the client, and the filter, with which it can continue elsewhere.
     pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
         self.left.then(|| (reader.seen, reader.told, reader.filter.take()))

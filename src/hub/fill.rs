@@ -11,16 +11,16 @@ use crate::{
     timer::interface::Timer,
 };
 
-/// What a subscription's keep-alives send: its position if that has moved, with the event `F` if there is one.
+/// The keep-alives of a subscription: its position if that has moved, or else the event `F` or a comment.
 #[derive(Clone, Debug)]
 pub struct Moved<F = ()>(F);
 
 impl Subscription {
-    /// Keeps the connection alive: whenever nothing was sent for `interval`, a comment is sent, or the client's
-    /// position if that has moved.
+    /// Keeps the connection alive: whenever nothing was sent for `interval`, sends a comment, or the client's
+    /// position if it has moved.
     ///
-    /// The stream also ends on time when its [greatest lifetime](crate::Subscribe::lifetime) has
-    /// passed, however long the interval.
+    /// The stream also ends on time when its [maximum lifetime](crate::Subscribe::lifetime) has passed, even within
+    /// an interval.
     ///
     /// # Panics
     ///
@@ -31,7 +31,7 @@ impl Subscription {
         self.keep_alive_with_timer(interval, TokioTimer::new())
     }
 
-    /// As [`keep_alive`](Self::keep_alive), on any timer.
+    /// Like [`keep_alive`](Self::keep_alive), on your timer.
     pub fn keep_alive_with_timer<T: Timer>(self, interval: Duration, timer: T) -> KeepAlive<Self, T, Moved> {
         KeepAlive::with_fill(self.woken_elsewhere(), interval, timer, Moved::COMMENT)
     }
@@ -42,10 +42,10 @@ impl Moved {
 }
 
 impl<S: Positioned, T: Timer> KeepAlive<S, T, Moved> {
-    /// Sets an event to send in each silence, in place of a comment.
+    /// Sets an event to send as keep-alive, instead of a comment.
     ///
-    /// If the position has moved, the event carries it as its ID. An ID of its own is not sent: a client would come
-    /// back with it, and the hub would not know it.
+    /// If the position has moved, the event carries it as its ID. An ID of the event itself is not sent, because the
+    /// client would resume with it and the hub does not know it.
     ///
     /// # Examples
     ///

@@ -16,15 +16,15 @@ use crate::{
     },
 };
 
-/// A set of topics to publish to and subscribe to.
+/// A set of topics to publish and subscribe to.
 ///
-/// Cloning it is cheap, and all clones are the same hub. See the [module](crate::hub) for what it promises.
+/// Cloning is cheap, and all clones are the same hub. See the [module](crate::hub) for its guarantees.
 ///
 /// # Dropping
 ///
-/// A clone is a handle on the hub, and so is a [`Topic`]; a [`Subscription`] is not. Dropping the last handle closes the
-/// hub as [`close`](Self::close) does with [`Close::new`]: nobody is left to publish, so each subscription ends after
-/// what is pending. A handle that is held by a filter or a callback of a subscription counts, too.
+/// A clone is a handle on the hub, and so is a [`Topic`]; a [`Subscription`] is not. Dropping the last handle closes
+/// the hub as [`close`](Self::close) does with [`Close::new`]: no one can publish any more, so each subscription ends
+/// after the pending events. A handle held by a subscription's filter or callback counts as well.
 ///
 /// # Examples
 ///
@@ -60,57 +60,57 @@ pub struct Hub {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Subscriptions that are alive.
+    /// Open subscriptions.
     pub subscribers: usize,
     /// Topics with subscribers, handles or history.
     pub topics: usize,
     /// Events published.
     pub published: u64,
-    /// Events given to subscribers, counted once for each.
+    /// Events delivered, counted once for each subscriber.
     pub delivered: u64,
-    /// How often a subscription fell behind the history.
+    /// The number of times that a subscription fell behind the history.
     pub lagged: u64,
-    /// How often a client came back and missed nothing.
+    /// The number of times that a client resumed without a gap.
     pub resumed: u64,
-    /// How often a gap was told.
+    /// The number of gaps reported.
     pub gaps: u64,
     /// Events held.
     pub events: usize,
     /// Bytes held, as [`Bounds::bytes`] counts them.
     pub bytes: usize,
-    /// Bytes of memory in use for topics with history, and for what is remembered of others: what
-    /// [`HubBuilder::with_max_bytes`] bounds.
+    /// Bytes of memory in use for topics with history and for records of other topics. [`HubBuilder::with_max_bytes`]
+    /// limits it.
     pub memory: usize,
 }
 
 impl Hub {
-    /// Creates a hub that holds this much history for each topic, and at most 256 MiB for all of them together.
+    /// Creates a hub with this much history per topic, and at most 256 MiB for all topics together.
     ///
-    /// See [`HubBuilder::with_max_bytes`] for another bound.
+    /// To set another limit, see [`HubBuilder::with_max_bytes`].
     pub fn new(bounds: Bounds) -> Self {
         Self::builder(bounds).build()
     }
 
-    /// Starts to configure a hub that holds this much history for each topic.
+    /// Returns a builder for a hub with this much history per topic.
     pub fn builder(bounds: Bounds) -> HubBuilder {
         HubBuilder::new(bounds)
     }
 
     /// Publishes an event to a topic and returns its ID.
     ///
-    /// The event is an [`Event`] or a reference to one, or a text for one that has nothing but data. It is encoded once, here, whatever the number of subscribers; those that are parked are woken. It
-    /// never waits for a subscriber.
+    /// The event is an [`Event`], a reference to one, or a text for an event that has only data. It is encoded once,
+    /// whatever the number of subscribers, and parked subscribers are woken. Publishing never waits for a subscriber.
     ///
     /// # Errors
     ///
-    /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
-    /// not allowed. Nothing is published then.
+    /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its type or
+    /// ID is not allowed. Nothing is published then.
     pub fn publish(&self, topic: &str, event: impl Into<Event>) -> Result<EventId, PublishError> {
         let event = &event.into();
         self.append(topic, &mut [self.prepare(topic, event)?], |ids| ids.line().event_id(event))
     }
 
-    /// Publishes events to a topic, all of them or none, with one wake-up, and returns their IDs.
+    /// Publishes events to a topic, all or none, with one wake-up, and returns their IDs.
     ///
     /// # Errors
     ///
@@ -131,9 +131,9 @@ impl Hub {
         Ok(ids.collect())
     }
 
-    /// Returns a handle on a topic, which begins now if it has not begun yet.
+    /// Returns a handle on a topic. The topic begins now if it has not begun.
     ///
-    /// It publishes to the topic, and can [finish it when it is dropped](Topic::finish_on_drop).
+    /// It publishes to the topic, and can [finish the topic when it is dropped](Topic::finish_on_drop).
     pub fn topic(&self, name: &str) -> Topic {
         Topic::new(self.clone(), name)
     }
@@ -141,12 +141,12 @@ impl Hub {
     /// Subscribes a client to topics, from now on or from just after its last event ID.
     ///
     /// Pass the name of a topic, or an array of names, for a new client; see [`Subscribe`] for resuming, filters and
-    /// lifetimes. The stream begins with the client's position, or with a [`Gap`](super::Gap) if it cannot have all that
-    /// it asks for.
+    /// lifetimes. The stream begins with the client's position, or with a [`Gap`](super::Gap) if some of the events
+    /// asked for are no longer available.
     ///
     /// # Errors
     ///
-    /// Returns a [`Refusal`] if the hub is closed, or if nothing will ever come. It builds the HTTP answer.
+    /// Returns a [`Refusal`], which builds the HTTP answer, if the hub is closed, or if no event can follow.
     ///
     /// # Examples
     ///
@@ -166,23 +166,23 @@ impl Hub {
         what.into().enter(&self.shared)
     }
 
-    /// Finishes a topic: no more events will come.
+    /// Finishes a topic: no more events follow.
     ///
-    /// Its subscribers end after the last event. A client that comes back still gets what it missed while that is
-    /// held, and is then refused with 204, which stops a browser. Publishing to the topic is an error from now on. To
-    /// finish a topic also when its publisher panics, see [`Topic::finish_on_drop`].
+    /// The streams of its subscribers end after the last event. A client that resumes still gets the events it missed
+    /// while they are held; after that it is refused with 204, which stops a browser. Publishing to the topic is an
+    /// error from now on. To finish a topic even if its publisher panics, see [`Topic::finish_on_drop`].
     pub fn finish(&self, topic: &str) {
         self.shared.change(|state, wake| state.finish(topic, wake));
     }
 
-    /// Removes a topic: all that it holds, at once.
+    /// Removes a topic and all its events at once.
     ///
-    /// Use it when a job's history is no longer of use to anybody. The streams of its subscribers end. A client that
-    /// comes back with an ID from before the topic's last event gets a [`Gap`](super::Gap) with the reason *evicted*
-    /// first. A topic that was [finished](Self::finish) stays finished, so its clients are still stopped; any other can
-    /// be published to anew. Does nothing if the topic holds nothing.
+    /// Use it when a job's history is no longer needed. The streams of its subscribers end. A client that resumes
+    /// with an ID from before the topic's last event first gets a [`Gap`](super::Gap) with the reason *evicted*. A
+    /// topic that was [finished](Self::finish) stays finished, so its clients are still stopped; any other can be
+    /// published to again. Does nothing if the topic holds nothing.
     ///
-    /// The lock is held for a bounded time, and what the topic held is freed after it.
+    /// Holds the lock for a bounded time, and frees the topic's events without it.
     ///
     /// # Examples
     ///
@@ -203,18 +203,19 @@ impl Hub {
         while self.shared.change(|state, wake| state.remove(topic, wake)).is_none() {}
     }
 
-    /// Evicts all events that have become too old by now, in all topics.
+    /// Evicts all events that are now too old, in all topics.
     ///
-    /// The lock is taken anew for each few dozen events, so that others are not delayed. A service in which topics fall
-    /// silent calls this now and then, since each publish and each resume evicts only a bounded number of events.
+    /// Takes the lock again for each few dozen events, so that others are not delayed. If topics of your service fall
+    /// silent, call it from time to time, because each publish and each resume evicts only a bounded number of
+    /// events.
     pub fn expire(&self) {
         let now = self.shared.now();
         while lock(&self.shared.state).expire(now) {}
     }
 
-    /// Closes the hub: each subscription ends after what is pending, and new clients are refused.
+    /// Closes the hub: each subscription ends after its pending events, and new clients are refused.
     ///
-    /// Only the first call has an effect. To wait until all have gone, see [`drained`](Self::drained).
+    /// Only the first call has an effect. To wait for the subscriptions to end, see [`drained`](Self::drained).
     pub fn close(&self, close: Close) {
         let closing = close.start(&self.shared.clock);
         self.shared.change(|state, wake| state.close(closing, wake));
@@ -225,7 +226,7 @@ impl Hub {
         Drained::new(Arc::clone(&self.shared))
     }
 
-    /// Returns what the hub holds and has done.
+    /// Returns the hub's statistics.
     pub fn stats(&self) -> Stats {
         let filtered = self.shared.filtered.load(Ordering::Relaxed);
         let state = lock(&self.shared.state);
@@ -253,7 +254,8 @@ impl Clone for Hub {
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        // All that was done with other handles must be seen here, as when the last owner of an `Arc` is dropped.
+        // `AcqRel`, as when the last owner of an `Arc` is dropped: everything done through other handles must be
+        // visible here.
         if self.shared.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close(Close::new());
         }

@@ -8,52 +8,54 @@ use crate::{
     wire::field::{DATA, ID},
 };
 
-/// Events that a subscriber cannot have. Its stream says so before any later event.
+/// Events that a subscriber cannot get any more. Its stream reports the gap before any later event.
 ///
-/// On the wire it is an event of the type that [`HubBuilder::with_reset_type`](super::HubBuilder::with_reset_type)
-/// sets, with the reason as JSON and the position as its ID. A client that is cut right after it loses nothing.
+/// On the wire it is an event of the type set by [`HubBuilder::with_reset_type`](super::HubBuilder::with_reset_type),
+/// with the reason as JSON and the position as its ID. A client that is cut right after it loses nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     reason: GapReason,
     position: Option<EventId>,
 }
 
-/// Why a subscriber has a [`Gap`].
+/// The reason for a [`Gap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapReason {
     /// Events after its last event ID are no longer held, or a new client asked for the
-    /// [oldest](super::Start::Oldest) event of a topic whose history has lost its beginning. It gets all that are held.
+    /// [oldest](super::Start::Oldest) event of a topic whose history has lost its beginning. The client gets all
+    /// events that are held.
     Evicted,
-    /// Its last event ID was not given out here, or not since the last restart. It begins as a new client does.
+    /// Its last event ID was not given out here, or not since the last restart. It begins like a new client.
     Unknown,
-    /// It was too slow, and events went that it had not been given. It goes on from the oldest one held.
+    /// It was too slow, and some events were evicted before delivery. It continues from the oldest event held.
     Lagged,
 }
 
-/// How a subscription tells its position when that has moved without an event.
+/// The form in which a subscription sends a position that has moved without an event.
 ///
-/// A client that is cut before its first event, or whose topics are quiet while others are busy, would else come
-/// back with an ID that was evicted long ago.
+/// Without it, a client that is cut before its first event, or whose topics are quiet while others are busy, would
+/// resume with an ID that was evicted long ago.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PositionForm {
     /// An event of a reserved type, with empty data. All browsers store its ID.
     #[default]
     Event,
-    /// A block with an ID alone: enough for the standard and for Chromium, and invisible to scripts. Firefox and
-    /// Safari store an ID only with an event that is dispatched, and several other clients make an empty message of
-    /// each block without data.
+    /// A block with only an ID. It suffices for the standard and for Chromium, and scripts do not see it. Firefox and
+    /// Safari store an ID only with a dispatched event, and several other clients turn each block without data into
+    /// an empty message.
     IdOnly,
-    /// Not at all. A client that is cut before its first event comes back as a new one. A reconnection time is then a
-    /// block of its own, of which several clients make an empty message.
+    /// Not sent. A client that is cut before its first event reconnects as a new one. A reconnection time is then a
+    /// block of its own, which several clients turn into an empty message.
     Off,
 }
 
-/// What a hub says to a client beside the events, read on the client's side.
+/// A notice that a hub adds to the published events, read on the client's side.
 ///
-/// Use it in a client of a hub, to tell what the application published from what the hub adds: a client's own state
-/// is to be loaded afresh at a [`Reset`](Self::Reset). That the ID is stored is not the application's affair.
+/// Use it in a client of a hub to separate the hub's notices from the application's events. At a
+/// [`Reset`](Self::Reset), reload the client's state. You need not handle a [`Position`](Self::Position); the client
+/// stores its ID.
 ///
 /// # Examples
 ///
@@ -79,20 +81,20 @@ pub enum PositionForm {
 pub enum Notice {
     /// The client's position has moved without an event.
     Position,
-    /// There are events that the client cannot have, for this reason; `None` if it is one that this version of the
-    /// crate does not know.
+    /// Some events are no longer available, for this reason; `None` if this version of the crate does not know the
+    /// reason.
     Reset(Option<GapReason>),
 }
 
 impl Notice {
-    /// Returns what a hub said with this event, or `None` if it is one that was published.
+    /// Returns the notice in this event, or `None` if the event was published.
     ///
-    /// This is for a hub with the types it has by default; see [`with_types`](Self::with_types).
+    /// It assumes the hub's default types; for other types see [`with_types`](Self::with_types).
     pub fn of(event: &ReceivedEvent) -> Option<Self> {
         Self::with_types(event, POSITION, RESET)
     }
 
-    /// As [`of`](Self::of), for a hub with types of the application's
+    /// Like [`of`](Self::of), for a hub with other types
     /// ([`with_position_type`](super::HubBuilder::with_position_type),
     /// [`with_reset_type`](super::HubBuilder::with_reset_type)).
     pub fn with_types(event: &ReceivedEvent, position_type: &str, reset_type: &str) -> Option<Self> {
@@ -109,19 +111,19 @@ impl Gap {
         Self { reason, position }
     }
 
-    /// Returns why there is a gap.
+    /// Returns the reason for the gap.
     pub fn reason(&self) -> GapReason {
         self.reason
     }
 
-    /// Returns the ID from which a client that has been told goes on, if the IDs in use have one for it.
+    /// Returns the ID from which the client continues after the gap, if the kind of IDs has one.
     pub fn position(&self) -> Option<&EventId> {
         self.position.as_ref()
     }
 }
 
 impl GapReason {
-    /// Returns the reason as it is written on the wire: `evicted`, `unknown` or `lagged`.
+    /// Returns the reason as written on the wire: `evicted`, `unknown` or `lagged`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Evicted => "evicted",
@@ -143,7 +145,7 @@ impl GapReason {
     }
 }
 
-/// How a hub's notices are written.
+/// The encoding of a hub's notices.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {
     pub(super) form: PositionForm,
@@ -166,20 +168,19 @@ impl Notices {
         event.event_type().is_some_and(|ty| *ty == self.position_type || *ty == self.reset_type)
     }
 
-    /// Writes a gap, with the reconnection time if this is the first block.
+    /// Encodes a gap, with a reconnection time if this is the first block.
     pub(super) fn gap(&self, gap: &Gap, retry: Option<Duration>) -> Bytes {
         let event = Event::new(gap.reason.data()).with_type(self.reset_type.clone());
         finish(event, gap.position.clone(), retry).encode()
     }
 
-    /// Writes a position and a reconnection time in one block, if there is any of them.
+    /// Encodes a position and a reconnection time in one block, if there is either.
     pub(super) fn position(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
         let id = id.filter(|_| self.form != PositionForm::Off);
         if id.is_none() && retry.is_none() {
             return None;
         }
-        // Without an ID, too: an event of a type of its own is ignored by clients that would dispatch a block without
-        // data.
+        // Even without an ID the event has a type: clients that would dispatch a block without data ignore the type.
         let event = match self.form {
             PositionForm::Event => Event::new("").with_type(self.position_type.clone()),
             PositionForm::IdOnly | PositionForm::Off => Event::default(),
@@ -187,8 +188,8 @@ impl Notices {
         Some(finish(event, id, retry).encode())
     }
 
-    /// Writes a position that has moved in a silence. It goes with the event that is due, which has no ID, if there is
-    /// one that a client stores an ID with.
+    /// Encodes a position that has moved in a silence. A due event without an ID carries it, if clients store an ID
+    /// with such an event.
     pub(super) fn moved(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
         match due.filter(|due| self.form != PositionForm::Off && has_data(due)) {
             Some(due) => Some([ID, id.as_bytes(), b"\n", due].concat().into()),
@@ -197,7 +198,7 @@ impl Notices {
     }
 }
 
-/// Returns whether an event in its encoded form, the data last, has any data.
+/// Returns whether an encoded event has data.
 fn has_data(event: &[u8]) -> bool {
     event.split(|byte| *byte == b'\n').any(|line| line.starts_with(DATA))
 }

@@ -5,19 +5,19 @@ use crate::{
 };
 
 impl Hub {
-    /// Prepares an event, and checks all that can be checked before its turn has come.
+    /// Prepares an event, and makes all checks that do not need the lock.
     #[inline]
     pub(super) fn prepare<'a>(&self, topic: &str, event: &'a Event) -> Result<Prepared<'a>, PublishError> {
         let shared = &*self.shared;
         if shared.notices.is_reserved(event) {
             return Err(PublishError::ReservedType);
         }
-        // The hub must have room for the topic, too.
+        // The hub must have room for the topic as well.
         let max = shared.max_event.min(shared.max_bytes.saturating_sub(TopicState::OVERHEAD + topic.len()));
         Ok(Prepared::new(event, &shared.ids, max)?)
     }
 
-    /// Publishes events, all of them or none, and returns what is asked of the IDs then.
+    /// Publishes events, all or none. Calls `ask` with the IDs under the same lock, and returns its result.
     pub(super) fn append<T>(
         &self,
         topic: &str,

@@ -9,7 +9,7 @@ use crate::{
     response::{event_stream, stop_reconnecting},
 };
 
-/// Why a client cannot be given a stream. [`response`](Self::response) builds the HTTP answer.
+/// The reason why a client cannot be given a stream. [`response`](Self::response) builds the HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refusal {
@@ -19,17 +19,18 @@ pub struct Refusal {
     body: Bytes,
 }
 
-/// Why a client is refused.
+/// The reason for a [`Refusal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
-    /// All its topics are finished, and nothing remains for it.
+    /// All topics are finished, and no event remains for the client.
     #[error("all topics are finished")]
     Finished,
     /// The hub is closed.
     #[error("the hub is closed")]
     Closed,
-    /// The [log](crate::relay) that the hub is fed from cannot be reached, so what the client missed is not known.
+    /// The [log](crate::relay) that feeds the hub cannot be reached, so it is not known which events the client
+    /// missed.
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     #[error("the log cannot be reached")]
@@ -55,32 +56,32 @@ impl Refusal {
         Self { reason, retry, body }
     }
 
-    /// Returns why.
+    /// Returns the reason for the refusal.
     pub fn reason(&self) -> RefusalReason {
         self.reason
     }
 
-    /// Returns after what time the client is asked to come back, or `None` if it is to stop for good.
+    /// Returns the reconnection time for the client, or `None` if the answer stops it.
     pub fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
-    /// Returns the body of the answer: an event of the hub's position type with `retry` for a client that is to come
-    /// back, else nothing.
+    /// Returns the body of the answer: an event of the hub's position type with `retry` if the client shall
+    /// reconnect, otherwise empty.
     ///
-    /// For stacks that are not on `http` 1; others take the whole [`response`](Self::response).
+    /// For stacks that do not use `http` 1; for others see [`response`](Self::response).
     pub fn body(&self) -> Bytes {
         self.body.clone()
     }
 
-    /// Returns the answer: 204, which stops a client, or 200 with `retry` and the end, which sends it away for a
-    /// while. A browser would give up for good on a 503.
+    /// Returns the answer: 204, which stops a client, or 200 with an event that sets `retry`, after which the stream
+    /// ends. On a 503 a browser would give up for good.
     pub fn response(&self) -> Response<Body> {
         self.retry.map_or_else(stop_reconnecting, |_| event_stream(self.body.clone().into()))
     }
 }
 
-/// Answers with [`Refusal::response`], so that `?` sends it from a handler that returns a `Result` of responses.
+/// Builds [`Refusal::response`], so that `?` returns it from a handler that returns a `Result` of responses.
 impl From<Refusal> for Response<Body> {
     fn from(refusal: Refusal) -> Self {
         refusal.response()

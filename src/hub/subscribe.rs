@@ -25,8 +25,8 @@ use crate::{
 
 /// A subscription to make: its topics, and how it begins, is filtered and ends.
 ///
-/// It is the same for a [`Hub`](crate::Hub) and for a relay. Where nothing but topics is to be said, these will do in its place: a
-/// name, or an array of names.
+/// It is the same for a [`Hub`](crate::Hub) and for a relay. If you need only topics, you can pass a name or an array
+/// of names instead.
 ///
 /// # Examples
 ///
@@ -52,12 +52,12 @@ pub struct Subscribe {
     pub(crate) start: Start,
     pub(crate) lag: Lag,
     pub(crate) filter: Option<Filter>,
-    /// The greatest lifetime, and by how much it may be shorter.
+    /// The maximum lifetime, and by how much it may be shorter.
     pub(crate) lifetime: Option<(Duration, Duration)>,
 }
 
 impl Subscribe {
-    /// Begins with the topics. Without anything else it is a new client that gets what is published from now on.
+    /// Creates options for a new client of these topics, which gets events published from now on.
     pub fn to(topics: impl Into<Topics>) -> Self {
         Self {
             topics: topics.into().into_names(),
@@ -71,42 +71,43 @@ impl Subscribe {
 
     /// Resumes from just after the event with this last event ID. `None` is a new client.
     ///
-    /// Pass what [`last_event_id`](crate::last_event_id) reads from the request. Missed and live events come from one
-    /// order, so nothing that is published meanwhile is lost or repeated. If events that the client missed are no longer
-    /// held, or its ID is not known, the stream begins with a [`Gap`].
+    /// Pass the result of [`last_event_id`](crate::last_event_id) for the request. Missed and live events come from
+    /// one history, so an event published meanwhile is neither lost nor repeated. If events that the client missed
+    /// are no longer held, or its ID is unknown, the stream begins with a [`Gap`].
     ///
-    /// Costs O(log n) in the events held, for each topic.
+    /// Takes O(log n) time in the number of events held, for each topic.
     #[doc(alias = "resume")]
     pub fn after(mut self, last_event_id: impl Into<Option<LastEventId>>) -> Self {
         self.after = last_event_id.into();
         self
     }
 
-    /// Sets where a new client starts, and one whose last event ID is unknown. Default: [`Start::Now`].
+    /// Sets the start for a new client, and for one whose last event ID is unknown. Default: [`Start::Now`].
     pub fn start(mut self, start: Start) -> Self {
         self.start = start;
         self
     }
 
-    /// Sets what happens when the subscription falls behind. Default: [`Lag::Disconnect`].
+    /// Sets the policy for falling behind. Default: [`Lag::Disconnect`].
     pub fn lag(mut self, lag: Lag) -> Self {
         self.lag = lag;
         self
     }
 
-    /// Lets only events through for which the filter returns `true`, on replay as on live delivery.
+    /// Delivers only events for which the filter returns `true`, both on replay and live.
     ///
-    /// An event that is held back shows neither in the stream nor in the count of delivered events; only the
-    /// position moves past it. The filter runs outside the hub's lock, when the subscription is polled. Events that
-    /// pass are joined into one piece, which costs a copy unless they follow each other.
+    /// A rejected event neither appears in the stream nor counts as delivered; the position still moves past it. The
+    /// filter runs when the subscription is polled, outside the hub's lock. Events that pass are joined into one
+    /// piece, which copies them unless they are adjacent.
     pub fn filter(mut self, filter: impl FnMut(&EventInfo<'_>) -> bool + Send + 'static) -> Self {
         self.filter = Some(Box::new(filter));
         self
     }
 
-    /// Ends the stream after a time within this range, at random; the client then reconnects. By default it has no end.
+    /// Ends the stream after a random time within this range. The client then reconnects. By default there is no
+    /// limit.
     ///
-    /// Long streams spread over the nodes of a service this way.
+    /// This spreads long streams over the nodes of a service.
     ///
     /// A stream with a keep-alive ends on time, by the keep-alive's timer. So does one without, with the feature
     /// `tokio` and in a runtime whose time is enabled. Otherwise it ends when it is next polled after that time.
@@ -127,14 +128,14 @@ impl Subscribe {
         let claim = Claim::new(self.after.as_ref(), &shared.ids);
         let now = shared.now();
         let placed = self.place(&claim, now, shared)?;
-        // From here on the application's code is called. If that panics, the subscription is dropped, and leaves.
+        // From here on application code is called. If it panics, the subscription is dropped, and leaves the hub.
         let mut subscription = Subscription::new(Arc::clone(shared), placed.reader, None, None);
 
         let id = match (&claim, placed.mark.position) {
             (Claim::Id(id, Some(located)), position) if position == *located => Some((*id).clone()),
             _ => shared.ids.id(placed.mark),
         };
-        // Without a position, the client would be told of its gap for ever and never be stopped.
+        // Without a position the client would get its gap at each reconnect, and never be stopped.
         let id = id.or(placed.nothing_remains.then_some(EventId::from_static("")));
         let reader = &mut subscription.reader;
         reader.ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
@@ -205,22 +206,22 @@ impl fmt::Debug for Subscribe {
     }
 }
 
-/// What a client says that it saw last.
+/// A client's last event ID, if it sent any.
 enum Claim<'a> {
     Nothing,
-    /// Something that can be no ID.
+    /// A value that cannot be an ID.
     NoId,
-    /// An ID, and where it stands as far as it tells that by itself.
+    /// An ID, and its position if the ID alone determines it.
     Id(&'a EventId, Option<Position>),
 }
 
-/// A client that has been entered into the hub.
+/// A client that has entered the hub.
 struct Placed {
     reader: Reader,
-    /// The freshest position from which the client, if it is cut now, would get the same.
+    /// The newest position from which the client, if it were cut now, would get the same events.
     mark: Mark,
     gap: Option<GapReason>,
-    /// Whether it will get nothing but the end.
+    /// No event remains for it, only the end.
     nothing_remains: bool,
     lifetime: Option<Duration>,
 }
@@ -235,10 +236,10 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// Returns whether nothing may ever come, since each topic has ended, or has been forgotten and may have ended.
+/// Returns whether possibly no event will follow: each topic has ended, or is unknown and may have ended.
 ///
-/// Such a client is told of a gap, and its stream ends: if it waited, it might do so for ever. It has a newer position
-/// then, from which it may wait if it comes back nevertheless.
+/// Such a client gets a gap and its stream ends, because otherwise it might wait for ever. If it reconnects, it has a
+/// newer position, with which it may wait.
 fn may_have_ended(cursors: &[Cursor], after: Position, state: &State) -> bool {
     let topic = |cursor: &Cursor| state.topics.get(cursor.topic);
     state.topics.may_have_ended_since(after)
@@ -249,7 +250,7 @@ fn may_have_ended(cursors: &[Cursor], after: Position, state: &State) -> bool {
         })
 }
 
-/// Opens the topics, and finds where to begin in each. Tells whether one of them has a gap.
+/// Opens the topics and finds the start in each. Also returns whether one of them has a gap.
 pub(super) fn find(
     topics: &[String],
     start: Start,

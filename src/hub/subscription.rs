@@ -24,28 +24,29 @@ use crate::{
 
 /// A stream of encoded events from a [`Hub`](crate::Hub), for one client.
 ///
-/// It yields [`Bytes`] that are ready for the wire, each one or more whole blocks: first its position, or what it
-/// cannot have ([`Gap`]), then every event of its topics in order, without a gap and without a duplicate. A
-/// subscription that is several events behind gets them in one piece.
+/// It yields [`Bytes`] that are ready for the wire, each one or more whole blocks: first its position, or a [`Gap`],
+/// then every event of its topics in order, without a gap or a duplicate. A subscription that is several events
+/// behind gets them in one piece.
 ///
 /// # Slow consumers
 ///
-/// A subscription holds no queue: it is a position in the hub's history. One that falls behind what the history
-/// holds has *lagged*, and what then happens is its [`Lag`](super::Lag) policy. It never delays a publisher or
-/// another subscription.
+/// A subscription holds no queue: it is a position in the hub's history. If it falls behind the history it has
+/// *lagged*, and its [`Lag`](super::Lag) policy decides what follows. It never delays a publisher or another
+/// subscription.
 ///
 /// # Ending
 ///
 /// The stream ends when all its topics are [finished](crate::Hub::finish) and nothing remains, when the hub is
-/// [closed](crate::Hub::close) or its last [handle](crate::Hub) is dropped, when its greatest lifetime has passed, and
-/// after a lag under [`Lag::Disconnect`](super::Lag::Disconnect). Dropping it frees at once what it held.
+/// [closed](crate::Hub::close) or its last [handle](crate::Hub) is dropped, when its maximum lifetime has passed,
+/// when one of its topics is [removed](crate::Hub::remove), and after a lag under
+/// [`Lag::Disconnect`](super::Lag::Disconnect). Dropping it frees its memory at once.
 ///
-/// A subscription is no handle: it keeps no hub open.
+/// A subscription is not a handle: it does not keep a hub open.
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
     shared: Arc<Shared>,
     pub(super) reader: Reader,
-    /// Whether it ended because it had fallen behind, or because the hub was closed.
+    /// It ended because it fell behind, or because the hub was closed.
     pub(super) left: bool,
     phase: Phase,
     gap: Option<Box<Gap>>,
@@ -54,10 +55,10 @@ pub struct Subscription {
 }
 
 enum Phase {
-    /// The first block is still to be yielded.
+    /// The first block has not been yielded.
     First(Bytes),
     Reading,
-    /// A filter runs, or has panicked.
+    /// A filter is running, or has panicked.
     Filtering,
     Ended,
 }
@@ -76,30 +77,31 @@ impl Subscription {
         }
     }
 
-    /// Sets the first block, which says what the client has missed and cannot have.
+    /// Sets the first block and the gap that it reports.
     pub(super) fn beginning_with(mut self, first: Option<Bytes>, gap: Option<Gap>) -> Self {
         self.phase = first.map_or(Phase::Reading, Phase::First);
         self.gap = gap.map(Box::new);
         self
     }
 
-    /// Returns the gap between what the client asked for and what it gets, or `None` if nothing is missing.
+    /// Returns the gap between the events that the client asked for and those it gets, or `None` if nothing is
+    /// missing.
     ///
-    /// It is known from the start, and does not change. The stream's first block says the same to the client. Ask here
-    /// to send a snapshot first, or to say in your own words that something is missing.
+    /// It is known from the start and does not change. The stream's first block reports it to the client. Check it to
+    /// send a snapshot first, or a notice of your own.
     pub fn gap(&self) -> Option<&Gap> {
         self.gap.as_deref()
     }
 
-    /// Sets what is called once, when the subscription has ended or was dropped.
+    /// Registers a callback that runs once, when the subscription has ended or is dropped.
     ///
-    /// It replaces what was set before. It is called outside the hub's lock, so it may use the hub.
+    /// It replaces an earlier callback. It runs outside the hub's lock, so it may use the hub.
     pub fn on_drop(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
         self.on_drop = Some(Box::new(callback));
         self
     }
 
-    /// Leaves it to others to poll it when its lifetime is over.
+    /// Disables its own wake-up at the end of its lifetime. The caller must poll it then.
     pub(crate) fn woken_elsewhere(mut self) -> Self {
         self.alarm.switch_off();
         self
@@ -131,7 +133,7 @@ impl Subscription {
                 return Poll::Ready(Some(first));
             }
             Phase::Filtering => {
-                // The filter has panicked. What it was to look at is gone, and going on would hide that.
+                // The filter panicked. Its events are lost, and continuing would hide that.
                 self.end();
                 return Poll::Ready(None);
             }
@@ -157,7 +159,7 @@ impl Subscription {
                 if kept.is_some() {
                     return Poll::Ready(kept);
                 }
-                // Nothing passed the filter. There may be more, but one poll looks only so far.
+                // No event passed the filter. There may be more, but a poll does a bounded amount of work.
                 if !self.reader.is_parked(&self.shared, cx.waker()) {
                     cx.waker().wake_by_ref();
                 }

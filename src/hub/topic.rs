@@ -13,12 +13,12 @@ use crate::{
     },
 };
 
-/// A handle on one topic of a [`Hub`], made by [`Hub::topic`].
+/// A handle on one topic of a [`Hub`], created by [`Hub::topic`].
 ///
-/// It keeps the hub open, as a [`Hub`] does. As long as there is a handle, the hub knows the topic, even if that has
+/// It keeps the hub open, as a [`Hub`] does. While there is a handle, the hub knows the topic, even if the topic has
 /// neither history nor subscribers.
 ///
-/// Cloning it is cheap, and all clones are the same handle.
+/// Cloning is cheap, and all clones are the same handle.
 ///
 /// # Examples
 ///
@@ -38,13 +38,13 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "a handle that finishes its topic when it is dropped does so at once"]
 pub struct Topic {
-    // Dropped in this order: the topic is finished before its handle on the hub may close that.
+    // Fields drop in this order: the topic is finished before dropping `hub` may close the hub.
     finisher: Option<Arc<Finisher>>,
     hub: Hub,
     held: Arc<Held>,
 }
 
-/// Keeps a topic known to the hub. Like a subscription, it counts among those that use the topic.
+/// Keeps a topic known to the hub. Counts as a user of the topic, like a subscription.
 struct Held {
     shared: Arc<Shared>,
     key: Key,
@@ -68,10 +68,10 @@ impl Topic {
         Self { finisher: None, hub, held: Arc::new(held) }
     }
 
-    /// Finishes the topic when this handle and all clones made from it are dropped, also when a panic drops them.
+    /// Finishes the topic when this handle and all clones made from it are dropped, even if a panic drops them.
     ///
-    /// Give it to the task that publishes, and its clients never wait for events that nobody is left to publish. A clone
-    /// that was made before does not count. It has no effect on a topic that is finished already.
+    /// Move it to the task that publishes, so that clients never wait for events of a publisher that is gone. Clones
+    /// made before this call do not count. It has no effect on a topic that is already finished.
     pub fn finish_on_drop(mut self) -> Self {
         self.finisher = Some(Arc::new(Finisher(Arc::clone(&self.held))));
         self
@@ -81,13 +81,13 @@ impl Topic {
     ///
     /// # Errors
     ///
-    /// Returns a [`PublishError`] if the hub is closed, the topic finished, the event too large, or its type or ID
-    /// not allowed. Nothing is published then.
+    /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its type or
+    /// ID is not allowed. Nothing is published then.
     pub fn publish(&self, event: impl Into<Event>) -> Result<EventId, PublishError> {
         self.hub.publish(&self.held.name, event)
     }
 
-    /// Finishes the topic: no more events will come. See [`Hub::finish`].
+    /// Finishes the topic: no more events follow. See [`Hub::finish`].
     pub fn finish(&self) {
         self.hub.finish(&self.held.name);
     }

@@ -1,6 +1,6 @@
-/// The names of the topics of one subscription, without order and without duplicates.
+/// The names of a subscription's topics. Their order does not matter, and duplicates are removed.
 ///
-/// It is made from a name, an array, a slice or a vector of names, or with `collect` from an iterator.
+/// Convert it from a name, or from an array, a slice or a vector of names, or `collect` it from an iterator.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ impl<T: Into<String>> FromIterator<T> for Topics {
     }
 }
 
-/// One implementation for each type, since one for all would overlap with that of `Subscribe` for itself.
+/// A generic implementation would overlap with the conversion of `Subscribe` to itself, so there is one per type.
 macro_rules! from_names {
     ($([$($generic:tt)*] $names:ty, $name:ident => $iterator:expr;)*) => {$(
         impl<$($generic)*> From<$names> for Topics {

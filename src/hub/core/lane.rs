@@ -14,20 +14,22 @@ use crate::{
     },
 };
 
-/// Where some of a busy topic's subscriptions read and park, under a lock of their own.
+/// A place where some of a busy topic's subscriptions read and park, with a lock of its own.
 ///
-/// A lane shows its topic as it was when one of its subscriptions last looked at it under the hub's lock, or nothing.
-/// Who changes a topic visits each lane that shows something, while it holds the hub's lock: from then on the lane
-/// shows nothing, and those that were parked there are taken. So what a lane shows is the topic as it is, or as it was
-/// before a change that is still to visit it: a subscription that finds nothing more on its lane, and parks there in
-/// the same look, is taken by that visit and woken. While a lane shows nothing, the topic is read under the hub's lock,
-/// as any other. The hub's lock is taken before a lane's, never after it.
+/// Lanes let subscriptions of one topic be polled on several threads without meeting at the hub's lock.
 ///
-/// Changes are counted after that visit, and a subscription reads the counter before it looks: its count is never
-/// ahead of what the lane shows.
+/// A lane has a snapshot of its topic, or none. The snapshot is taken under the hub's lock by one of the lane's
+/// subscriptions. A change, made under the hub's lock, clears each lane's snapshot and takes the wakers parked there.
+/// So a snapshot is the topic's present state, or the state before a change whose visit is still to come. A
+/// subscription that finds nothing new in the snapshot parks under the same lock of the lane, and so that visit takes
+/// its waker and wakes it: no wake-up is lost. While a lane has no snapshot, its subscriptions read the topic under
+/// the hub's lock. The hub's lock is taken before a lane's, never after it.
 ///
-/// Subscriptions that are woken one after the other mostly run on one thread, and have a lane in common. So threads
-/// seldom meet at its lock, and it has its cache lines to itself.
+/// A change is counted after it has visited the lanes, and a subscription loads the counter before it reads its lane,
+/// so the count that it stores is never ahead of what it has read.
+///
+/// Subscriptions that are woken one after the other mostly run on one thread, and share a lane. So threads seldom
+/// contend for a lane's lock, and the alignment gives each lane its own cache lines.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Lane {
@@ -36,19 +38,19 @@ pub(crate) struct Lane {
     shown: Mutex<Shown>,
 }
 
-/// What a lane has for its subscriptions.
+/// The state of a lane, under its lock.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) parking: Parking,
     view: Option<View>,
-    /// The last events, up to the newest, as one of the lane's subscriptions has found them. It goes with the next
-    /// event of the topic, or when one of them is evicted.
+    /// The last run of events, up to the newest, as read by one of the lane's subscriptions. Cleared by the topic's
+    /// next event, or when one of its own is evicted.
     newest: Option<Run>,
-    /// Events given to its subscriptions, once for each.
+    /// Events delivered to its subscriptions, counted once for each.
     delivered: u64,
 }
 
-/// What a topic that is not finished looks like to those that have got everything.
+/// A snapshot of a topic that is not finished, for subscriptions that have read all of its events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     /// The index of the next event to come.
@@ -57,21 +59,21 @@ pub(crate) struct View {
     pub(crate) head: Position,
 }
 
-/// All lanes of a topic. They stay until the last subscription has left them.
+/// All lanes of a topic. They exist until the last subscription has left them.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Arc<Lane>>,
-    /// How many subscriptions each of them has.
+    /// The number of subscriptions on each lane.
     subscriptions: Vec<usize>,
-    /// A bit for each that may show something.
+    /// A bit for each lane that may have a snapshot or a run.
     shown: u64,
-    /// The index of the oldest event that one of them shows, at most.
+    /// A lower bound of the indices of the events in the lanes' runs.
     oldest: u64,
-    /// Room for the next crowd.
+    /// An allocation to reuse for the next wake-up.
     spare: Option<Box<OnLanes>>,
 }
 
-/// Those that were parked on one topic and its lanes.
+/// The wakers taken from a topic and its lanes.
 #[derive(Debug)]
 pub(crate) struct Crowd {
     pub(crate) on_topic: Option<Places>,
@@ -95,8 +97,8 @@ impl Lane {
 }
 
 impl Shown {
-    /// Reads all that comes from an index on, unless the hub must be asked for it. Returns the newest position of the
-    /// hub when the topic was last looked at, too.
+    /// Reads all events from index `next` on, or returns `None` if the hub must be asked. Also returns the newest
+    /// position of the hub in the snapshot.
     #[inline]
     pub(crate) fn read(&mut self, next: &mut u64) -> Option<(Read<Bytes>, Position)> {
         let View { next: end, head } = self.view?;
@@ -115,7 +117,7 @@ impl Lanes {
         Self { lanes: Vec::new(), subscriptions: Vec::new(), shown: 0, oldest: u64::MAX, spare: None }
     }
 
-    /// Adds a subscription to one of the lanes, or to a new one.
+    /// Adds a subscription to a lane, or to a new one.
     ///
     /// Those that come one after the other mostly lie so in memory, so they have a lane in common, also when there are
     /// many on each.
@@ -149,7 +151,7 @@ impl Lanes {
         shown
     }
 
-    /// Leaves what a subscription has read, up to the newest event, to others of its lane.
+    /// Stores a run that a subscription has read, up to the newest event, for the others on its lane.
     #[inline(never)]
     pub(crate) fn leave_run(&mut self, lane: &Lane, run: Run) {
         self.shown |= 1 << lane.at;
@@ -157,7 +159,7 @@ impl Lanes {
         lane.lock().newest = Some(run);
     }
 
-    /// Hides the topic from all lanes since it has changed, and takes those that are parked there.
+    /// Clears all snapshots, because the topic has changed, and takes the wakers parked on the lanes.
     fn hide(&mut self) -> Option<Box<OnLanes>> {
         if self.shown == 0 {
             return None;
@@ -192,7 +194,7 @@ impl Lanes {
 }
 
 impl Crowd {
-    /// Hides a topic that has changed from its lanes, and takes all that are parked there and on the topic itself.
+    /// Clears the lanes of a topic that has changed, and takes all wakers parked there and on the topic itself.
     #[inline]
     pub(crate) fn take(parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<Self> {
         let on_lanes = lanes.and_then(Lanes::hide);
@@ -226,7 +228,7 @@ impl Crowd {
     }
 }
 
-/// Returns which bits are set.
+/// Returns the indices of the bits that are set.
 fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     iter::from_fn(move || {
         let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
@@ -239,7 +241,7 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
 pub(crate) const WITHOUT: usize = if cfg!(ssekit_loom) { 1 } else { 8 };
 /// A lane has room for so many.
 const ROOM: usize = if cfg!(ssekit_loom) { 2 } else { 64 };
-/// When there are so many lanes, they take more.
+/// The maximum number of lanes. Beyond it, lanes exceed their capacity.
 const MAX_LANES: usize = if cfg!(ssekit_loom) { 2 } else { u64::BITS as usize };
 
 #[cfg(all(test, not(ssekit_loom)))]

@@ -2,23 +2,23 @@ use std::collections::BTreeMap;
 
 use crate::history::position::Position;
 
-/// Topics with history, in the order in which their events go.
+/// Topics with history, in the order in which their events are evicted.
 ///
-/// A topic stands at the position of an event that was its oldest when it was entered. It may have lost that since, so
-/// it is moved on when its turn has come.
+/// A topic is entered at the position of its oldest event. It may have lost that event since, so its entry is moved
+/// forward when its turn comes.
 #[derive(Debug, Default)]
 pub(crate) struct Oldest {
     open: BTreeMap<Position, u32>,
-    /// Those that are finished and have no subscribers, which go first for want of memory.
+    /// Topics that are finished and have no subscribers. They are evicted first if memory is short.
     ended: BTreeMap<Position, u32>,
 }
 
-/// Which topics are asked for.
+/// The topics to choose from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Among {
     /// All alike: for events that are too old.
     All,
-    /// Those that have ended, if there are any.
+    /// Ended topics, if there are any; otherwise all.
     EndedFirst,
 }
 

@@ -5,34 +5,36 @@ use crate::{
     hub::core::wake::{Panic, each},
 };
 
-/// Wakers of subscriptions that have got everything of a topic, which are all woken at once.
+/// Wakers of subscriptions that have read all events of a topic. They are all woken at once.
 ///
-/// They are woken by reference and put back, so that who parks again mostly finds its waker still there: that
-/// saves to clone one and to drop one for each subscription and event.
+/// They are woken by reference and put back, so that a subscription which parks again mostly finds its waker still
+/// there. That saves cloning and dropping a waker for each subscription and event.
 #[derive(Debug)]
 pub(crate) struct Parking {
     places: Places,
-    /// The places that were taken, until someone parks or leaves, since what is put back would not tell of that.
+    /// The table that was taken, until a subscription parks or leaves. After that it must not be put back, because it
+    /// does not contain that change.
     taken: Option<Taken>,
-    /// The newest name of places.
+    /// The name of the newest table. Each has its own, so that a slot of an old table is never mistaken for one of a
+    /// new table.
     newest: NonZeroU64,
 }
 
-/// Places to park at, and who is there.
+/// A table of parked wakers.
 #[derive(Debug)]
 pub(crate) struct Places {
     name: NonZeroU64,
     slots: Vec<Slot>,
-    /// The slots of those that are parked, in no order.
+    /// The slots that are parked, in no order.
     parked: Vec<u32>,
-    /// Slots that were left. Some may no longer exist.
+    /// Slots that are free. Some may no longer exist.
     free: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Slot {
     waker: Option<Waker>,
-    /// Where it is among those that are parked.
+    /// Its index in `parked`, if it is parked.
     parked: Option<u32>,
 }
 
@@ -42,18 +44,18 @@ struct Taken {
     slots: usize,
 }
 
-/// A place in a [`Parking`].
+/// A slot in a [`Parking`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
     places: NonZeroU64,
     index: u32,
 }
 
-/// Where a subscription parks time and again.
+/// A subscription's slot, in which it parks repeatedly.
 #[derive(Debug, Default)]
 pub(crate) struct Stay {
     spot: Option<Spot>,
-    /// Whether its waker was still at its spot when it last parked.
+    /// Its waker was still in its slot when it last parked.
     is_kept: bool,
 }
 
@@ -80,7 +82,7 @@ impl Parking {
         self.newest
     }
 
-    /// Parks at the same place, if the waker that it left there is the current one.
+    /// Parks in the same slot, if that still holds the current waker.
     #[inline(always)]
     pub(crate) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
         let Some(spot) = spot else { return false };
@@ -155,9 +157,10 @@ impl Stay {
         !self.is_kept
     }
 
-    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    /// Parks with the waker that is still there if that is current, otherwise with `brought`. Returns whether it
+    /// parked.
     ///
-    /// What is in the waker's place afterwards is to be dropped without a lock.
+    /// Leaves the previous waker in `brought`, to be dropped without a lock.
     #[inline(always)]
     pub(crate) fn park(
         &mut self,
@@ -211,7 +214,7 @@ impl Places {
         self.parked.reserve(slots);
     }
 
-    /// Takes note that a slot is parked.
+    /// Marks a slot as parked.
     #[inline(always)]
     fn mark(&mut self, index: u32) {
         if let Some(slot @ Slot { parked: None, .. }) = self.slots.get_mut(index as usize) {
@@ -229,7 +232,7 @@ impl Places {
         }
     }
 
-    /// Takes a slot that is free, or the next one.
+    /// Takes a free slot, or adds one.
     fn occupy(&mut self) -> Spot {
         let places = self.name;
         while let Some(index) = self.free.pop() {

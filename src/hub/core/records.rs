@@ -2,28 +2,29 @@ use std::{collections::BTreeMap, mem};
 
 use crate::history::position::Position;
 
-/// What is kept of topics without subscribers and history.
+/// Records of topics without subscribers and history.
 ///
-/// A record has no name but a hash of it, keyed at random, so that it costs the same whatever the name. That two of a
-/// million names share one of 2^64 hashes has a chance of one to thirty million; then one topic has the other's record.
+/// A record stores a randomly keyed hash of the name instead of the name, so that its size does not depend on the
+/// name. The chance that two of a million names share one of 2^64 hashes is about one in thirty million; then one
+/// topic gets the other's record.
 #[derive(Debug)]
 pub(crate) struct Records {
     of_open: Kind,
-    /// Kept apart, so that no number of topics that are not finished makes the hub forget that another one is.
+    /// Kept separately, so that no number of open topics makes the hub forget that another one is finished.
     of_finished: Kind,
-    /// The most that are kept of each kind.
+    /// The maximum number of records of each kind.
     max: usize,
-    /// The most bytes that all of them take.
+    /// The maximum bytes of all records.
     max_bytes: usize,
-    /// Of a topic without a record, nothing up to here is known to be held.
+    /// For a topic without a record, no event up to this position is known to be held.
     floor: Position,
-    /// The newest position when a finished topic was last forgotten.
+    /// The newest position when the record of a finished topic was last dropped.
     ended: Option<Position>,
-    /// Whether a topic of which events had gone may have no record.
+    /// Set once a record was dropped of a topic that had lost events.
     has_forgotten: bool,
 }
 
-/// Records in the order in which they came.
+/// Records in the order of their insertion.
 #[derive(Debug, Default)]
 struct Kind {
     records: BTreeMap<u64, Kept>,
@@ -33,13 +34,13 @@ struct Kind {
 
 #[derive(Debug)]
 struct Kept {
-    /// As two words, which need less alignment.
+    /// Two words, which need less alignment than a `u128`.
     evicted: [u64; 2],
-    /// When it came, and in the lowest bit whether events were lost.
+    /// The order of insertion, and in the lowest bit whether events were lost.
     at_and_lost: u64,
 }
 
-/// What is known of one topic.
+/// The record of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     /// The newest position that is no longer held.
@@ -78,7 +79,7 @@ impl Records {
         } else {
             self.has_forgotten |= record.lost;
         }
-        // One came, so that one goes is enough.
+        // One record was added, so dropping one suffices.
         if self.of_finished.len() > self.max {
             self.forget_finished(newest);
         }
@@ -90,7 +91,7 @@ impl Records {
         }
     }
 
-    /// Forgets the oldest record of a topic that is not finished. Returns whether there was one.
+    /// Drops the oldest record of an open topic. Returns whether there was one.
     fn forget_open(&mut self) -> bool {
         let Some(forgotten) = self.of_open.pop_first() else { return false };
         self.floor = self.floor.max(forgotten);
@@ -102,7 +103,7 @@ impl Records {
         if let Some(evicted) = self.of_finished.pop_first() {
             self.floor = self.floor.max(evicted);
             self.has_forgotten = true;
-            // Any ID that its clients were given is at most that.
+            // An upper bound of the IDs sent to its clients.
             self.ended = Some(newest);
         }
     }

@@ -26,10 +26,10 @@ use crate::{
     },
 };
 
-/// All that a hub's publishers and subscribers share, behind one lock.
+/// The state shared by a hub's publishers and subscribers, behind one lock.
 ///
-/// Nothing here wakes, clones or drops a waker, reads a clock or calls an application: what is to be woken is handed
-/// out.
+/// Nothing here wakes, clones or drops a waker, reads a clock or calls application code. Wakers are returned to the
+/// caller, which wakes them without the lock.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) ids: IdSpace,
@@ -47,16 +47,16 @@ pub(crate) struct State {
     pub(crate) gaps: u64,
     bounds: Bounds,
     max_bytes: usize,
-    /// How old an event may become.
+    /// The maximum age of an event.
     age: Option<u64>,
-    /// Nothing becomes too old before this time.
+    /// No event becomes too old before this time.
     expires_at: u64,
     random: SplitMix64,
-    /// Those that wait for the last subscription to go, until they are woken.
+    /// Futures that wait for the last subscription to end. `None` once their waker is taken.
     drained: Slab<Option<Waker>>,
 }
 
-/// How a hub was closed.
+/// The options with which a hub was closed.
 #[derive(Debug)]
 pub(crate) struct Closing {
     pub(crate) last: Option<Bytes>,
@@ -67,7 +67,7 @@ pub(crate) struct Closing {
     pub(crate) ends_at: Option<Instant>,
 }
 
-/// Wakers to be woken once the lock is released.
+/// Wakers to wake once the lock is released.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
     /// Of those that have one topic, and which one.
@@ -101,7 +101,7 @@ impl State {
 
     /// Appends events to a topic, all or none.
     ///
-    /// Takes note in `wake` if more is to be [evicted](Self::trim) than one step may.
+    /// Sets `wake.over` if more must be [evicted](Self::trim) than one step may.
     #[inline]
     pub(crate) fn append(
         &mut self,
@@ -123,7 +123,7 @@ impl State {
             return Err(error);
         }
         if self.is_due(now) && self.expire_some(now, EXPIRED_WITH_EACH) > 0 {
-            // If the topic held nothing else, it went as well.
+            // If the topic held nothing else, it was dropped as well.
             key = self.topics.begin(topic);
         }
         let mut left = EVICTED_WITH_EACH + batch.len();
@@ -139,7 +139,7 @@ impl State {
         }
         self.wake_waiting(key, wake);
         if is_empty {
-            // An event that is larger than its topic's bounds has gone again.
+            // An event larger than its topic's bounds was evicted at once.
             self.topics.retire(key);
         }
         Ok(())
@@ -152,10 +152,10 @@ impl State {
         !done
     }
 
-    /// Evicts what the bounds no longer allow, of a topic and of all, while something is `left` of the step. Returns
-    /// whether that was enough.
+    /// Evicts events beyond the bounds of a topic and of the hub, until `left` is used up. Returns whether that
+    /// sufficed.
     ///
-    /// The last event of all stays in any case, since it is still to be delivered.
+    /// Never evicts the last event of all, because it is still to be delivered.
     #[inline(never)]
     fn enforce_bounds(&mut self, key: Key, left: &mut usize) -> bool {
         while self.topics.find_key(key).is_some_and(|topic| topic.log.is_over(&self.bounds)) {
@@ -181,13 +181,13 @@ impl State {
         self.topics.memory() + self.ids.memory()
     }
 
-    /// Returns whether something may have become too old by now.
+    /// Returns whether an event may be too old by now.
     #[inline]
     fn is_due(&self, now: u64) -> bool {
         self.age.is_some() && now >= self.expires_at
     }
 
-    /// Evicts one step's worth of what has become too old by now. Returns whether there may be more.
+    /// Evicts one step's worth of events that are too old. Returns whether there may be more.
     #[inline]
     pub(crate) fn expire(&mut self, now: u64) -> bool {
         self.is_due(now) && {
@@ -196,7 +196,7 @@ impl State {
         }
     }
 
-    /// Evicts at most so many events that have become too old by now. Returns how many.
+    /// Evicts up to `most` events that are too old. Returns their number.
     #[inline(never)]
     fn expire_some(&mut self, now: u64, most: usize) -> usize {
         let Some(age) = self.age else { return 0 };
@@ -213,7 +213,7 @@ impl State {
             self.topics.retire(oldest);
         }
         if left > 0 {
-            // Nothing is held. What comes next will be due no earlier than this.
+            // No event is held. The next one expires no earlier than this.
             self.expires_at = now.saturating_add(age);
         }
         evicted
@@ -226,7 +226,7 @@ impl State {
         topics.evict(key);
     }
 
-    /// Lets a topic begin anew that was finished.
+    /// Lets a finished topic begin again.
     #[cfg(feature = "tokio")]
     pub(crate) fn reopen(&mut self, topic: &str) {
         if self.topics.is_finished(topic) {
@@ -296,7 +296,7 @@ impl State {
         self.drained.values_mut().filter_map(Option::take).collect()
     }
 
-    /// Returns whether no subscription is left; if one is, the waker is woken when the last one goes.
+    /// Returns whether no subscription is left. If one is, stores the waker, to be woken when the last one ends.
     ///
     /// What is in the waker's place afterwards is to be dropped.
     pub(crate) fn poll_drained(&mut self, key: &mut Option<Key>, waker: &mut Option<Waker>) -> bool {
@@ -322,7 +322,7 @@ impl State {
 }
 
 impl Wake {
-    /// Wakes all, whatever one of them does. Returns what may be put back on its topic, and the first panic.
+    /// Wakes all, even if a waker panics. Returns the wakers to put back on their topic, and the first panic.
     #[inline]
     pub(crate) fn wake(self) -> (Option<(Key, Crowd)>, Result<(), Panic>) {
         let Self { of_one, others, .. } = self;
@@ -348,11 +348,11 @@ impl Closing {
     }
 }
 
-/// What one step evicts at most, for which the lock is held.
+/// The most events that one step evicts under the lock.
 const MAX_STEP: usize = 64;
-/// Of these, so many because they are too old, when an event is published.
+/// The most events that publishing an event evicts because of their age.
 const EXPIRED_WITH_EACH: usize = 48;
-/// And so many to make room for it, beside one for each event.
+/// The most that it evicts to make room, in addition to one for each event published.
 const EVICTED_WITH_EACH: usize = MAX_STEP - EXPIRED_WITH_EACH - 1;
-/// What browsers wait when nothing was said.
+/// The usual reconnection time of browsers.
 const DEFAULT_RETRY: Duration = Duration::from_secs(3);

@@ -35,7 +35,7 @@ pub(crate) struct TopicState {
     pub(crate) followers: Option<Box<Followers>>,
 }
 
-/// Those that wait for a topic.
+/// Subscriptions that wait for a topic.
 #[derive(Debug)]
 pub(crate) struct Followers {
     /// Subscriptions to this topic alone that have got everything, unless they have a lane.
@@ -44,11 +44,11 @@ pub(crate) struct Followers {
     pub(crate) lanes: Option<Box<Lanes>>,
     /// Subscriptions to several topics that have got everything of this one.
     waiting: Vec<Waiting>,
-    /// How many of those are known to have gone away.
+    /// The number of those that have left.
     gone: usize,
 }
 
-/// A subscription to several topics that waits for one, which it knows by its ordinal.
+/// A subscription to several topics that waits for one of them, which has this ordinal in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiting {
     pub(crate) subscription: Key,
@@ -103,7 +103,7 @@ impl TopicState {
         self.followers.as_mut()?.lanes.as_deref_mut()
     }
 
-    /// Takes all that are parked, after a change.
+    /// Takes all parked wakers, after a change.
     #[inline]
     pub(crate) fn take_parked(&mut self) -> Option<Crowd> {
         let followers = self.followers.as_mut()?;
@@ -127,7 +127,7 @@ impl TopicState {
         }
     }
 
-    /// Takes all that wait for this topic.
+    /// Takes all subscriptions that wait for this topic.
     #[inline]
     pub(crate) fn take_waiting(&mut self) -> Option<impl ExactSizeIterator<Item = Waiting>> {
         let followers = self.followers.as_mut()?;
@@ -155,7 +155,7 @@ impl Followers {
         self.gone = 0;
     }
 
-    /// Lets go what is older than an index.
+    /// Drops runs with events older than an index.
     #[inline]
     pub(crate) fn evict(&mut self, first: u64) {
         if let Some(lanes) = &mut self.lanes {

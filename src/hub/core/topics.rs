@@ -32,9 +32,9 @@ use crate::{
 pub(crate) struct Topics {
     topics: Slab<Named>,
     names: Names,
-    /// The topic that was opened last, which is often the next one, too.
+    /// The topic that was opened last, which is often also the next one.
     recent: Option<Key>,
-    /// All that have history.
+    /// All topics with history.
     oldest: Oldest,
     /// Topics that have lanes.
     busy: Vec<Key>,
@@ -46,10 +46,10 @@ pub(crate) struct Topics {
     /// The position of the newest event.
     newest: Position,
     cost: usize,
-    /// What topics with history take. Those that have only subscribers are counted by connections.
+    /// The memory of topics with history. Topics that have only subscribers are limited by the number of connections.
     memory: usize,
     events: usize,
-    /// How many were removed and still have subscribers.
+    /// The number of removed topics that still have subscribers.
     removed: usize,
 }
 
@@ -73,15 +73,14 @@ impl Topics {
         }
     }
 
-    /// Returns the topic of a name for a subscriber. It is made if need be, and must be [retired](Self::retire) after
-    /// use.
+    /// Returns the topic of a name for a subscriber. Creates it if necessary; [retire](Self::retire) it after use.
     ///
     /// If nothing is known of it, it may have been forgotten.
     pub(crate) fn open(&mut self, name: &str) -> Key {
         self.open_as(name, self.records.has_forgotten())
     }
 
-    /// As [`open`](Self::open), for a publisher: if nothing is known of the topic, it begins now.
+    /// Like [`open`](Self::open), for a publisher: if there is no record of the topic, it begins now.
     #[inline]
     pub(crate) fn begin(&mut self, name: &str) -> Key {
         self.open_as(name, false)
@@ -114,7 +113,7 @@ impl Topics {
         self.names.find(hash, name, &self.topics)
     }
 
-    /// Returns whether a topic was finished, without making it.
+    /// Returns whether a topic was finished, without creating it.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_finished(&self, name: &str) -> bool {
         let hash = self.names.hash(name);
@@ -124,7 +123,7 @@ impl Topics {
         }
     }
 
-    /// Returns whether a topic of which nothing is known may have been finished since a client had this position.
+    /// Returns whether an unknown topic may have been finished since a client had this position.
     ///
     /// The newest position proves nothing, and a client could not be given a newer one.
     pub(crate) fn may_have_ended_since(&self, position: Position) -> bool {
@@ -164,9 +163,9 @@ impl Topics {
         self.topics.values_mut().map(|named| &mut *named.topic)
     }
 
-    /// Adds an event, and evicts what the topic's bounds no longer allow, while something is `left` of the step.
+    /// Adds an event, and evicts events beyond the topic's bounds until `left` is used up.
     ///
-    /// Returns whether that was enough, and whether the topic holds something.
+    /// Returns whether that sufficed, and whether the topic holds an event.
     #[inline(always)]
     pub(crate) fn append(
         &mut self,
@@ -206,7 +205,7 @@ impl Topics {
         (fits, holds)
     }
 
-    /// Takes note that a topic has history from now on, or has none any more.
+    /// Updates the order of topics, after a topic got its first event or lost its last one.
     #[inline(never)]
     fn requeue(&mut self, key: Key) {
         match self.topics[key].topic.log.first_position() {
@@ -215,7 +214,7 @@ impl Topics {
         }
     }
 
-    /// Takes note that a topic has history from now on.
+    /// Enters a topic that has got history.
     fn enqueue(&mut self, key: Key, at: Position) {
         let topic = &mut *self.topics[key].topic;
         topic.queued_at = at;
@@ -224,7 +223,7 @@ impl Topics {
         self.oldest.insert(at, key.index(), topic.ended);
     }
 
-    /// Takes note that a topic has no history any more.
+    /// Removes a topic that has no history any more.
     fn dequeue(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
         self.oldest.remove(topic.queued_at, topic.ended);
@@ -232,7 +231,7 @@ impl Topics {
         topic.queued_at = 0;
     }
 
-    /// Returns the topic whose oldest event is to go next.
+    /// Returns the topic whose oldest event is evicted next.
     ///
     /// Each topic that is moved on for that takes one from `left`. When nothing is left, none is returned.
     pub(crate) fn oldest(&mut self, among: Among, left: &mut usize) -> Option<Key> {
@@ -268,7 +267,7 @@ impl Topics {
         }
     }
 
-    /// Reads events of a topic, which may make it take more memory. See [`Log::read`].
+    /// Reads events of a topic. This may allocate, so it updates the memory in use. See [`Log::read`].
     #[inline]
     pub(crate) fn read(&mut self, key: Key, index: u64, before: Position) -> Run {
         let log = &mut self.topics[key].topic.log;
@@ -357,7 +356,7 @@ impl Topics {
         self.update_ended(key);
     }
 
-    /// Moves a topic to or from those that are finished and have no subscribers.
+    /// Updates whether a topic is ended: finished, and without subscribers.
     fn update_ended(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
         let ended = topic.finished && topic.subscribers == 0;
@@ -368,7 +367,7 @@ impl Topics {
         topic.ended = ended;
     }
 
-    /// Reduces a topic without subscribers and history to a record.
+    /// Replaces a topic without subscribers and history by its record.
     #[inline]
     pub(crate) fn retire(&mut self, key: Key) {
         if self.find_key(key).is_some_and(|topic| topic.subscribers == 0 && topic.log.is_empty()) {

@@ -6,13 +6,13 @@ use std::{
 /// What code of an application's has panicked with.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
-/// Calls a function with each item, also after it has panicked with some of them. Returns the first panic.
+/// Calls a function with each item, even after it has panicked for some of them. Returns the first panic.
 ///
-/// A waker is code of an application's. One that panics must not keep others from being woken.
+/// A waker is application code. If one panics, the others must still be woken.
 #[inline(always)]
 pub(crate) fn each<T>(mut items: impl Iterator<Item = T>, mut call: impl FnMut(T)) -> Result<(), Panic> {
     let mut outcome = Ok(());
-    // Each round ends at a panic, with the item that caused it, or at the end.
+    // Each round ends at a panic, after the item that caused it, or at the end of the items.
     let mut all = || {
         for item in items.by_ref() {
             call(item);

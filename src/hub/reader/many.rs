@@ -18,31 +18,31 @@ use crate::{
     },
 };
 
-/// Where a subscription to several topics stands.
+/// The reading state of a subscription to several topics.
 ///
-/// It waits on each topic, and a topic that changes tells it so: what an event costs does not depend on how many
-/// other topics there are, except for their order, which is kept in a heap.
+/// It registers with each topic, and a topic that changes notifies it. So the cost of an event does not depend on the
+/// number of topics, except for keeping their order in a heap.
 #[derive(Debug)]
 pub(crate) struct Many {
     key: Key,
     cursors: Box<[Cursor]>,
-    /// What each of them does.
+    /// The state of each topic.
     doing: Box<[Doing]>,
-    /// Topics with events that are not delivered yet, by the position of the first of them.
+    /// Topics with events not delivered yet, ordered by the position of their first such event.
     queue: BinaryHeap<Reverse<(Position, u32)>>,
-    /// How many topics are not finished, or not yet read to their end.
+    /// The number of topics that are not finished, or not yet read to their end.
     unfinished: usize,
-    /// Whether one of them was removed, so that the stream cannot go on.
+    /// A topic was removed, so the stream cannot continue.
     removed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Doing {
-    /// In the queue, or about to be.
+    /// In the queue, or about to be queued.
     Queued,
-    /// On the topic's list of those that have got everything.
+    /// Registered with the topic, because all its events are read.
     Waiting,
-    /// The topic is finished, and has been read to its end. It is on that list, too, should the topic begin anew.
+    /// The topic is finished and read to its end. Still registered, in case the topic begins again.
     Finished,
 }
 
@@ -113,7 +113,7 @@ impl Many {
             }
         }
         let left = match self.queue.is_empty() {
-            // What was found comes first, and the end with the next look.
+            // Deliver what was found first; the next read ends the stream.
             _ if self.removed && pieces.is_empty() => Left::Removed,
             _ if self.removed => Left::More,
             true if self.unfinished == 0 => Left::Finished,
@@ -139,7 +139,7 @@ impl Many {
         !self.queue.is_empty() || !state.of_many[self.key].ready.is_empty()
     }
 
-    /// Parks with the waker that was brought. Returns whether there was one.
+    /// Parks with the waker in `brought`. Returns whether there was one.
     ///
     /// What is in the waker's place afterwards is to be dropped without the lock.
     pub(crate) fn park(&mut self, brought: &mut Option<Waker>, state: &mut State) -> bool {
@@ -164,7 +164,7 @@ impl Many {
         subscriber.waker
     }
 
-    /// Queues the topics that have changed.
+    /// Examines the topics that have changed.
     fn take_ready(&mut self, state: &mut State) {
         let mut ready = mem::take(&mut state.of_many[self.key].ready);
         for ordinal in ready.drain(..) {
@@ -173,10 +173,10 @@ impl Many {
         state.of_many[self.key].ready = ready;
     }
 
-    /// Queues a topic if it has more events, else waits for some, unless it is finished.
+    /// Queues a topic if it has more events; otherwise registers with it, even if it is finished.
     ///
-    /// If what comes next is gone, it is queued ahead of all others: it is not known where the lost events stood,
-    /// and nothing later may be delivered before they are told.
+    /// If the next event was evicted, the topic is queued before all others. The positions of the lost events are not
+    /// known, so no later event may be delivered before the gap is reported.
     fn enqueue(&mut self, ordinal: u32, state: &mut State) {
         let cursor = &self.cursors[ordinal as usize];
         let doing = &mut self.doing[ordinal as usize];
@@ -198,6 +198,6 @@ impl Many {
     }
 }
 
-/// A piece that is assembled has at least this many bytes if there are more to come.
+/// Reading stops once the pieces have this many bytes.
 const MAX_PIECE: usize = 16 * 1024;
 const MAX_PIECES: usize = 64;

@@ -20,9 +20,9 @@ use crate::{
     },
 };
 
-/// Where a subscription to one topic stands.
+/// The reading state of a subscription to one topic.
 ///
-/// It parks on the topic itself, or on a lane of it, so that whoever publishes takes all wakers at once.
+/// It parks on the topic itself or on one of its lanes, so that a publisher takes all wakers at once.
 #[derive(Debug)]
 pub(crate) struct One {
     cursor: Cursor,
@@ -47,7 +47,8 @@ impl One {
         &self.cursor
     }
 
-    /// Reads on its lane what comes next, and parks there. If it has none, or what comes is not there, nothing is done.
+    /// Fast path: reads the next events on its lane, and parks there. Returns `None` if it has no lane, or if the hub
+    /// must be asked.
     #[inline(always)]
     pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
         let mut shown = self.lane.as_ref()?.lock();
@@ -56,7 +57,7 @@ impl One {
         Some(Look { read, head, is_parked })
     }
 
-    /// Reads what comes next, as much as lies in one piece.
+    /// Reads the next events, as many as lie in one piece.
     #[inline(always)]
     pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Bytes>, Lagged> {
         let before = self.cursor.next;
@@ -98,9 +99,10 @@ impl One {
         self.stay.needs_waker()
     }
 
-    /// Parks if the current waker is kept, or else with the one that was brought. Returns whether there was one.
+    /// Parks with the waker that is still there if that is current, otherwise with `brought`. Returns whether it
+    /// parked.
     ///
-    /// What is in the waker's place afterwards is to be dropped without the lock.
+    /// Leaves the previous waker in `brought`, to be dropped without the lock.
     #[inline(always)]
     pub(crate) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
         let State { topics, ids, .. } = state;

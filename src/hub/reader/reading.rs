@@ -42,7 +42,7 @@ pub(crate) struct Reader {
 
 pub(crate) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
 
-/// Where a subscription stands in its topics. Most have one, for which there is less to do.
+/// The cursors of a subscription. Most have one topic, which needs less work.
 enum Place {
     One(One),
     Many(Box<Many>),
@@ -51,20 +51,20 @@ enum Place {
 /// Tells whether a subscription is still parked, without the lock.
 #[derive(Debug)]
 struct Parked {
-    /// How often the hub had changed by then. If it has not since, the hub still holds the waker.
+    /// The hub's change counter when it parked. If it is unchanged, the hub still holds the waker.
     changes: NonZeroU64,
-    /// Two addresses by which the waker is known again.
+    /// Two addresses that identify the waker.
     waker: (usize, usize),
 }
 
 /// What one look at the hub brings.
 pub(crate) enum Step {
     Piece(Bytes),
-    /// Consecutive pieces of the sequence.
+    /// Consecutive pieces, in the hub's order.
     Pieces(Vec<Bytes>),
-    /// What the filter is to look at.
+    /// Pieces for the filter.
     Unfiltered(Vec<Unfiltered>),
-    /// Events were lost before they were delivered. The client is now at this position.
+    /// Events were evicted before delivery. The client is now at this position.
     Lagged(Mark),
     End(Option<Ending>),
     Parked,
@@ -109,14 +109,14 @@ impl Reader {
         self.place.cursors().iter().map(|cursor| &*cursor.name)
     }
 
-    /// Takes what comes next, or parks. When nothing is left it parks in the same step, since it will be polled
-    /// again.
+    /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next poll
+    /// would do so.
     #[inline(always)]
     pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
         // Mostly the hub has kept its waker. If not, it looks again with one.
         let mut waker = self.place.needs_waker().then(|| cx.waker().clone());
         loop {
-            // What is in the waker's place afterwards is dropped here, without the lock.
+            // A waker left here by the swap is dropped without the lock.
             if let Some(step) = self.look(shared, cx.waker(), &mut waker) {
                 return step;
             }
@@ -124,17 +124,18 @@ impl Reader {
         }
     }
 
-    /// Takes one look, unless there is nothing to take and no waker to park with.
+    /// Reads once. Returns `None` if there is nothing to read and no waker to park with.
     #[inline]
     fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
-        // Read first, it is never ahead of what is found.
+        // Loaded before reading, so the stored count is never ahead of what is read: a change in between is seen
+        // later.
         let changes = shared.changes.load(Ordering::Acquire);
         if let (Place::One(one), None, false) = (&mut self.place, &self.filter, over) {
             if let Some(Look { read: Read { found, last, .. }, head, is_parked }) =
                 one.look_at_lane(current, brought)
             {
-                // A lane may know of an older head than was seen already.
+                // The lane's snapshot may have an older head than was already seen.
                 self.seen = self.seen.max(head);
                 if found.is_some() {
                     self.told = last;
@@ -152,7 +153,7 @@ impl Reader {
         if over {
             return Some(Step::End(Some(self.ending(&mut state))));
         }
-        // Each kind is settled by itself: what most of them read is never laid out as what others might have read.
+        // Settling each kind separately avoids copying a result into one type that fits all of them.
         match (&mut self.place, &self.filter) {
             (Place::One(one), None) => {
                 let read = one.read(&mut state);
@@ -173,7 +174,7 @@ impl Reader {
         }
     }
 
-    /// Takes note of what was read, and parks if nothing is left.
+    /// Records the result of reading, and parks if nothing is left.
     #[inline(always)]
     fn settle<T>(
         &mut self,
@@ -208,10 +209,10 @@ impl Reader {
         }
     }
 
-    /// Returns whether there is nothing to do: the same waker was parked, and nothing has changed since.
+    /// Returns whether there is nothing to do: the same waker is parked, and nothing has changed since.
     ///
-    /// Whoever changes the hub counts first and wakes then, so either the change is seen here, or a poll is still
-    /// to come.
+    /// A change increments the counter before it wakes, so either this sees the change, or the wake-up is still to
+    /// come.
     #[inline]
     pub(crate) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
         let parked = self.parked.as_ref().is_some_and(|parked| {
@@ -233,7 +234,7 @@ impl Reader {
         shared.notices.moved(shared.ids.id(mark)?, due)
     }
 
-    /// Returns the position to be told, if it has moved since the client was last told.
+    /// Returns the position, if it has moved since it was last sent, and records it as sent.
     fn unsaid(&mut self, state: &State) -> Option<Mark> {
         let moved = self.seen > self.told;
         self.told = self.seen;
@@ -275,7 +276,7 @@ impl Reader {
         }
     }
 
-    /// Ends, or tells the gap and goes on from the oldest event held.
+    /// Ends, or reports the gap and continues from the oldest event held.
     fn lagged(&mut self, state: &mut State) -> Step {
         state.lagged += 1;
         if self.lag == Lag::Disconnect {
@@ -319,7 +320,7 @@ impl Place {
         }
     }
 
-    /// Returns whether events are held that are still to be delivered.
+    /// Returns whether events are pending.
     fn has_more(&self, state: &State) -> bool {
         match self {
             Self::One(one) => one.has_more(state),
@@ -329,10 +330,10 @@ impl Place {
 }
 
 impl Ending {
-    /// The client comes back with the position that it has, and is told there what it missed.
+    /// An ending without a block. The client reconnects with its present position, and the gap is reported then.
     const SILENT: Self = Self { position: None, retry: None, closing: None };
 
-    /// Returns how a closed hub sends one away that it has not told anything yet.
+    /// Returns the ending of a closed hub for a client that was sent nothing yet.
     #[cfg(feature = "tokio")]
     pub(crate) fn of_closed(state: &mut State) -> Self {
         let closing = state.closing.clone();
@@ -360,7 +361,7 @@ pub(crate) fn freshest(cursors: &[Cursor], state: &State) -> Position {
     let Some(next) = pending.map(|cursor| log(cursor).position(cursor.next)).min() else {
         return state.ids.head();
     };
-    // Not every position has an event, and so an ID, but those that were evicted had one.
+    // Some positions have no event and so no ID, but positions of evicted events had one.
     let evicted = cursors.iter().map(|cursor| log(cursor).evicted());
     evicted.filter(|evicted| *evicted < next).max().unwrap_or(0)
 }
@@ -377,7 +378,7 @@ pub(crate) fn join(mut pieces: Vec<Bytes>) -> Option<Bytes> {
     Some(joined.freeze())
 }
 
-/// Returns what tells wakers apart that are alive.
+/// Returns two addresses that differ between live wakers of different tasks.
 fn addresses(waker: &Waker) -> (usize, usize) {
     (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize)
 }
