@@ -4,19 +4,19 @@ use std::mem;
 
 use crate::base::shrink::excess;
 
-/// A vector in which no operation moves more than a block, however much is held.
+/// A vector in which no operation moves more than a block, however many elements it has.
 ///
-/// The first block grows and shrinks like a `Vec`, so a short one costs no more than that. Further blocks are allocated
-/// whole and freed whole.
+/// The first block grows and shrinks like a `Vec`, so a short vector costs no more than one. Further blocks are
+/// allocated and freed as a whole.
 #[derive(Debug)]
 pub(crate) struct Blocks<T> {
     first: Vec<T>,
-    /// The blocks behind the first one. All but the last are full, and none is empty.
+    /// The blocks after the first one. All but the last are full, and none is empty.
     rest: Vec<Vec<T>>,
 }
 
 impl<T> Blocks<T> {
-    /// How many elements a block has: a power of two, so that finding one takes no division.
+    /// The number of elements in a block: a power of two, so that indexing needs no division.
     const BLOCK: usize = {
         let size = if mem::size_of::<T>() == 0 { 1 } else { mem::size_of::<T>() };
         let most = BLOCK_BYTES / size;
@@ -69,7 +69,7 @@ impl<T> Blocks<T> {
         }
     }
 
-    /// Removes the last element, and gives back memory that is no longer of use.
+    /// Removes the last element, and frees memory that is no longer needed.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let Some(last) = self.rest.last_mut() else {
             let value = self.first.pop();
@@ -97,7 +97,7 @@ fn shrink<T>(elements: &mut Vec<T>) {
     }
 }
 
-/// Half a block is moved at most, when the first one grows to its full size.
+/// At most half a block is moved, when the first one grows to its full size.
 const BLOCK_BYTES: usize = 32 * 1024;
 
 #[cfg(test)]

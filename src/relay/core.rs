@@ -143,7 +143,7 @@ impl<L: Log> Core<L> {
         self.log.holds(id).await
     }
 
-    /// Returns whether the log has let go of nothing, and its oldest entry without the texts of its event.
+    /// Returns whether the log has removed nothing, and its oldest entry without the text of its event.
     pub(super) async fn oldest(&self) -> Result<(bool, Option<Entry>), L::Error> {
         self.node.oldest.get(self.log.read(None, Limit::entries(1))).await
     }

@@ -9,10 +9,9 @@ use crate::{
 /// An ordered log outside this process, which many processes append to and read.
 ///
 /// The crate has one in a folder, with the feature `disk`, and one on Redis Streams, with the feature `redis`. The
-/// feature `test-util` brings tests that any log must pass. Others are a few dozen lines: what is needed is that
-/// each entry gets an ID that is greater than all before it, that what is appended is seen by all readers in the order
-/// of the IDs, and that it can be told whether an entry with a given ID is there. Every process must see the same
-/// log.
+/// feature `test-util` adds tests that any log must pass. Other logs take a few dozen lines. The log must give each entry
+/// an ID greater than all before it, show entries to all readers in the order of their IDs, and be able to tell whether
+/// it holds an entry with a given ID. All processes must see the same log.
 ///
 /// # IDs
 ///

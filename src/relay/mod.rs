@@ -1,10 +1,10 @@
 //! One log for many processes: any node can publish, and any node can resume a client of another one.
 //!
-//! A [`Hub`](crate::Hub) serves one process. A service that outgrows it keeps the hub in each process and feeds all
-//! of them from one ordered [`Log`] outside, whose entry IDs are the event IDs. [`Relay`] is the handle of one node;
-//! [`RedisLog`], with the feature `redis`, is a log on Redis Streams. Other logs implement
-//! [`Log`], in four methods: its order, append, read and follow. [`testing`], with the feature `test-util`, checks them.
-//! A service of one process that restarts keeps its log in a folder: [`DiskLog`], with the feature `disk`.
+//! A [`Hub`](crate::Hub) serves one process. If your service outgrows it, keep a hub in each process and feed all of
+//! them from one ordered [`Log`] outside, whose entry IDs are the event IDs. [`Relay`] is the handle of one node;
+//! [`RedisLog`], with the feature `redis`, is a log on Redis Streams. Other logs implement [`Log`], which needs four
+//! methods: its order, append, read and follow. [`testing`], with the feature `test-util`, checks them. If your service
+//! is a single process that restarts, keep its log in a folder: [`DiskLog`], with the feature `disk`.
 //!
 //! ```text
 //!   publish          clients of A              clients of B          publish

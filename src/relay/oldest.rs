@@ -13,33 +13,33 @@ use crate::{
     },
 };
 
-/// The oldest entry of a log, read once for all that wait for it.
+/// The oldest entry of a log, read once for all waiting callers.
 ///
-/// Clients with IDs that nobody was given cost such a look-up each, and the entry may be large. So there is one at a
-/// time, and everyone that had asked before it began takes what it finds, as if they had all looked at that moment.
+/// Each client with an invented ID costs such a look-up, and the entry may be large. So one look-up runs at a time,
+/// and its result serves all callers that asked before it began.
 #[derive(Debug, Default)]
 pub(super) struct Oldest {
-    /// How many look-ups have begun. It changes only while `latest` is locked.
+    /// The number of look-ups begun. Changes only while `latest` is locked.
     begun: AtomicU64,
     latest: Mutex<Found>,
 }
 
-/// What a look-up has found.
+/// The result of a look-up.
 #[derive(Clone, Debug, Default)]
 struct Found {
-    /// Which look-up it was.
+    /// The number of the look-up.
     number: u64,
     whole: bool,
     entry: Option<Entry>,
 }
 
 impl Oldest {
-    /// Returns whether the log has let go of nothing, and its oldest entry without the texts of its event.
+    /// Returns whether the log has removed nothing, and its oldest entry without the text of its event.
     pub(super) async fn get<E>(
         &self,
         read: impl Future<Output = Result<Page, E>>,
     ) -> Result<(bool, Option<Entry>), E> {
-        // One that is under way may have read what has gone since.
+        // A look-up under way may have read an entry that was removed since, so wait for the next one.
         let next = self.begun.load(Ordering::Acquire) + 1;
         let mut latest = self.latest.lock().await;
         if latest.number < next {
@@ -52,7 +52,7 @@ impl Oldest {
     }
 }
 
-/// Leaves what says whom an entry concerns, so that nothing large is kept.
+/// Keeps only the topic and the type of an entry's event, so that nothing large is held.
 fn without_texts(entry: Entry) -> Entry {
     let Entry { id, record } = entry;
     let record = record.map(|record| match record {

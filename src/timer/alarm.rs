@@ -19,7 +19,7 @@ use crate::timer::tokio::TokioTimer;
 pub(crate) struct Alarm {
     #[cfg(feature = "tokio")]
     timer: TokioTimer,
-    /// Whether somebody else wakes the task, or nothing can.
+    /// The task is woken by other means, or nothing can wake it.
     #[cfg(feature = "tokio")]
     is_off: bool,
 }
@@ -36,8 +36,8 @@ impl Alarm {
 
     /// Wakes the task after this time. Does not move a wake-up that is already set.
     ///
-    /// Outside of a runtime, and in one without time, it does nothing, so that a stream which is polled there works as
-    /// it does without the feature.
+    /// Does nothing outside a runtime, and in one without time, so that a stream polled there behaves as without the
+    /// feature.
     pub(crate) fn wake_after(&mut self, time: Duration, cx: &mut Context<'_>) {
         if self.is_off {
             return;
@@ -46,8 +46,8 @@ impl Alarm {
             if Handle::try_current().is_err() {
                 return;
             }
-            // Nothing tells whether the runtime has time but that this panics if it has not. It does so before it
-            // changes anything, and once for each stream, which goes on without an alarm.
+            // The only way to find out whether the runtime has time is that this panics if not. It panics before it
+            // changes anything, and once for each stream, which then continues without an alarm.
             if catch_unwind(AssertUnwindSafe(|| self.timer.arm(time))).is_err() {
                 return self.switch_off();
             }

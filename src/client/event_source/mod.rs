@@ -38,9 +38,9 @@ use crate::{
 /// `B` is the type of the request's body. The client is `Unpin` and `Send`, and `'static` where `B` is.
 ///
 /// It makes progress only while you poll it. Updates are not lost in between, so waiting for the next one can be a
-/// branch of a `select!`. Dropping the client, or calling `close`, drops the request or the response's body at once.
-/// That closes the socket in every HTTP client that ties the two together, as hyper and reqwest do. It allocates four
-/// times per connection and once per event.
+/// branch of a `select!`. Dropping the client, or calling `close`, drops the request or the response's body at once,
+/// which closes the socket in every HTTP client that ties the two together, as hyper and reqwest do. It allocates
+/// four times per connection and once per event.
 ///
 /// To read a single response without reconnecting, see [`EventStream`](crate::EventStream).
 ///

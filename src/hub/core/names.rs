@@ -8,21 +8,20 @@ use crate::{
     hub::core::topic_state::TopicState,
 };
 
-/// Which topic has a name: a hash table that never moves more than a few topics at once.
+/// The topics by name: a hash table that never moves more than a few topics at once.
 ///
-/// There is a bucket for each topic with a name. With each topic that comes, one more bucket takes its share of an
-/// earlier one; with each that goes, the last bucket gives back its share. The topics of a bucket are linked. That is
-/// known as linear hashing.
+/// It uses linear hashing: there are as many buckets as named topics. Adding a topic splits one bucket into two, and
+/// removing one merges the last bucket with the one that it was split from. The topics of a bucket are linked.
 #[derive(Debug)]
 pub(crate) struct Names {
     hasher: RandomState,
     /// The slot of the first topic of each bucket, or [`NONE`].
     buckets: Blocks<u32>,
-    /// As many low bits of a hash as tell all buckets apart.
+    /// A mask of the low bits of a hash that select a bucket.
     mask: u32,
 }
 
-/// A topic, and its place among the names.
+/// A topic, and its link in a bucket.
 #[derive(Debug)]
 pub(crate) struct Named {
     /// The low half of the hash of the name, so that most others are passed without looking at them.
@@ -33,7 +32,7 @@ pub(crate) struct Named {
     pub(crate) topic: Box<TopicState>,
 }
 
-/// Where no topic is.
+/// The slot of no topic.
 const NONE: u32 = u32::MAX;
 
 impl Names {
@@ -46,7 +45,7 @@ impl Names {
         self.hasher.hash_one(name)
     }
 
-    /// Returns the topic of a name, which has this hash.
+    /// Returns the topic of a name with this hash.
     #[inline]
     pub(crate) fn find(&self, hash: u64, name: &str, topics: &Slab<Named>) -> Option<Key> {
         let hash = hash as u32;
@@ -91,7 +90,7 @@ impl Names {
     #[inline]
     fn bucket(&self, hash: u32) -> usize {
         let bucket = (hash & self.mask) as usize;
-        // That bucket may be yet to come. Until then, the one that it will be split from has its topics.
+        // If that bucket does not exist yet, its topics are still in the one that it will be split from.
         if bucket < self.buckets.len() { bucket } else { (hash & self.mask >> 1) as usize }
     }
 
@@ -108,7 +107,7 @@ impl Names {
         }
     }
 
-    /// Puts the topics of a bucket where they belong.
+    /// Links the topics of a chain into their present buckets.
     fn link_anew(&mut self, mut slot: u32, topics: &mut Slab<Named>) {
         while let Some(named) = topics.at_mut(slot) {
             let (hash, next) = (named.hash, named.next);
@@ -117,7 +116,7 @@ impl Names {
         }
     }
 
-    /// Adds a bucket.
+    /// Adds a bucket, and moves its topics there from the one that it is split from.
     fn split(&mut self, topics: &mut Slab<Named>) {
         let added = self.buckets.len();
         self.buckets.push(NONE);
@@ -131,7 +130,7 @@ impl Names {
         }
     }
 
-    /// Takes the last bucket away.
+    /// Removes the last bucket, and moves its topics to the one that it was split from.
     fn merge(&mut self, topics: &mut Slab<Named>) {
         let Some(slot) = self.buckets.pop() else { return };
         if self.buckets.len() as u32 <= (self.mask >> 1) + 1 {

@@ -60,7 +60,7 @@ pub(crate) struct Stay {
 }
 
 impl Parking {
-    /// Creates a place for nobody yet. Its places are named from `first` on.
+    /// Creates an empty parking. Its tables are named from `first` on.
     ///
     /// What is [put back](Self::put_back) is told by its name, so no two of one topic may ever have the same.
     pub(crate) fn new(first: NonZeroU64) -> Self {

@@ -26,8 +26,8 @@ use crate::{
 
 /// All topics of a hub: those with history or subscribers, and what is remembered of the others.
 ///
-/// Nothing here takes time in proportion to what is held: topics lie in blocks and are found in a table that grows
-/// bucket by bucket, and they are ordered and remembered in trees.
+/// No operation takes time linear in the number of topics or events: topics are stored in blocks, found in a table
+/// that grows bucket by bucket, and ordered and recorded in trees.
 #[derive(Debug)]
 pub(crate) struct Topics {
     topics: Slab<Named>,
@@ -38,9 +38,9 @@ pub(crate) struct Topics {
     oldest: Oldest,
     /// Topics that have lanes.
     busy: Vec<Key>,
-    /// What the followers of a topic left when the last one went. Clients often come to a topic one by one.
+    /// Followers to reuse, left by a topic whose last subscription has ended. Topics often have one client at a time.
     spare: Option<Box<Followers>>,
-    /// The name of the next places to park at, which no topic that has no followers has ever used.
+    /// The name of the next table of wakers. No topic without followers has ever used it.
     next_places: NonZeroU64,
     records: Records,
     /// The position of the newest event.
@@ -331,7 +331,7 @@ impl Topics {
         topic.subscribers -= 1;
         if topic.subscribers == 0 {
             if let Some(mut followers) = topic.followers.take() {
-                // What was taken of these may still be about to be put back.
+                // A table taken from these followers may still be put back.
                 self.next_places = self.next_places.max(followers.parking.newest()).saturating_add(1);
                 followers.begin_anew(self.next_places);
                 self.spare = Some(followers);
@@ -384,7 +384,7 @@ impl Topics {
         self.topics.remove(key);
     }
 
-    /// Lets go the name of a topic. A record of it is left.
+    /// Removes the name of a topic, and keeps a record of it.
     fn leave_record(&mut self, key: Key) {
         self.names.remove(key, &mut self.topics);
         let topic = &self.topics[key].topic;

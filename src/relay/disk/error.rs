@@ -8,55 +8,55 @@ use std::{
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiskLogError {
-    /// Another process has the folder open, or another log of this process.
+    /// Another process, or another log of this process, has the folder open.
     #[error("{} is in use by {}", folder.display(), owner(*process))]
     InUse {
         /// The folder.
         folder: PathBuf,
-        /// The ID of the process that has it open, if the lock file says it.
+        /// The ID of the process that has it open, if the lock file contains it.
         process: Option<u32>,
     },
-    /// A file says something else than what was acknowledged, or is missing.
+    /// The contents of a file differ from what was acknowledged, or the file is missing.
     ///
     /// [`DiskLogOptions::repair`](crate::relay::DiskLogOptions::repair) goes on without the events that are lost.
     #[error("{} is damaged at byte {offset}: {reason}", file.display())]
     Damaged {
         /// The file.
         file: PathBuf,
-        /// The first byte that is wrong, or the length of a file that ends too early.
+        /// The first wrong byte, or the length of a file that is too short.
         offset: u64,
-        /// What is wrong there.
+        /// The kind of damage.
         reason: &'static str,
     },
-    /// There is no room on the disk, or the process may not write more. Once there is room, publishing goes on.
+    /// The disk is full, or the process has reached a quota. Publishing works again once there is room.
     #[error("no room on the disk: cannot {doing} {}", path.display())]
     NoRoom {
-        /// What was about to be done.
+        /// The attempted operation.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: Arc<io::Error>,
     },
-    /// The system refused to read or write.
+    /// Reading or writing failed.
     #[error("cannot {doing} {}", path.display())]
     Io {
-        /// What was about to be done.
+        /// The attempted operation.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: Arc<io::Error>,
     },
-    /// An event does not fit into the log.
+    /// An event is too large for the log.
     #[error("the event takes {bytes} bytes, of at most {max}")]
     TooLarge {
-        /// The bytes that it takes.
+        /// The bytes that the event takes.
         bytes: u64,
-        /// The bytes that it may take.
+        /// The maximum number of bytes.
         max: u64,
     },
-    /// The thread that writes has ended, or the runtime is about to.
+    /// The writing thread has ended, or the runtime is shutting down.
     #[error("the log is closed")]
     Closed,
 }
@@ -66,7 +66,7 @@ fn owner(process: Option<u32>) -> String {
 }
 
 impl DiskLogError {
-    /// Makes an error of an attempt to do something with a file or folder.
+    /// Creates the error of an operation on a file or folder.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| {
@@ -84,7 +84,7 @@ impl DiskLogError {
         Self::Damaged { file: file.to_owned(), offset, reason }
     }
 
-    /// Returns whether a file was not there.
+    /// Returns whether a file did not exist.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }

@@ -1,17 +1,17 @@
 //! One entry as bytes: a header of 36 bytes, then the fields of its record.
 //!
-//! | bytes | say |
+//! | bytes | content |
 //! | --- | --- |
-//! | 4 | the checksum (CRC-32) of the folder's secret and of all that follows |
-//! | 4 | how many bytes of fields there are |
-//! | 4 | how many bytes before this one its batch begins |
-//! | 8 | its number, one more than that of the entry before |
-//! | 8 | the epoch: drawn at random when the folder was opened |
+//! | 4 | the checksum (CRC-32) of the folder's secret and of everything that follows |
+//! | 4 | the length of the fields in bytes |
+//! | 4 | the distance in bytes from the start of the batch to this entry |
+//! | 8 | the number, one more than that of the previous entry |
+//! | 8 | the epoch, drawn at random when the folder was opened |
 //! | 8 | the time in milliseconds since 1970 |
 //!
-//! A batch is written once the one before it is durable. A sound entry so proves that all bytes before its batch were
-//! acknowledged. Numbers are little-endian. The secret keeps data that a client sends from passing for an entry, and
-//! so do blocks of an old file.
+//! A batch is written only once the previous one is durable, so a sound entry proves that all bytes before its batch
+//! were acknowledged. Numbers are little-endian. The secret prevents data sent by a client, and blocks of an old
+//! file, from passing for an entry.
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -24,7 +24,7 @@ use crate::relay::{
 pub(super) struct Header {
     pub(super) crc: u32,
     pub(super) len: u32,
-    /// How many bytes before this entry its batch begins.
+    /// The distance in bytes from the start of the batch to this entry.
     pub(super) back: u32,
     pub(super) number: u64,
     pub(super) epoch: u64,
@@ -56,12 +56,12 @@ impl Header {
         ids::position(self.number, self.epoch)
     }
 
-    /// Returns how many bytes the whole entry takes.
+    /// Returns the size of the whole entry in bytes.
     pub(super) fn size(self) -> u64 {
         HEADER as u64 + u64::from(self.len)
     }
 
-    /// Returns whether header and fields are what was written.
+    /// Returns whether header and fields match the checksum.
     pub(super) fn is_sound(self, secret: u64, fields: &[u8]) -> bool {
         let mut bytes = Vec::with_capacity(HEADER);
         self.write(&mut bytes);
@@ -76,13 +76,13 @@ pub(super) fn checksum(secret: u64, parts: &[&[u8]]) -> u32 {
     hasher.finalize()
 }
 
-/// Returns how many bytes the fields of an entry take.
+/// Returns the size of an entry's fields in bytes.
 pub(super) fn fields_len(fields: &[(&str, Bytes)], key: Option<&str>) -> u64 {
     let each = fields.iter().map(|(name, value)| FIELD + (name.len() + value.len()) as u64);
     each.sum::<u64>() + key.map_or(0, |key| FIELD + key.len() as u64)
 }
 
-/// Appends an entry to a batch. The header's checksum and length are set here.
+/// Appends an entry to a batch. Sets the header's checksum and length.
 pub(super) fn write(
     batch: &mut Vec<u8>,
     secret: u64,
@@ -105,7 +105,7 @@ pub(super) fn write(
     batch[start..start + 4].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Reads the fields of an entry: its record, and the key that it was published with.
+/// Parses the fields of an entry: its record, and the key that it was published with.
 pub(super) fn read(mut bytes: Bytes) -> (Result<Record, InvalidRecord>, Option<Bytes>) {
     let (mut fields, mut key) = (Vec::new(), None);
     while let Some((name, value)) = field(&mut bytes) {
@@ -118,7 +118,7 @@ pub(super) fn read(mut bytes: Bytes) -> (Result<Record, InvalidRecord>, Option<B
     (Record::from_fields(fields), key)
 }
 
-/// Reads the next field. `None` at the end, and if there is not all of one, which the checksum rules out.
+/// Parses the next field. Returns `None` at the end, and for an incomplete field, which the checksum rules out.
 fn field(bytes: &mut Bytes) -> Option<(Bytes, Bytes)> {
     let name = usize::from(bytes.try_get_u8().ok()?);
     let name = (name <= bytes.len()).then(|| bytes.split_to(name))?;
@@ -128,9 +128,9 @@ fn field(bytes: &mut Bytes) -> Option<(Bytes, Bytes)> {
 }
 
 pub(super) const HEADER: usize = 36;
-/// The greatest number of bytes of an entry's fields.
+/// The maximum size of an entry's fields in bytes.
 pub(super) const MAX_FIELDS: u64 = 1 << 28;
-/// What a field takes beside its name and value.
+/// The bytes that a field takes in addition to its name and value.
 const FIELD: u64 = 5;
 /// The name of the field for the key, which no field of a record has.
 const KEY: &str = "";

@@ -1,4 +1,4 @@
-//! What readers may see: what is durable, and what the bounds have left of it.
+//! The durable entries within the bounds, which readers can see.
 
 use std::{
     collections::VecDeque,
@@ -12,11 +12,11 @@ use crate::relay::disk::segment::Segment;
 
 #[derive(Debug)]
 pub(super) struct Index {
-    /// In order, and at least one. Each begins where the one before it ends.
+    /// In order, and at least one. Each begins where the previous one ends.
     pub(super) segments: VecDeque<Segment>,
 }
 
-/// Where to read from one file.
+/// A part of a file to read.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     pub(super) path: Arc<Path>,
@@ -38,7 +38,7 @@ impl Index {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// Returns where an entry is to be found. `None` if it is not there.
+    /// Returns the part of a file that contains an entry, or `None` if the log does not hold it.
     pub(super) fn piece(&self, number: u64) -> Option<Piece> {
         let at = self.segments.partition_point(|segment| segment.next <= number);
         let segment = self.segments.get(at).filter(|segment| segment.first <= number)?;
@@ -51,11 +51,11 @@ impl Index {
     }
 }
 
-/// Between the thread that writes and those that read.
+/// State shared by the writing thread and the readers.
 #[derive(Debug)]
 pub(super) struct Shared {
     index: Mutex<Index>,
-    /// The number after that of the newest durable entry. Closed when the thread that writes has ended.
+    /// The number after that of the newest durable entry. Closed when the writing thread has ended.
     pub(super) next: watch::Sender<u64>,
 }
 

@@ -5,10 +5,10 @@ use std::{
 
 use crate::relay::disk::ids;
 
-/// The keys that records were published with, and where those stand.
+/// The keys that records were published with, and the positions of these records.
 ///
-/// It has hashes of 128 bits, keyed at random in each process, so that long keys cost no more than short ones: about
-/// 40 bytes.
+/// It stores hashes of 128 bits, keyed at random in each process, so that a long key costs no more than a short one:
+/// about 40 bytes.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     positions: HashMap<(u64, u64), u128>,
@@ -33,7 +33,7 @@ impl Keys {
         self.positions.get(&hash).copied()
     }
 
-    /// Forgets those of entries before a number.
+    /// Removes the keys of entries before a number.
     pub(super) fn forget_before(&mut self, number: u64) {
         self.positions.retain(|_, position| ids::parts(*position).0 >= number);
     }

@@ -30,28 +30,29 @@ use crate::{
 
 /// A log in a folder, for one process that restarts.
 ///
-/// Events, finished topics and the keys of [`publish_once`](crate::relay::Relay::publish_once) outlive the process. A
-/// client that comes back after a restart goes on where it was.
+/// Events, finished topics and the keys of [`publish_once`](crate::relay::Relay::publish_once) survive a restart of
+/// the process, so clients can resume after it.
 ///
-/// # What it promises
+/// # Guarantees
 ///
-/// - Publishing returns once the event is durable: written, and synced to the disk. Publishers that wait at the same
-///   time share one sync. Clients get no event before it is durable.
-/// - One process has the folder open. Another one gets [`DiskLogError::InUse`], with the ID of the owner.
-/// - After a crash or a power failure, everything acknowledged is there, in order. What was being written may be there
-///   or not. If the disk has lost its newest acknowledged writes, the clients that had seen them get *unknown*.
+/// - Publishing returns once the event is durable: written, and synced to the disk. Concurrent publishers share one
+///   sync. Clients receive an event only once it is durable.
+/// - A single process has the folder open. Others get [`DiskLogError::InUse`], with the ID of that process.
+/// - After a crash or a power failure, all acknowledged events are there, in order. Events that were being written
+///   may or may not be there. If the disk has lost its newest acknowledged writes, the clients that had received them
+///   get the gap *unknown*.
 /// - Damage before that is an error when the folder is opened; see [`DiskLogOptions::repair`].
-/// - An ID never comes to mean another event, even if you put back an older copy of the folder: IDs that were given out
-///   after the copy was made are *unknown*. Copy the folder while no process has it open.
+/// - An ID is never reused for another event, even if you restore an older copy of the folder: IDs given out after
+///   the copy was made are *unknown*. Copy the folder only while no process has it open.
 /// - A key is remembered, and a topic stays finished, for as long as the log holds the record.
-/// - On a full disk publishing fails with [`DiskLogError::NoRoom`], and nothing is appended. Once there is room,
-///   publishing goes on.
+/// - On a full disk publishing fails with [`DiskLogError::NoRoom`], and nothing is appended. Publishing works again
+///   once there is room.
 ///
 /// # Costs
 ///
-/// One thread writes. Reading uses the runtime's threads for blocking work. In memory are half a byte for each entry,
-/// 40 bytes for each key that the log holds, the names of finished topics, and one batch of up to 1 MiB, or one event.
-/// Opening reads the folder once.
+/// One thread writes. Reading uses the runtime's threads for blocking work. Memory holds half a byte per entry, 40
+/// bytes per key in the log, the names of finished topics, and one batch of up to 1 MiB or one event. Opening reads
+/// the whole folder once.
 ///
 /// Needs Rust 1.89.
 ///
@@ -114,7 +115,7 @@ impl DiskLog {
         DiskLogOptions::new()
     }
 
-    /// Runs what reads files where it may block.
+    /// Runs a function that reads files, on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Shared) -> Result<T, DiskLogError> + Send + 'static,
@@ -174,5 +175,5 @@ impl fmt::Debug for DiskLog {
     }
 }
 
-/// How long following waits for an entry.
+/// The time for which following waits for an entry.
 const PATIENCE: Duration = Duration::from_secs(1);

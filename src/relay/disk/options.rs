@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// How much a [`DiskLog`] keeps, and what it does about damage.
+/// The bounds of a [`DiskLog`], and its handling of damage.
 ///
 /// # Examples
 ///
@@ -46,48 +46,48 @@ impl DiskLogOptions {
         Self { bounds: Bounds { max_events: u64::MAX, max_bytes: MAX_BYTES, max_age: None }, repair: false }
     }
 
-    /// Bounds the number of entries: the log keeps so many, and up to an eighth more. Unbounded by default.
+    /// Limits the number of entries: the log keeps this many, and up to an eighth more. By default there is no limit.
     pub const fn max_events(mut self, events: u64) -> Self {
         self.bounds.max_events = if events == 0 { 1 } else { events };
         self
     }
 
-    /// Bounds the bytes of the folder's files, by default to 1 GiB. The log keeps at least three quarters of it.
+    /// Limits the size of the folder's files in bytes (default: 1 GiB). The log keeps at least three quarters of it.
     ///
-    /// An event takes about 60 bytes beside its text. At least 64 KiB. An event that takes more than an eighth of the
-    /// bound makes the log keep less.
+    /// An event takes about 60 bytes in addition to its text. The limit is at least 64 KiB. The log keeps less if an
+    /// event takes more than an eighth of it.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.bounds.max_bytes = if bytes < MIN_BYTES { MIN_BYTES } else { bytes };
         self
     }
 
-    /// Bounds the age of entries: the log keeps what is younger, and lets go of the rest a little later, when
-    /// something is published. Unbounded by default.
+    /// Limits the age of entries: older ones are removed a little later, when something is published. By default
+    /// there is no limit.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.bounds.max_age = Some(age);
         self
     }
 
-    /// Opens a damaged folder, without what is lost. By default that is an error.
+    /// Opens a damaged folder without the lost entries. By default damage is an error.
     ///
-    /// The log then begins behind the last damage, or ends before it if nothing sound follows. A client whose last
-    /// event is not among what is left learns of the gap. Damaged files stay in the folder under names that end in
-    /// `.damaged`; remove them when you need them no more. A sound folder is opened as usual.
+    /// The log then begins after the last damage, or ends before it if nothing sound follows. A client whose last
+    /// event is no longer there gets a gap. Damaged files stay in the folder under names that end in `.damaged`;
+    /// remove them when you no longer need them. A sound folder is opened as usual.
     ///
-    /// Turn it on after you have seen the error. A fault of the disk is otherwise hidden from you.
+    /// Turn it on only after you have seen the error; otherwise it hides a fault of the disk.
     pub const fn repair(mut self, repair: bool) -> Self {
         self.repair = repair;
         self
     }
 
-    /// Opens a folder, or creates it, and reads all that it holds.
+    /// Opens a folder, or creates it, and reads all of its entries.
     ///
-    /// This takes as long as the disk needs to read the folder once.
+    /// It takes as long as the disk needs to read the folder once.
     ///
     /// # Errors
     ///
-    /// Returns [`DiskLogError::InUse`] if a process has the folder open, and [`DiskLogError::Damaged`] with the file
-    /// and the place if something in it is not what was acknowledged. Both have changed nothing.
+    /// Returns [`DiskLogError::InUse`] if a process has the folder open, and [`DiskLogError::Damaged`], with the file
+    /// and the offset, if its contents differ from what was acknowledged. In both cases the folder is unchanged.
     pub async fn open(self, folder: impl AsRef<Path>) -> Result<DiskLog, DiskLogError> {
         let folder = folder.as_ref().to_owned();
         let opened = task::spawn_blocking(move || self.open_blocking(folder)).await;

@@ -1,4 +1,4 @@
-//! Reading pages. All of it blocks, and runs on threads that may.
+//! Reading pages. All of it blocks, so it runs on threads that may.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Reads entries after one, or from the oldest on.
+/// Reads the entries after a position, or from the oldest on.
 pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result<Page, DiskLogError> {
     let mut page = Page { held: true, ..Page::default() };
     let (mut number, next) = {
@@ -40,10 +40,10 @@ pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result
         };
         match read {
             Ok(true) => {}
-            // There is no room for more.
+            // The page is full.
             Ok(false) if number >= shared.index().first() => break,
             Err(error) if !error.is_missing() || number >= shared.index().first() => return Err(error),
-            // The bounds have taken the file away meanwhile.
+            // The bounds have removed the file meanwhile.
             Ok(false) | Err(_) if page.entries.is_empty() => {
                 page.held = false;
                 if after.is_some() {
@@ -58,7 +58,7 @@ pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result
     Ok(page)
 }
 
-/// Reads from one file. Returns whether to go on in the next one.
+/// Reads from one file. Returns whether to continue in the next one.
 fn read_piece(
     piece: &Piece,
     number: &mut u64,
@@ -89,7 +89,7 @@ fn read_piece(
     Ok(true)
 }
 
-/// Returns whether the log holds the entry at this position: the same number, of the same opening.
+/// Returns whether the log holds the entry at this position, with the same number and epoch.
 pub(super) fn holds(shared: &Shared, position: u128) -> Result<bool, DiskLogError> {
     let (number, _) = parts(position);
     let Some(piece) = shared.index().piece(number) else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! Opening a folder: its lock, and everything that was acknowledged.
+//! Opening a folder: its lock, and recovering everything that was acknowledged.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// What a folder holds.
+/// The contents of a folder.
 pub(super) struct Recovered {
     pub(super) index: Index,
     pub(super) keys: Keys,
@@ -36,15 +36,15 @@ pub(super) struct Recovered {
     pub(super) secret: u64,
 }
 
-/// What reading one file showed.
+/// The result of reading one file.
 enum Found {
     Whole,
-    /// What follows was never acknowledged, as far as can be known.
+    /// The bytes that follow were never acknowledged, as far as can be determined.
     Torn,
     Damaged(DiskLogError, u64),
 }
 
-/// Takes the folder for this process.
+/// Locks the folder for this process.
 pub(super) fn lock(folder: &Path) -> Result<File, DiskLogError> {
     let path = folder.join(LOCK);
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -58,7 +58,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, DiskLogError> {
             Err(TryLockError::WouldBlock) => {}
         }
         let process = read_owner(&mut file);
-        // A log of this process that was just dropped ends its last batch first.
+        // A log of this process that was just dropped first ends its last batch.
         if process != Some(std::process::id()) || Instant::now() > until {
             return Err(DiskLogError::InUse { folder: folder.to_owned(), process });
         }
@@ -78,15 +78,15 @@ fn read_owner(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-/// Reads all that a folder holds, and cuts off what was not acknowledged.
+/// Reads a folder, and removes bytes that were not acknowledged.
 ///
-/// With `repair` it also gives up what lies before the last damage, or behind it if nothing sound does.
+/// With `repair` it also drops the entries before the last damage, or those after it if none of them is sound.
 pub(super) fn recover(folder: &Path, repair: bool) -> Result<Recovered, DiskLogError> {
     loop {
         let files = segment::list(folder)?;
         match read_all(folder, &files)? {
             Ok(recovered) => return Ok(recovered),
-            // What is left then shows whether that was all.
+            // Reading the rest shows whether there is more damage.
             Err((_, place)) if repair => mend(folder, &files, place)?,
             Err((damage, _)) => return Err(damage),
         }
@@ -95,7 +95,7 @@ pub(super) fn recover(folder: &Path, repair: bool) -> Result<Recovered, DiskLogE
 
 type Damage = (DiskLogError, (usize, u64, u64));
 
-/// Reads files in order. The inner error has the damage, and in which file, at which byte and number it is.
+/// Reads files in order. The inner error has the damage, and the file, offset and entry number at which it is.
 fn read_all(folder: &Path, files: &[(u64, PathBuf)]) -> Result<Result<Recovered, Damage>, DiskLogError> {
     let secret = find_secret(files)?;
     let mut recovered = Recovered {
@@ -129,7 +129,7 @@ fn read_all(folder: &Path, files: &[(u64, PathBuf)]) -> Result<Result<Recovered,
     Ok(Ok(recovered))
 }
 
-/// Returns the secret of the folder, which each sound file has.
+/// Returns the secret of the folder, which each sound file contains.
 fn find_secret(files: &[(u64, PathBuf)]) -> Result<Option<u64>, DiskLogError> {
     for (first, path) in files {
         if let Some(entries) = Entries::open(Arc::from(path.as_path()), *first)? {
@@ -179,8 +179,8 @@ fn note(
     }
 }
 
-/// Returns whether an entry in these bytes, which are not sound at their beginning, shows that the beginning was
-/// acknowledged: its batch began behind that.
+/// Returns whether an entry in these bytes, which are not sound at their beginning, proves that the beginning was
+/// acknowledged: its batch began after it.
 fn acknowledged_behind(bytes: &[u8], at: u64, next: u64, secret: u64) -> bool {
     sound_entries(bytes, next, secret).any(|(start, header)| at + start as u64 - u64::from(header.back) > at)
 }
@@ -188,7 +188,7 @@ fn acknowledged_behind(bytes: &[u8], at: u64, next: u64, secret: u64) -> bool {
 /// Finds sound entries in bytes that are not sound at their beginning.
 fn sound_entries(bytes: &[u8], next: u64, secret: u64) -> impl Iterator<Item = (usize, Header)> {
     let starts = 1..bytes.len().saturating_sub(HEADER - 1);
-    // So many could have been where the bytes are not sound.
+    // The most entries that can have been in the bytes that are not sound.
     let numbers = next..=next.saturating_add((bytes.len() / HEADER) as u64);
     starts.filter_map(move |start| {
         let rest = &bytes[start..];
@@ -199,14 +199,14 @@ fn sound_entries(bytes: &[u8], next: u64, secret: u64) -> impl Iterator<Item = (
     })
 }
 
-/// Cuts off what was not acknowledged.
+/// Removes bytes that were not acknowledged.
 fn cut(segment: &Segment) -> Result<(), DiskLogError> {
     let file = segment::append(&segment.path)?;
     let cut = file.set_len(segment.bytes).and_then(|()| file.sync_all());
     cut.map_err(DiskLogError::io("shorten", &segment.path))
 }
 
-/// Gives up what lies before a damage, or behind it if nothing sound does. Whole files are only renamed.
+/// Drops the entries before a damage, or those after it if none of them is sound. Whole files are only renamed.
 fn mend(
     folder: &Path,
     files: &[(u64, PathBuf)],
@@ -219,12 +219,12 @@ fn mend(
         return begin_anew(folder, files);
     };
     if at == 0 {
-        // The entries show whether they belong to this folder.
+        // The entries show whether the file belongs to this folder.
         return segment::mend_header(path, *first, secret);
     }
     let rest = bytes.get(at as usize..).unwrap_or_default();
     if let Some((start, header)) = sound_entries(rest, next, secret).next() {
-        // The sound ones behind the damage get a file of their own, before that of the damaged one goes.
+        // Copy the sound entries after the damage to a new file before renaming the damaged one.
         let (kept, mut new) = segment::create(folder, header.number, secret)?;
         let copied =
             new.write_all(&rebatched(&rest[start..], header.number, secret)).and_then(|()| new.sync_all());
@@ -237,7 +237,7 @@ fn mend(
     if file > 0 { set_aside(folder, &files[file..]) } else { begin_anew(folder, files) }
 }
 
-/// Gives up all files. No number is used again, so that the beginning is known to be missing.
+/// Drops all files. No number is reused, so the log shows that its beginning is missing.
 fn begin_anew(folder: &Path, files: &[(u64, PathBuf)]) -> Result<(), DiskLogError> {
     let Some((last, path)) = files.last() else { return Ok(()) };
     let entries = fs::metadata(path).map_or(0, |file| file.len()) / HEADER as u64;
@@ -245,7 +245,7 @@ fn begin_anew(folder: &Path, files: &[(u64, PathBuf)]) -> Result<(), DiskLogErro
     segment::create(folder, last.saturating_add(entries).saturating_add(1), random::seed()).map(drop)
 }
 
-/// Copies sound entries from a place on, each as a batch of its own, up to the next damage.
+/// Copies sound entries from an offset on, each as its own batch, up to the next damage.
 fn rebatched(mut bytes: &[u8], mut next: u64, secret: u64) -> Vec<u8> {
     let mut copy = Vec::new();
     while let Some(header) = Header::read(bytes).filter(|header| header.number == next) {
@@ -262,12 +262,12 @@ fn rebatched(mut bytes: &[u8], mut next: u64, secret: u64) -> Vec<u8> {
         bytes = &bytes[size..];
         next += 1;
     }
-    // What follows is for the next look at the folder, which finds the damage there.
+    // The next pass over the folder finds the damage that follows.
     copy.extend_from_slice(bytes);
     copy
 }
 
-/// Renames files so that they are no part of the log any more.
+/// Renames files so that they no longer belong to the log.
 fn set_aside(folder: &Path, files: &[(u64, PathBuf)]) -> Result<(), DiskLogError> {
     for (_, path) in files {
         let aside = path.with_extension(ASIDE);
@@ -278,5 +278,5 @@ fn set_aside(folder: &Path, files: &[(u64, PathBuf)]) -> Result<(), DiskLogError
 
 const LOCK: &str = "lock";
 const ASIDE: &str = "log.damaged";
-/// How long to wait for a log of the same process to let go of the folder.
+/// How long to wait for a log of the same process to release the folder.
 const HANDED_OVER: Duration = Duration::from_secs(5);

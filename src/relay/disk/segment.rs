@@ -13,7 +13,7 @@ use bytes::{BufMut, Bytes};
 
 use crate::relay::disk::{error::DiskLogError, frame, frame::Header};
 
-/// What is durable of one file.
+/// The durable part of one file.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) path: Arc<Path>,
@@ -24,7 +24,7 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
     /// The times of its first and its last entry, if it has any.
     pub(super) times: Option<(u64, u64)>,
-    /// Where every sixteenth entry begins.
+    /// The offset of every sixteenth entry.
     marks: Vec<u64>,
 }
 
@@ -33,7 +33,7 @@ impl Segment {
         Self { path, first, next: first, bytes: START, times: None, marks: Vec::new() }
     }
 
-    /// Notes the entry that comes next.
+    /// Records the next entry.
     pub(super) fn push(&mut self, header: Header) {
         if (self.next - self.first) % MARKED == 0 {
             self.marks.push(self.bytes);
@@ -47,15 +47,15 @@ impl Segment {
         self.next - self.first
     }
 
-    /// Returns where to begin to look for an entry: at most fifteen entries before it.
+    /// Returns an offset from which to search for an entry, at most fifteen entries before it.
     pub(super) fn near(&self, number: u64) -> u64 {
         let mark = number.saturating_sub(self.first) / MARKED;
         self.marks.get(mark as usize).copied().unwrap_or(self.bytes)
     }
 }
 
-/// Makes a file for the entries from a number on, and opens it to append to it. It is durable, with its name, when
-/// this returns.
+/// Creates a file for the entries from a number on, and opens it for appending. When this returns, the file and its
+/// name are durable.
 pub(super) fn create(folder: &Path, first: u64, secret: u64) -> Result<(Arc<Path>, File), DiskLogError> {
     let (path, new) = (folder.join(name(first)), folder.join(NEW));
     let write = || -> io::Result<File> {
@@ -65,20 +65,20 @@ pub(super) fn create(folder: &Path, first: u64, secret: u64) -> Result<(Arc<Path
         let mut file = OpenOptions::new().append(true).create_new(true).open(&new)?;
         file.write_all(&start(first, secret))?;
         file.sync_all()?;
-        // It has its name only when its header is there, so a file without one is damaged.
+        // It gets its name only once its header is written, so a file without a header is damaged.
         fs::rename(&new, &path)?;
         Ok(file)
     };
     let file = write().map_err(DiskLogError::io("create", &path))?;
     if let Err(error) = sync_folder(folder) {
-        // Left there, it would stand in the way of what is appended to the file before it.
+        // If it stayed, entries could no longer be appended to the file before it.
         let _ = fs::remove_file(&path);
         return Err(error);
     }
     Ok((path.into(), file))
 }
 
-/// Writes the header of a file once more.
+/// Writes the header of a file again.
 pub(super) fn mend_header(path: &Path, first: u64, secret: u64) -> Result<(), DiskLogError> {
     let mended = OpenOptions::new().write(true).open(path).and_then(|mut file| {
         file.write_all(&start(first, secret))?;
@@ -87,21 +87,21 @@ pub(super) fn mend_header(path: &Path, first: u64, secret: u64) -> Result<(), Di
     mended.map_err(DiskLogError::io("write to", path))
 }
 
-/// Makes durable which files there are.
+/// Makes the names of a folder's files durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), DiskLogError> {
-    // Only Unix lets a program open a folder, and needs it.
+    // Only Unix needs this, and only Unix lets a program open a folder.
     if cfg!(unix) {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(DiskLogError::io("sync", folder))?;
     }
     Ok(())
 }
 
-/// Opens a file to append to it.
+/// Opens a file for appending.
 pub(super) fn append(path: &Path) -> Result<File, DiskLogError> {
     OpenOptions::new().append(true).open(path).map_err(DiskLogError::io("open", path))
 }
 
-/// Returns the files of a folder by the numbers of their first entries.
+/// Returns the files of a folder, with the numbers of their first entries.
 pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, DiskLogError> {
     let entries = fs::read_dir(folder).map_err(DiskLogError::io("list", folder))?;
     let mut files = Vec::new();
@@ -133,13 +133,13 @@ pub(super) struct Entries {
     path: Arc<Path>,
     file: BufReader<File>,
     pub(super) secret: u64,
-    /// Where the next entry begins.
+    /// The offset of the next entry.
     pub(super) at: u64,
     end: u64,
 }
 
 impl Entries {
-    /// Opens a file at its first entry. `None` if its header is not sound.
+    /// Opens a file at its first entry. Returns `None` if its header is not sound.
     pub(super) fn open(path: Arc<Path>, first: u64) -> Result<Option<Self>, DiskLogError> {
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (end, file) = opened.map_err(DiskLogError::io("open", &path))?;
@@ -156,7 +156,7 @@ impl Entries {
         Ok((bytes[..] == start(first, entries.secret)).then_some(entries))
     }
 
-    /// Goes to an entry, and reads no further than to an end.
+    /// Moves to an entry, and limits reading to an end.
     pub(super) fn within(mut self, at: u64, end: u64) -> Result<Self, DiskLogError> {
         self.file.seek(SeekFrom::Start(at)).map_err(DiskLogError::io("read", &self.path))?;
         (self.at, self.end) = (at, end.min(self.end));
@@ -167,7 +167,8 @@ impl Entries {
         self.at >= self.end
     }
 
-    /// Reads the header of the next entry, which is then to be skipped or read. `None` if there cannot be one.
+    /// Reads the header of the next entry. Skip the entry or read its fields afterwards. Returns `None` if there is
+    /// no further entry.
     pub(super) fn header(&mut self) -> Result<Option<Header>, DiskLogError> {
         let mut bytes = [0; frame::HEADER];
         if self.end - self.at < bytes.len() as u64 {
@@ -184,7 +185,7 @@ impl Entries {
         Ok(())
     }
 
-    /// Reads the fields of the entry with this header. `None` if it is not sound.
+    /// Reads the fields of the entry with this header. Returns `None` if it is not sound.
     pub(super) fn fields(&mut self, header: Header) -> Result<Option<Bytes>, DiskLogError> {
         let mut fields = vec![0; header.len as usize];
         self.fill(&mut fields)?;
@@ -210,7 +211,7 @@ impl Entries {
     }
 }
 
-/// How many bytes a file begins with before its first entry.
+/// The size of a file's header in bytes.
 pub(super) const START: u64 = 28;
 /// Its last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"ssekit\0\x01";

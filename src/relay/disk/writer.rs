@@ -1,4 +1,4 @@
-//! The one thread that writes: it takes what publishers have sent, writes it, syncs once, and acknowledges all.
+//! The writing thread: collects records from publishers, writes them, syncs once, and acknowledges them all.
 
 use std::{
     collections::HashMap,
@@ -44,31 +44,31 @@ pub(super) struct Writer {
     pub(super) keys: Keys,
     pub(super) finished: HashMap<String, u64>,
     pub(super) file: File,
-    /// Whether the file may have bytes behind what is durable, left by a write or a sync that failed.
+    /// The file may have bytes after the durable ones, left by a failed write or sync.
     pub(super) in_doubt: bool,
     pub(super) newest_time: u64,
     /// Released when the thread ends.
     pub(super) _lock: File,
 }
 
-/// What is written and synced at once.
+/// The records written and synced together.
 #[derive(Default)]
 struct Batch {
     bytes: Vec<u8>,
     headers: Vec<Header>,
     keys: HashMap<(u64, u64), u128>,
     finished: HashMap<String, u64>,
-    /// What to answer once it is durable.
+    /// The acknowledgements to send once the batch is durable.
     answers: Vec<(oneshot::Sender<Answer>, u128)>,
 }
 
 impl Writer {
-    /// Writes until all senders are gone and nothing is left.
+    /// Writes until all senders are dropped and nothing is left.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut batch = Batch::default();
         while let Some(first) = requests.blocking_recv() {
             self.stage(first, &mut batch);
-            // All that came while the batch before was synced share the next sync.
+            // Records that arrived while the previous batch was synced share the next sync.
             while batch.bytes.len() < BATCH_BYTES && batch.answers.len() < BATCH_ANSWERS {
                 let Ok(request) = requests.try_recv() else { break };
                 self.stage(request, &mut batch);
@@ -77,7 +77,7 @@ impl Writer {
         }
     }
 
-    /// Adds a record to the batch, or answers why not.
+    /// Adds a record to the batch, or answers with the reason why not.
     fn stage(&mut self, request: Request, batch: &mut Batch) {
         let Request { record, key, answer } = request;
         let key_hash = key.as_deref().map(|key| self.keys.hash(key.as_bytes()));
@@ -113,7 +113,7 @@ impl Writer {
         batch.answers.push((answer, header.position()));
     }
 
-    /// Makes the batch durable and acknowledges it, or says that nothing was appended.
+    /// Makes the batch durable and acknowledges it, or answers that nothing was appended.
     fn commit(&mut self, batch: &mut Batch) {
         let batch = std::mem::take(batch);
         if let Err(error) = self.write(&batch) {
@@ -149,14 +149,14 @@ impl Writer {
             .and_then(|()| self.file.sync_data().map_err(DiskLogError::io("sync", &path)));
         let Err(error) = synced else { return Ok(()) };
         self.in_doubt = true;
-        // If it can be taken back, it is certain that nothing was appended.
+        // If the write can be undone, it is certain that nothing was appended.
         Err(match self.clear_doubt() {
             Ok(()) => AppendError::Refused(error),
             Err(_) => AppendError::Unacknowledged(error),
         })
     }
 
-    /// Takes back what is behind the last entry that was acknowledged.
+    /// Removes the bytes after the last acknowledged entry.
     fn clear_doubt(&mut self) -> Result<(), DiskLogError> {
         if self.in_doubt {
             let (path, bytes) =
@@ -176,7 +176,7 @@ impl Writer {
             .map_or_else(|| self.folder.clone(), |last| last.path.to_path_buf())
     }
 
-    /// Begins a new file if the current one is full, and lets go of old ones.
+    /// Begins a new file if the current one is full, and removes old ones.
     fn make_room(&mut self, coming: u64) -> Result<(), DiskLogError> {
         let (is_full, next) = {
             let index = self.shared.index();
@@ -190,7 +190,7 @@ impl Writer {
         self.evict(coming)
     }
 
-    /// Lets go of the oldest files while the bounds ask for it.
+    /// Removes the oldest files while the bounds require it.
     pub(super) fn evict(&mut self, coming: u64) -> Result<(), DiskLogError> {
         let mut gone = Vec::new();
         let first = {
@@ -220,7 +220,7 @@ pub(super) fn now() -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A batch ends when it has so many bytes, or one entry.
+/// A batch ends once it has this many bytes. A larger entry is a batch of its own.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
-/// Publishers that are answered at once.
+/// The most publishers that are acknowledged together.
 const BATCH_ANSWERS: usize = 4096;

@@ -46,10 +46,10 @@ use crate::{
 /// | `{NAME}:finished` | a sorted set of the finished topics whose marks are still in the stream |
 /// | `{NAME}:once:KEY` | the entry ID of the event published with that key, while the key is remembered; empty if Redis then refused the entry |
 ///
-/// If the name has braces of its own, these begin with the name as it is, so that all of them are on one node of a
-/// cluster. Other programs may append to the stream with `XADD NAME * topic orders data hello`, which does not look
-/// whether the topic is finished. Let a node begin the stream, or begin it with `XADD NAME * mark begin`: without that mark,
-/// new clients that [start at the oldest event](crate::hub::Start::Oldest) get the notice of a gap.
+/// If the name contains braces, the other keys begin with the name unchanged, so that all of them are on one node of
+/// a cluster. Other programs may append with `XADD NAME * topic orders data hello`, which does not check whether the
+/// topic is finished. Let a node begin the stream, or begin it with `XADD NAME * mark begin`: without that mark, new
+/// clients that [start at the oldest event](crate::hub::Start::Oldest) get a gap.
 ///
 /// # Permissions
 ///

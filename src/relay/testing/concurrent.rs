@@ -1,4 +1,4 @@
-//! Many callers at a time, on one handle or two.
+//! Concurrent callers, on one handle or two.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
 
 type Appending = JoinSet<Result<Vec<(EventId, String)>, String>>;
 
-/// Lets several tasks append, and returns them.
+/// Starts several tasks that append, and returns them.
 fn append_by_many<L: Log>(logs: &[Arc<L>], each: usize) -> Appending {
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
@@ -36,7 +36,7 @@ fn append_by_many<L: Log>(logs: &[Arc<L>], each: usize) -> Appending {
     tasks
 }
 
-/// Waits for all tasks. Returns the IDs with what was appended under them.
+/// Waits for all tasks. Returns the IDs with the data appended under them.
 async fn appended(mut tasks: Appending) -> Result<HashMap<EventId, String>, String> {
     let mut all = HashMap::new();
     while let Some(done) = tasks.join_next().await {
@@ -103,7 +103,7 @@ pub(super) async fn following_is_woken<F: Fixture>(fixture: &mut F) -> Outcome {
     let logs = shared(fixture).await;
     let (log, other) = (&logs[0], &logs[logs.len() - 1]);
     let first = append(&**log, event("a", 0), None).await?;
-    // It ends by itself if nothing comes.
+    // Following returns by itself if nothing arrives.
     let page = follow(&**log, &first, ALL).await?;
     ensure!(page.held && page.entries.is_empty(), "following the only entry gave {page:?}");
     let mut last = first;
@@ -116,7 +116,7 @@ pub(super) async fn following_is_woken<F: Fixture>(fixture: &mut F) -> Outcome {
                     if !page.held || !page.entries.is_empty() {
                         return Ok::<_, String>(page);
                     }
-                    // A log that does not wait must not keep the others from theirs.
+                    // A log that does not wait must not starve the other tasks.
                     tokio::task::yield_now().await;
                 }
             })
@@ -138,8 +138,8 @@ pub(super) async fn a_follower_gets_each_record_once_and_in_order<F: Fixture>(fi
     let mut last = append(&*logs[0], event("first", 0), None).await?;
     let appending = tokio::spawn(appended(append_by_many(&logs, EACH)));
     let (mut followed, mut is_complete) = (Vec::<Entry>::new(), false);
-    // Nothing comes any more if nothing has come since all was appended. An entry that became visible behind what was
-    // followed by then is missing at that time.
+    // Everything is appended, so nothing more arrives once a page is empty. An entry that became visible late, before
+    // the followed position, is missing then.
     while followed.len() < TASKS * EACH {
         let was_complete = std::mem::replace(&mut is_complete, appending.is_finished());
         let page = follow(&*logs[logs.len() - 1], &last, Limit::entries(9)).await?;

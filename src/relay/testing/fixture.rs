@@ -4,33 +4,33 @@ use crate::relay::log::Log;
 ///
 /// Only [`create`](Self::create) is needed. A check that needs more is skipped, and the [`Report`](crate::relay::testing::Report) says so.
 pub trait Fixture: Send {
-    /// The kind of log.
+    /// The type of the log.
     type Log: Log;
 
-    /// Returns an empty log, apart from all that were returned before.
+    /// Returns an empty log, separate from all earlier ones.
     fn create(&mut self) -> impl Future<Output = Self::Log> + Send;
 
-    /// Returns another handle on the same log, such as another process has. By default there is none.
+    /// Returns another handle on the same log, as another process would have. By default there is none.
     fn share(&mut self, log: &Self::Log) -> impl Future<Output = Option<Self::Log>> + Send {
         let _ = log;
         async { None }
     }
 
-    /// Ends a log and opens it again, as a process does that restarts. By default that is not possible.
+    /// Closes a log and opens it again, as a process does that restarts. By default that is not possible.
     fn reopen(&mut self, log: Self::Log) -> impl Future<Output = Option<Self::Log>> + Send {
         drop(log);
         async { None }
     }
 
-    /// Returns an empty log that lets go of its oldest entries once it has about so many.
+    /// Returns an empty log that removes its oldest entries once it has about this many.
     ///
-    /// Of 1,000 entries it must not hold the first, if it is to hold 20. By default there is none.
+    /// If it keeps 20, it must not hold the first of 1,000 entries. By default there is none.
     fn create_bounded(&mut self, entries: usize) -> impl Future<Output = Option<Self::Log>> + Send {
         let _ = entries;
         async { None }
     }
 
-    /// Returns whether the log appends one record for each key.
+    /// Returns whether the log appends only one record for each key.
     fn remembers_keys(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! What a bound and a restart leave of a log.
+//! The state of a log after trimming and after a restart.
 
 use crate::relay::testing::{
     fixture::Fixture,

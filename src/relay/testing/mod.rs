@@ -2,7 +2,7 @@
 //!
 //! Implement [`Fixture`] for your log, and call [`check`] from a test. The feature `test-util` brings this module.
 //!
-//! The checks append some thousand records to several new logs. They use the real clock, and wait at most ten seconds
+//! The checks append some thousand records to several new logs. They use the real clock and wait at most ten seconds
 //! for anything, so do not pause tokio's clock.
 //!
 //! # Examples

@@ -1,4 +1,4 @@
-/// What the [checks](super::check) of a log have shown.
+/// The results of the [checks](super::check) of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -15,18 +15,18 @@ pub struct Report {
 #[error("{check}: {reason}")]
 #[non_exhaustive]
 pub struct Failure {
-    /// The name of the check, which is what should have held.
+    /// The name of the check, which states the expected behaviour.
     pub check: &'static str,
-    /// What happened instead.
+    /// The observed behaviour.
     pub reason: String,
 }
 
 impl Report {
-    /// Checks that nothing failed.
+    /// Checks that no check failed.
     ///
     /// # Panics
     ///
-    /// Panics with the failures, if there are any.
+    /// Panics with the list of failures, if there are any.
     #[track_caller]
     pub fn assert_passed(&self) {
         let failed: Vec<String> = self.failed.iter().map(Failure::to_string).collect();
@@ -42,5 +42,5 @@ impl Report {
     }
 }
 
-/// Whether a check could be run, or why it failed.
+/// `Ok(false)` if a check could not run, or the reason why it failed.
 pub(super) type Outcome = Result<bool, String>;

@@ -1,4 +1,4 @@
-//! Steps that checks have in common. Each fails with a sentence.
+//! Steps shared by the checks. Each fails with a sentence.
 
 use std::{error::Error, time::Duration};
 
@@ -31,7 +31,7 @@ pub(super) fn finish(topic: &str) -> Record {
     Record::Finish { topic: topic.into() }
 }
 
-/// Returns a record's fields, or why it is none, as text.
+/// Returns a record's fields as text, or the reason why it is not valid.
 pub(super) fn says(entry: &Entry) -> String {
     match &entry.record {
         Ok(record) => format!("{:?}", record.fields()),
@@ -55,7 +55,7 @@ pub(super) async fn append_all<L: Log>(log: &L, count: usize) -> Result<Vec<Even
     Ok(ids)
 }
 
-/// Appends to a topic that is finished, which must be refused for that reason.
+/// Appends to a finished topic, which must be refused for that reason.
 pub(super) async fn ensure_finished<L: Log>(log: &L, topic: &str, when: &str) -> Result<(), String> {
     for record in [event(topic, "late"), finish(topic)] {
         let appended = within("appending", log.append(record, None)).await?;
@@ -129,7 +129,7 @@ pub(super) fn ids(entries: &[Entry]) -> Vec<EventId> {
     entries.iter().map(|entry| entry.id.clone()).collect()
 }
 
-/// Returns the text of an error and of all that caused it.
+/// Returns the text of an error with all of its causes.
 fn in_full(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -141,5 +141,5 @@ fn in_full(error: &dyn Error) -> String {
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// More than a check appends.
+/// More entries than any check appends.
 pub(super) const ALL: Limit = Limit::entries(10_000);
