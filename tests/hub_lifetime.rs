@@ -74,7 +74,9 @@ fn a_keep_alive_is_never_later_than_the_greatest_lifetime() {
     while next().is_ready() {}
     wakes.take();
     timer.advance(SECOND - Duration::from_millis(1));
-    assert_eq!(wakes.take(), 0);
+    // The timer may have elapsed for an earlier silence, whose length is random. It is armed again for what is left.
+    assert!(next().is_pending(), "its lifetime is not over");
+    wakes.take();
     timer.advance(Duration::from_millis(1));
     assert_eq!(wakes.take(), 1, "it is woken when its lifetime is over");
     assert!(matches!(next(), Poll::Ready(None)));
