@@ -1,7 +1,7 @@
 //! Acknowledged appends a second through a log on disk and through one on a Redis that syncs each append, on the same
 //! disk in one run, and how long a restart takes. What counts is how they compare within one run.
 //!
-//! `cargo bench --features disk,redis --bench durable`
+//! `cargo bench --features disk,redis --bench durable`, and with `-- restart` only the restart
 
 #[path = "../tests/support/redis_server.rs"]
 mod redis_server;
@@ -34,7 +34,9 @@ const HELD: usize = 1_000_000;
 
 #[tokio::main]
 async fn main() {
-    for publishers in PUBLISHERS {
+    // With the argument `restart`, only that.
+    let publishers = if std::env::args().any(|arg| arg == "restart") { &[][..] } else { &PUBLISHERS };
+    for publishers in publishers.iter().copied() {
         let (mut disk, mut redis) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let folder = TemporaryFolder::new();
@@ -128,7 +130,13 @@ async fn restart() {
         let opened = start.elapsed();
         let (relay, tail) = Relay::new(log, Hub::builder(Bounds::events(10_000)));
         let tail = tokio::spawn(tail.run());
-        relay.subscribe(["orders"]).await.unwrap().next().await.unwrap();
+        let mut client = loop {
+            // After some seconds it is sent away.
+            if let Ok(client) = relay.subscribe(["orders"]).await {
+                break client;
+            }
+        };
+        client.next().await.unwrap();
         times.push((start.elapsed(), opened));
         drop(relay);
         tail.await.unwrap();

@@ -18,75 +18,103 @@ use crate::{
 
 /// Reads the entries after a position, or from the oldest on.
 pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result<Page, DiskLogError> {
-    let mut page = Page { held: true, ..Page::default() };
-    let (mut number, next) = {
+    let (first, next) = {
         let index = shared.index();
-        page.held = after.is_some() || index.first() == 1;
-        (after.map_or(index.first(), |after| parts(after).0), index.next())
+        (index.first(), index.next())
     };
-    let mut bytes = 0;
-    if let Some(after) = after {
-        page.held = holds(shared, after)?;
-        number = number.saturating_add(1);
-        if !page.held {
-            return Ok(page);
-        }
-    }
-    while number < next && page.entries.len() < limit.entries.max(1) {
-        let found = shared.index().piece(number);
-        let read = match found {
-            Some(piece) => read_piece(&piece, &mut number, next, limit, &mut page.entries, &mut bytes),
-            None => Ok(false),
-        };
+    let mut reading = Reading {
+        number: after.map_or(first, |after| parts(after).0),
+        next,
+        after,
+        limit: Limit { entries: limit.entries.max(1), ..limit },
+        bytes: 0,
+        entries: Vec::new(),
+    };
+    let mut held = after.is_some() || first == 1;
+    while reading.number < next {
+        let found = shared.index().piece(reading.number);
+        let read = found.map_or(Ok(Read::Elsewhere), |piece| reading.read(&piece));
         match read {
-            Ok(true) => {}
-            // The page is full.
-            Ok(false) if number >= shared.index().first() => break,
-            Err(error) if !error.is_missing() || number >= shared.index().first() => return Err(error),
-            // The bounds have removed the file meanwhile.
-            Ok(false) | Err(_) if page.entries.is_empty() => {
-                page.held = false;
-                if after.is_some() {
-                    return Ok(page);
-                }
-                number = shared.index().first();
+            Ok(Read::All) => {}
+            Ok(Read::Full) => break,
+            Ok(Read::Other) => return Ok(Page::default()),
+            Err(error) if !error.is_missing() || reading.number >= shared.index().first() => {
+                return Err(error);
             }
-            Ok(false) | Err(_) => return Ok(page),
+            // The bounds have taken it away, maybe just now.
+            Ok(Read::Elsewhere) | Err(_) if after.is_some() && reading.entries.is_empty() => {
+                return Ok(Page::default());
+            }
+            Ok(Read::Elsewhere) | Err(_) if reading.entries.is_empty() => {
+                (held, reading.number) = (false, shared.index().first());
+            }
+            Ok(Read::Elsewhere) | Err(_) => break,
         }
     }
-    page.at_end = number >= next;
-    Ok(page)
+    if reading.after.is_some() {
+        // It is newer than all that there is.
+        return Ok(Page::default());
+    }
+    Ok(Page { held, at_end: reading.number >= next, entries: reading.entries })
 }
 
-/// Reads from one file. Returns whether to continue in the next one.
-fn read_piece(
-    piece: &Piece,
-    number: &mut u64,
+/// A page that is being read.
+struct Reading {
+    /// What to read next.
+    number: u64,
+    /// Where what was durable ended when it began.
     next: u64,
+    /// The entry after which the page comes, until it was found to be there.
+    after: Option<u128>,
     limit: Limit,
-    read: &mut Vec<Entry>,
-    bytes: &mut usize,
-) -> Result<bool, DiskLogError> {
-    let mut entries = at(piece)?;
-    while !entries.is_at_end() && *number < next {
-        let header = entries.header()?.ok_or_else(|| entries.damaged(UNSOUND))?;
-        if header.number < *number {
-            entries.skip(header)?;
-            continue;
+    bytes: usize,
+    entries: Vec<Entry>,
+}
+
+/// How far one file has brought a page.
+enum Read {
+    /// It goes on in the next file.
+    All,
+    /// There is no room for more.
+    Full,
+    /// The entry after which to read is of another opening.
+    Other,
+    /// The log does not have what comes next.
+    Elsewhere,
+}
+
+impl Reading {
+    fn read(&mut self, piece: &Piece) -> Result<Read, DiskLogError> {
+        let mut file = at(piece)?;
+        while !file.is_at_end() && self.number < self.next {
+            let header = file.header()?.ok_or_else(|| file.damaged(UNSOUND))?;
+            if header.number < self.number {
+                file.skip(header)?;
+                continue;
+            }
+            if let Some(after) = self.after.take() {
+                if header.position() != after {
+                    return Ok(Read::Other);
+                }
+                self.number += 1;
+                file.skip(header)?;
+                continue;
+            }
+            let size = header.size() as usize;
+            let is_full = self.entries.len() >= self.limit.entries
+                || self.bytes.saturating_add(size) > self.limit.bytes;
+            if is_full && !self.entries.is_empty() {
+                return Ok(Read::Full);
+            }
+            let fields = file.fields(header)?.filter(|_| header.number == self.number);
+            let fields = fields.ok_or_else(|| file.damaged(UNSOUND))?;
+            let id = super::DiskIds.id(header.position());
+            self.entries.push(Entry { id, record: frame::read(fields).0 });
+            self.number += 1;
+            self.bytes += size;
         }
-        let size = header.size() as usize;
-        let is_full = read.len() >= limit.entries.max(1) || *bytes + size > limit.bytes;
-        if is_full && !read.is_empty() {
-            return Ok(false);
-        }
-        let fields = entries.fields(header)?.filter(|_| header.number == *number);
-        let fields = fields.ok_or_else(|| entries.damaged(UNSOUND))?;
-        let id = super::DiskIds.id(header.position());
-        read.push(Entry { id, record: frame::read(fields).0 });
-        *number += 1;
-        *bytes += size;
+        Ok(Read::All)
     }
-    Ok(true)
 }
 
 /// Returns whether the log holds the entry at this position, with the same number and epoch.

@@ -141,19 +141,20 @@ pub(super) struct Entries {
 impl Entries {
     /// Opens a file at its first entry. Returns `None` if its header is not sound.
     pub(super) fn open(path: Arc<Path>, first: u64) -> Result<Option<Self>, DiskLogError> {
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (end, file) = opened.map_err(DiskLogError::io("open", &path))?;
-        let mut entries =
-            Self { path, file: BufReader::with_capacity(BUFFER, file), secret: 0, at: START, end };
         let mut bytes = [0; START as usize];
-        if end < START {
-            return Ok(None);
-        }
-        entries.fill(&mut bytes)?;
+        let opened = File::open(&path).and_then(|mut file| {
+            let end = file.metadata()?.len();
+            if end >= START {
+                file.read_exact(&mut bytes)?;
+            }
+            Ok((end, file))
+        });
+        let (end, file) = opened.map_err(DiskLogError::io("open", &path))?;
         let mut secret = [0; 8];
         secret.copy_from_slice(&bytes[16..24]);
-        entries.secret = u64::from_le_bytes(secret);
-        Ok((bytes[..] == start(first, entries.secret)).then_some(entries))
+        let secret = u64::from_le_bytes(secret);
+        let file = BufReader::with_capacity(BUFFER, file);
+        Ok((bytes[..] == start(first, secret)).then_some(Self { path, file, secret, at: START, end }))
     }
 
     /// Moves to an entry, and limits reading to an end.
