@@ -116,6 +116,19 @@ const _: () = {
     all::<ssekit::client::EventSourceHandle>();
 };
 
+#[cfg(feature = "serve")]
+const _: () = {
+    use ssekit::serve::{Drained, Hyper, RequestBody, Server, Tower, WhenReady};
+
+    all::<Drained>();
+    all::<Hyper>();
+    all::<Server>();
+    all::<Tower>();
+    send::<RequestBody>();
+    // A future is what its parts are.
+    all::<WhenReady<(), (), ()>>();
+};
+
 #[cfg(feature = "tokio")]
 const _: () = {
     use ssekit::relay::{

@@ -37,7 +37,6 @@ fn topics_are_a_name_or_any_collection_of_names() {
         hub.subscribe(&name),
         hub.subscribe(name.clone()),
         hub.subscribe(["a", "b"]),
-        hub.subscribe(&["a", "b"]),
         hub.subscribe([name.clone(), name]),
         hub.subscribe(&["a", "b"][..]),
         hub.subscribe(vec!["a"]),
@@ -72,20 +71,20 @@ fn a_client_resumes_from_whatever_holds_its_last_event_id() {
 
 #[test]
 fn a_refusal_is_an_answer() {
-    fn events(hub: &Hub, last: EventId) -> Result<Response<Body>, Response<Body>> {
+    async fn events(hub: &Hub, last: EventId) -> Result<Response<Body>, Response<Body>> {
         let lifetime = Duration::from_secs(60)..=Duration::from_secs(120);
         let events = hub.subscribe(Subscribe::to("job").after(last).lifetime(lifetime))?;
         Ok(ssekit::response(events.keep_alive(Duration::from_secs(15))))
     }
     let hub = Hub::new(Bounds::events(100));
     let last = hub.publish("job", "done").unwrap();
-    assert_eq!(events(&hub, last.clone()).unwrap().status(), 200);
+    assert_eq!(events(&hub, last.clone()).now_or_never().unwrap().unwrap().status(), 200);
     hub.finish("job");
     assert_eq!(
         hub.subscribe(Subscribe::to("job").after(&last)).unwrap_err().reason(),
         RefusalReason::Finished
     );
-    assert_eq!(events(&hub, last).unwrap_err().status(), 204);
+    assert_eq!(events(&hub, last).now_or_never().unwrap().unwrap_err().status(), 204);
 }
 
 #[test]

@@ -61,5 +61,9 @@ mod stream;
 mod version;
 
 pub use self::{
-    listener::Listener, registry::Drained, request_body::RequestBody, server::Server, service::HttpService,
+    listener::Listener,
+    registry::Drained,
+    request_body::RequestBody,
+    server::Server,
+    service::{HttpService, Hyper, Tower, WhenReady},
 };

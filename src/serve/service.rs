@@ -76,7 +76,7 @@ where
     type Future = WhenReady<S, Request<RequestBody>, S::Future>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        WhenReady::Waiting { service: self.clone(), request: Some(request) }
+        WhenReady::new(self.clone(), request)
     }
 }
 
@@ -104,10 +104,24 @@ where
 pin_project! {
     /// Calls a tower service once it is ready for it.
     #[derive(Debug)]
-    #[project = WhenReadyProjected]
-    pub enum WhenReady<S, R, F> {
+    pub struct WhenReady<S, R, F> {
+        #[pin]
+        state: Readiness<S, R, F>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = ReadinessProjected]
+    enum Readiness<S, R, F> {
         Waiting { service: S, request: Option<R> },
         Called { #[pin] future: F },
+    }
+}
+
+impl<S, R, F> WhenReady<S, R, F> {
+    fn new(service: S, request: R) -> Self {
+        Self { state: Readiness::Waiting { service, request: Some(request) } }
     }
 }
 
@@ -117,11 +131,12 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
         loop {
-            let future = match self.as_mut().project() {
-                WhenReadyProjected::Called { future } => return future.poll(cx),
-                WhenReadyProjected::Waiting { service, request } => {
+            let future = match state.as_mut().project() {
+                ReadinessProjected::Called { future } => return future.poll(cx),
+                ReadinessProjected::Waiting { service, request } => {
                     ready!(service.poll_ready(cx))?;
                     match request.take() {
                         Some(request) => service.call(request),
@@ -129,7 +144,7 @@ where
                     }
                 }
             };
-            self.set(Self::Called { future });
+            state.set(Readiness::Called { future });
         }
     }
 }

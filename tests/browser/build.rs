@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 fn main() {
     let out = env::var_os("OUT_DIR").unwrap();
     for (page, heading, file) in [
-        ("../../docs/resuming.md", "# A snapshot, then what follows it", "counter.rs"),
+        ("../../docs/resuming.md", "# A snapshot, then the events after it", "counter.rs"),
         ("../../docs/browsers.md", "# A heartbeat that a page can see", "heartbeat.rs"),
     ] {
         println!("cargo::rerun-if-changed={page}");
