@@ -2,10 +2,10 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PushError {
-    /// The event is larger than the buffer may ever hold.
+    /// The event is larger than the buffer's bound.
     #[error("an event of {len} bytes is larger than the bound of {max}")]
     TooLarge {
-        /// What the event takes, [overhead](crate::Bounds::EVENT_OVERHEAD) included.
+        /// The bytes that the event takes, including the [overhead](crate::Bounds::EVENT_OVERHEAD).
         len: usize,
         /// The bound in bytes.
         max: usize,
@@ -19,23 +19,23 @@ pub enum PushError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
-    /// The event carries an ID where the crate makes them.
+    /// The event has an ID, but the crate generates the IDs.
     #[error("the event has an ID, but IDs are made here")]
     Unexpected,
-    /// The event carries no ID, or an empty one, where the application makes them.
+    /// The event has no ID or an empty one, but the application provides the IDs.
     #[error("the event has no ID, but the application makes them")]
     Missing,
-    /// The order does not know the ID.
+    /// The ID is not one that the order knows.
     #[error("the event's ID is not of the kind in use")]
     Unordered,
-    /// The ID is not greater than the one before.
+    /// The ID is not greater than the previous one.
     ///
-    /// The event was not published. A client that has the greater ID says with it that it has everything up to there,
-    /// so an event that is placed before it would never reach that client. Publish it with a greater ID, or order the
-    /// publishing as the [guide](crate::guide::publishing) shows.
+    /// The event was not published. The greater ID acknowledges everything before it, so a client that has it would
+    /// never receive an event placed before it. Publish the event with a greater ID, or order the publishing as the
+    /// [guide](crate::guide::publishing) shows.
     #[error("the event's ID does not come after the one before")]
     NotAfter,
-    /// An event with this ID is held already.
+    /// An event with this ID is already held.
     #[error("an event with this ID is held already")]
     Duplicate,
 }

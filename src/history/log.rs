@@ -437,7 +437,8 @@ impl Segment {
 /// The minimum size of a chunk after the first, and of the chunks of a small history.
 const MIN_CHUNK: usize = 256;
 const MAX_CHUNK: usize = 64 * 1024;
-/// What an allocator takes beside the two allocations of a log: on average, half of its granularity and a header each.
+/// The overhead of the two allocations of a history: on average half of the allocator's granularity, and a header
+/// each.
 const ALLOCATIONS: usize = 2 * 16;
 /// A chunk sealed in this many pieces is closed, because each piece has an overhead.
 const MAX_PIECES: usize = 128;

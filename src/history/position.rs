@@ -1,2 +1,2 @@
-/// Where an event stands in the order of its hub or buffer.
+/// The place of an event in the order of its hub or buffer.
 pub(crate) type Position = u128;

@@ -124,5 +124,5 @@ fn write(plan: &Plan<'_>) -> BytesMut {
     buffer
 }
 
-/// An event that long is held by itself, as it was written, if the open chunk has no room for it.
+/// An event of at least this size gets its own segment if the open chunk has no room for it.
 pub(super) const LONG_EVENT: usize = 16 * 1024;

@@ -34,7 +34,7 @@ pub(crate) enum Joined {
     Here(Subscription, Position),
     /// The hub has not reached that position yet, or no longer holds everything that follows.
     NotHere,
-    /// All its topics are finished, and nothing remains for it.
+    /// All topics are finished, and no event remains for the client.
     Finished,
     /// The hub is closed. This is the last block for the client.
     Closed(Option<Bytes>),

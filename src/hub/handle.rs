@@ -56,7 +56,7 @@ pub struct Hub {
     pub(super) shared: Arc<Shared>,
 }
 
-/// What a hub holds and has done.
+/// Statistics of a hub: its present state, and counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

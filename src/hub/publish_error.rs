@@ -1,6 +1,6 @@
 use crate::history::error::IdError;
 
-/// An event could not be published. Nothing has changed.
+/// An event could not be published. The hub is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -10,13 +10,13 @@ pub enum PublishError {
     /// The topic is finished.
     #[error("the topic is finished")]
     Finished,
-    /// The event has a type that the hub keeps for its own notices.
+    /// The event has a type reserved for the hub's notices.
     #[error("the event type is reserved for the hub's notices")]
     ReservedType,
-    /// The event is larger than a topic or the hub may ever hold. The name of its topic counts for the hub.
+    /// The event is larger than the bound of a topic or of the hub. For the hub, the topic's name counts as well.
     #[error("an event of {len} bytes is larger than the bound of {max}")]
     TooLarge {
-        /// What the event takes, [overhead](crate::Bounds::EVENT_OVERHEAD) included.
+        /// The bytes that the event takes, including the [overhead](crate::Bounds::EVENT_OVERHEAD).
         len: usize,
         /// The bound in bytes.
         max: usize,

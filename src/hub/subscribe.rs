@@ -23,7 +23,7 @@ use crate::{
     request::LastEventId,
 };
 
-/// A subscription to make: its topics, and how it begins, is filtered and ends.
+/// Options of a subscription: its topics, its start, its filter and its end.
 ///
 /// It is the same for a [`Hub`](crate::Hub) and for a relay. If you need only topics, you can pass a name or an array
 /// of names instead.

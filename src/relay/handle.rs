@@ -43,10 +43,10 @@ impl<L> Drop for Open<L> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// What the local hub holds and has done since it was last filled from the log. What it has published is what was
-    /// read from the log.
+    /// The statistics of the local hub since it was last filled from the log. Its published events are those read
+    /// from the log.
     pub hub: HubStats,
-    /// Whether the log is being tailed.
+    /// The log is being tailed.
     pub connected: bool,
     /// The time for which the hub may have been behind the log. Zero while it has read everything.
     pub lag: Duration,

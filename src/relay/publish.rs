@@ -7,7 +7,7 @@ pub enum PublishError<E> {
     /// The event is not allowed. The log was not asked, or refused it because the topic is finished.
     #[error(transparent)]
     Refused(#[from] HubPublishError),
-    /// It was not published: the log refused it, or could not be reached. It is safe to try again.
+    /// The event was not published: the log refused it, or could not be reached. It is safe to try again.
     #[error("not published: the log refused it or could not be reached")]
     NotPublished(#[source] E),
     /// The event may or may not have been published: the connection broke, or time ran out, before the

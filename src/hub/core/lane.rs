@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Lane {
-    /// Which one of the topic's it is.
+    /// The lane's index in its topic.
     at: usize,
     shown: Mutex<Shown>,
 }
@@ -77,7 +77,7 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 pub(crate) struct Crowd {
     pub(crate) on_topic: Option<Places>,
-    /// Boxed, since a crowd is moved with each event, and mostly there are none.
+    /// Boxed, because a `Crowd` is moved with each event, and most topics have no lanes.
     on_lanes: Option<Box<OnLanes>>,
 }
 
@@ -119,8 +119,8 @@ impl Lanes {
 
     /// Adds a subscription to a lane, or to a new one.
     ///
-    /// Those that come one after the other mostly lie so in memory, so they have a lane in common, also when there are
-    /// many on each.
+    /// Consecutive subscriptions are mostly adjacent in memory, so they share a lane, even when lanes are beyond
+    /// their capacity.
     pub(crate) fn join(&mut self) -> Arc<Lane> {
         let least = self.lanes.iter().zip(&mut self.subscriptions).min_by_key(|(_, count)| **count / ROOM);
         match least {
@@ -137,13 +137,13 @@ impl Lanes {
         }
     }
 
-    /// Removes a subscription from its lane. Returns whether one is left on any.
+    /// Removes a subscription from its lane. Returns whether any lane still has one.
     pub(crate) fn leave(&mut self, lane: &Lane) -> bool {
         self.subscriptions[lane.at] -= 1;
         self.subscriptions.iter().any(|count| *count > 0)
     }
 
-    /// Shows a topic on a lane, on which one is about to park who has got everything.
+    /// Gives a lane a snapshot, for a subscription that has read everything and is about to park.
     pub(crate) fn show<'l>(&mut self, lane: &'l Lane, view: View) -> MutexGuard<'l, Shown> {
         self.shown |= 1 << lane.at;
         let mut shown = lane.lock();
@@ -179,7 +179,7 @@ impl Lanes {
         Some(taken)
     }
 
-    /// Lets go what is older than an index.
+    /// Drops runs with events older than an index.
     pub(crate) fn evict(&mut self, first: u64) {
         if self.oldest < first {
             self.oldest = u64::MAX;
@@ -187,7 +187,7 @@ impl Lanes {
         }
     }
 
-    /// Returns how many events were given to subscriptions, once for each.
+    /// Returns the number of events delivered, counted once for each subscription.
     pub(crate) fn delivered(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.lock().delivered).sum()
     }
@@ -202,7 +202,7 @@ impl Crowd {
         (on_topic.is_some() || on_lanes.is_some()).then_some(Self { on_topic, on_lanes })
     }
 
-    /// Wakes all, whatever one of them does, and puts those back that were parked on lanes. Returns the first panic.
+    /// Wakes all, even if a waker panics, and puts the lanes' wakers back. Returns the first panic.
     pub(crate) fn wake(&mut self) -> Result<(), Panic> {
         let mut outcome = self.on_topic.as_mut().map_or(Ok(()), Places::wake);
         for (lane, mut places) in self.on_lanes.iter_mut().flat_map(|taken| taken.0.drain(..)) {
@@ -213,7 +213,7 @@ impl Crowd {
         outcome
     }
 
-    /// Puts the others back on the topic once all are woken, or returns them to be dropped.
+    /// Puts the topic's own wakers back once all are woken, or returns them to be dropped.
     pub(crate) fn put_back(self, parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<Places> {
         if let Some(lanes) = lanes {
             lanes.spare = self.on_lanes.or(lanes.spare.take());
@@ -221,7 +221,7 @@ impl Crowd {
         parking.put_back(self.on_topic?)
     }
 
-    /// Returns all wakers, also of those that are not parked.
+    /// Returns all wakers, including those that are not parked.
     pub(crate) fn into_wakers(self) -> impl Iterator<Item = Waker> {
         let on_lanes = self.on_lanes.into_iter().flat_map(|taken| taken.0).map(|(_, places)| places);
         self.on_topic.into_iter().chain(on_lanes).flat_map(Places::into_wakers)
@@ -237,9 +237,9 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Of a topic with more subscriptions than this, the others have lanes.
+/// A topic's subscriptions beyond this number get lanes.
 pub(crate) const WITHOUT: usize = if cfg!(ssekit_loom) { 1 } else { 8 };
-/// A lane has room for so many.
+/// The number of subscriptions that a lane has before another lane is added.
 const ROOM: usize = if cfg!(ssekit_loom) { 2 } else { 64 };
 /// The maximum number of lanes. Beyond it, lanes exceed their capacity.
 const MAX_LANES: usize = if cfg!(ssekit_loom) { 2 } else { u64::BITS as usize };

@@ -1,2 +1,2 @@
-/// A topic's name. It never changes, so its counter is not among what is explored for interleavings.
+/// A topic's name. It never changes, so its reference count is not explored for interleavings.
 pub(crate) type Name = std::sync::Arc<str>;

@@ -24,11 +24,11 @@ pub(crate) struct Names {
 /// A topic, and its link in a bucket.
 #[derive(Debug)]
 pub(crate) struct Named {
-    /// The low half of the hash of the name, so that most others are passed without looking at them.
+    /// The low half of the hash of the name. Most other topics differ in it, so their names are not compared.
     hash: u32,
     /// The slot of the next topic of the same bucket, or [`NONE`].
     next: u32,
-    /// Boxed, so that a block of many topics is short.
+    /// Boxed, to keep a block of many topics small.
     pub(crate) topic: Box<TopicState>,
 }
 
@@ -59,7 +59,7 @@ impl Names {
         None
     }
 
-    /// Adds a topic, the name of which no other has.
+    /// Adds a topic. No other topic may have its name.
     pub(crate) fn insert(&mut self, topic: TopicState, topics: &mut Slab<Named>) -> Key {
         let hash = topic.hash as u32;
         let key = topics.insert(Named { hash, next: NONE, topic: Box::new(topic) });
@@ -68,7 +68,7 @@ impl Names {
         key
     }
 
-    /// Lets go the name of a topic, if it still has one here.
+    /// Removes the name of a topic, if it is still here.
     pub(crate) fn remove(&mut self, key: Key, topics: &mut Slab<Named>) {
         let Some(named) = topics.get(key) else { return };
         let (bucket, next) = (self.bucket(named.hash), named.next);

@@ -16,7 +16,7 @@ pub(crate) struct Oldest {
 /// The topics to choose from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Among {
-    /// All alike: for events that are too old.
+    /// All topics equally, for events that are too old.
     All,
     /// Ended topics, if there are any; otherwise all.
     EndedFirst,

@@ -62,12 +62,12 @@ pub(crate) struct Stay {
 impl Parking {
     /// Creates an empty parking. Its tables are named from `first` on.
     ///
-    /// What is [put back](Self::put_back) is told by its name, so no two of one topic may ever have the same.
+    /// [`put_back`](Self::put_back) recognises a table by its name, so no two tables of a topic may share one.
     pub(crate) fn new(first: NonZeroU64) -> Self {
         Self { places: Places::new(first), taken: None, newest: first }
     }
 
-    /// Goes on as if it were [new](Self::new), once all have left.
+    /// Resets it to the state of [`new`](Self::new). All subscriptions must have left.
     pub(crate) fn begin_anew(&mut self, first: NonZeroU64) {
         if self.places.slots.capacity() > 0 {
             self.places = Places::new(first);
@@ -77,7 +77,7 @@ impl Parking {
         self.taken = None;
     }
 
-    /// Returns the newest name of places.
+    /// Returns the name of the newest table.
     pub(crate) fn newest(&self) -> NonZeroU64 {
         self.newest
     }
@@ -93,7 +93,7 @@ impl Parking {
         holds
     }
 
-    /// Parks, at the same place if it has one. What is in the waker's place afterwards is to be dropped.
+    /// Parks, in the same slot if it exists. Leaves the previous waker in `waker`, to be dropped.
     pub(crate) fn park(&mut self, spot: &mut Option<Spot>, waker: &mut Option<Waker>) {
         let kept = spot.filter(|spot| self.places.find(*spot).is_some());
         let spot = match kept {
@@ -111,7 +111,7 @@ impl Parking {
         self.places.mark(spot.index);
     }
 
-    /// Leaves a place, and returns what is to be dropped.
+    /// Leaves a slot. Returns its waker, to be dropped.
     pub(crate) fn leave(&mut self, spot: Option<Spot>) -> Option<Waker> {
         self.taken = None;
         let spot = spot?;
@@ -120,7 +120,7 @@ impl Parking {
         waker
     }
 
-    /// Takes all, if any is parked. They may be [put back](Self::put_back).
+    /// Takes the table, if any waker is parked. It may be [put back](Self::put_back).
     pub(crate) fn take(&mut self) -> Option<Places> {
         if self.places.parked.is_empty() {
             return None;
@@ -131,7 +131,7 @@ impl Parking {
         Some(places)
     }
 
-    /// Puts back what was taken, or returns it to be dropped if someone has parked or left since.
+    /// Puts the table back, or returns it to be dropped if a subscription has parked or left since.
     pub(crate) fn put_back(&mut self, places: Places) -> Option<Places> {
         if self.taken.as_ref().is_none_or(|taken| taken.name != places.name) {
             return Some(places);
@@ -141,7 +141,7 @@ impl Parking {
         None
     }
 
-    /// Gives back room that this many do not need.
+    /// Frees capacity that this many subscriptions do not need.
     pub(crate) fn shrink_to(&mut self, len: usize) {
         let Places { slots, parked, .. } = &mut self.places;
         if let Some(capacity) = excess(slots.capacity(), slots.len().max(len)) {
@@ -152,7 +152,7 @@ impl Parking {
 }
 
 impl Stay {
-    /// Returns whether it has to bring a waker to park.
+    /// Returns whether it needs a new waker to park.
     pub(crate) fn needs_waker(&self) -> bool {
         !self.is_kept
     }
@@ -176,7 +176,7 @@ impl Stay {
         self.is_kept
     }
 
-    /// Leaves, and returns the waker to be dropped without a lock.
+    /// Leaves. Returns the waker, to be dropped without a lock.
     pub(crate) fn leave(&self, parking: &mut Parking) -> Option<Waker> {
         parking.leave(self.spot)
     }
@@ -187,7 +187,7 @@ impl Places {
         Self { name, slots: Vec::new(), parked: Vec::new(), free: Vec::new() }
     }
 
-    /// Wakes those that are parked, whatever one of them does. Returns the first panic.
+    /// Wakes all that are parked, even if a waker panics. Returns the first panic.
     pub(crate) fn wake(&mut self) -> Result<(), Panic> {
         let Self { slots, parked, .. } = self;
         each(parked.drain(..), |index| {
@@ -199,7 +199,7 @@ impl Places {
         })
     }
 
-    /// Returns all wakers, also of those that are not parked.
+    /// Returns all wakers, including those that are not parked.
     pub(crate) fn into_wakers(self) -> impl Iterator<Item = Waker> {
         self.slots.into_iter().filter_map(|slot| slot.waker)
     }

@@ -46,12 +46,12 @@ pub(crate) struct Record {
     /// The newest position that is no longer held.
     pub(crate) evicted: Position,
     pub(crate) finished: bool,
-    /// Whether any of its events are no longer held.
+    /// Some of its events are no longer held.
     pub(crate) lost: bool,
 }
 
 impl Records {
-    /// What a record takes, in two trees whose nodes are two thirds full.
+    /// The bytes that a record takes, in two trees whose nodes are two thirds full.
     pub(crate) const COST: usize = 96;
 
     pub(crate) fn new(floor: Position, max: usize, max_bytes: usize) -> Self {
@@ -59,7 +59,7 @@ impl Records {
         Self { of_open, of_finished, max, max_bytes, floor, ended: None, has_forgotten: false }
     }
 
-    /// Takes the record of a topic that has something to hold again.
+    /// Removes and returns the record of a topic that is in use again.
     pub(crate) fn take(&mut self, hash: u64) -> Option<Record> {
         let of_open = self.of_open.remove(hash).map(|kept| kept.record(false));
         of_open.or_else(|| self.of_finished.remove(hash).map(|kept| kept.record(true)))
@@ -70,7 +70,7 @@ impl Records {
         self.of_finished.records.contains_key(&hash)
     }
 
-    /// Keeps a record, if it says more than none would. Others may be forgotten for it.
+    /// Stores a record if it holds more than the defaults for an unknown topic. May drop others for it.
     pub(crate) fn keep(&mut self, hash: u64, record: Record, newest: Position) {
         if record.finished {
             self.of_finished.insert(hash, record);
@@ -112,17 +112,17 @@ impl Records {
         self.floor
     }
 
-    /// Returns whether a topic of which nothing is known may have had events that are gone.
+    /// Returns whether an unknown topic may have lost events.
     pub(crate) fn has_forgotten(&self) -> bool {
         self.has_forgotten
     }
 
-    /// Returns whether a topic of which nothing is known may have been finished since a client had this position.
+    /// Returns whether an unknown topic may have been finished since a client had this position.
     pub(crate) fn may_have_ended_since(&self, position: Position) -> bool {
         self.ended.is_some_and(|ended| position <= ended)
     }
 
-    /// Returns the bytes that all take.
+    /// Returns the bytes that all records take.
     pub(crate) fn cost(&self) -> usize {
         (self.of_open.len() + self.of_finished.len()) * Self::COST
     }

@@ -18,23 +18,23 @@ use crate::{
     },
 };
 
-/// What a hub and its subscriptions have in common.
+/// State shared by a hub and its subscriptions.
 pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
-    /// Counts, from one, how often the state has changed in a way that subscriptions must see.
+    /// The number of changes that subscriptions must see, counted from one.
     pub(crate) changes: AtomicU64,
-    /// Events that passed a filter, counted apart because filters run without the lock.
+    /// Events that passed a filter. Counted here because filters run without the lock.
     pub(crate) filtered: AtomicU64,
-    /// How many handles there are. The last one that is dropped closes the hub.
+    /// The number of handles. Dropping the last one closes the hub.
     ///
-    /// As with an `Arc`'s counter, only that matters, so it is not among what is explored for interleavings.
+    /// Like an `Arc`'s counter, it only determines which drop is the last, so it is not explored for interleavings.
     pub(crate) handles: atomic::AtomicUsize,
     pub(crate) clock: Clock,
-    /// Whether the age of events matters, so that the clock must be read.
+    /// The bounds have a maximum age, so the clock must be read.
     pub(crate) aged: bool,
-    /// The greatest event, in bytes.
+    /// The maximum size of an event, in bytes.
     pub(crate) max_event: usize,
-    /// What all topics may take together, in bytes.
+    /// The maximum memory of all topics together, in bytes.
     pub(crate) max_bytes: usize,
     pub(crate) ids: Scheme,
     pub(crate) notices: Notices,
@@ -42,13 +42,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Changes the state, and wakes those that are to see it.
+    /// Changes the state, then wakes the subscriptions that must see the change.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State, &mut Wake) -> T) -> T {
         let mut wake = Wake::default();
         let outcome = {
             let mut state = lock(&self.state);
             let outcome = change(&mut state, &mut wake);
-            // Only whoever holds the lock counts, once all has changed that can be seen without it.
+            // Only the holder of the lock increments the counter, so load and store suffice. `Release` comes after
+            // all changes that can be seen without the lock, such as hidden lanes.
             self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
             outcome
         };
@@ -59,14 +60,14 @@ impl Shared {
             drop(unwanted);
         }
         if let Some(topic) = over {
-            // What has to go for an event beyond the first step, with the lock taken anew for each.
+            // Evict the rest in further steps, taking the lock again for each.
             while lock(&self.state).trim(topic) {}
         }
         resume(woken);
         outcome
     }
 
-    /// Returns the time by which events age, which is not read if none do.
+    /// Returns the time by which events age. Reads the clock only if there is a maximum age.
     pub(crate) fn now(&self) -> u64 {
         if self.aged { self.clock.nanos() } else { 0 }
     }

@@ -34,13 +34,14 @@ use crate::{
 pub(crate) struct State {
     pub(crate) ids: IdSpace,
     pub(crate) topics: Topics,
-    /// How many subscriptions are alive.
+    /// The number of open subscriptions.
     pub(crate) subscribers: usize,
-    /// Those that have several topics, or none.
+    /// Subscriptions to several topics, or to none.
     pub(crate) of_many: Slab<Subscriber>,
     pub(crate) closing: Option<Arc<Closing>>,
     pub(crate) published: u64,
-    /// Events given to subscribers without a filter, once for each, and not those that are counted on a lane.
+    /// Events delivered to subscribers without a filter, counted once for each. Those delivered on lanes are counted
+    /// there.
     pub(crate) delivered: u64,
     pub(crate) lagged: u64,
     pub(crate) resumed: u64,
@@ -63,17 +64,17 @@ pub(crate) struct Closing {
     pub(crate) retry: Option<Duration>,
     pub(crate) spread: Duration,
     pub(crate) stop: bool,
-    /// When a subscription ends even if events are pending.
+    /// The time at which subscriptions end even if events are pending.
     pub(crate) ends_at: Option<Instant>,
 }
 
 /// Wakers to wake once the lock is released.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
-    /// Of those that have one topic, and which one.
+    /// Those parked on a topic, and its key.
     of_one: Option<(Key, Crowd)>,
     others: Vec<Waker>,
-    /// A topic for whose last event more is to be evicted.
+    /// A topic for which further steps of eviction are needed.
     pub(crate) over: Option<Key>,
 }
 
@@ -145,7 +146,7 @@ impl State {
         Ok(())
     }
 
-    /// Evicts one step's worth of what the bounds no longer allow. Returns whether more is to go.
+    /// Evicts one step's worth of events beyond the bounds. Returns whether more remain.
     pub(crate) fn trim(&mut self, key: Key) -> bool {
         let done = self.enforce_bounds(key, &mut { MAX_STEP });
         self.topics.retire(key);
@@ -176,7 +177,7 @@ impl State {
         true
     }
 
-    /// Returns the bytes of memory in use, as they are bounded.
+    /// Returns the bytes of memory in use that count towards the limit.
     pub(crate) fn memory(&self) -> usize {
         self.topics.memory() + self.ids.memory()
     }
@@ -243,8 +244,8 @@ impl State {
         self.topics.retire(key);
     }
 
-    /// Removes a topic. Returns its history, to be dropped without the lock, or `None` if this has to be called again,
-    /// since more is to be forgotten than one step may.
+    /// Removes a topic. Returns its history, to be dropped without the lock, or `None` if it must be called again,
+    /// because one step may not evict that many events.
     pub(crate) fn remove(&mut self, topic: &str, wake: &mut Wake) -> Option<Log> {
         let Some((key, len)) = self.topics.find_len(topic) else { return Some(Log::new(0)) };
         if self.ids.forgets() {
@@ -288,7 +289,7 @@ impl State {
         }
     }
 
-    /// Takes those that wait for the last subscription to go, if it has gone.
+    /// Takes the wakers that wait for the last subscription to end, if it has ended.
     pub(crate) fn take_drained(&mut self) -> Vec<Waker> {
         if self.subscribers > 0 {
             return Vec::new();
@@ -298,7 +299,7 @@ impl State {
 
     /// Returns whether no subscription is left. If one is, stores the waker, to be woken when the last one ends.
     ///
-    /// What is in the waker's place afterwards is to be dropped.
+    /// Leaves the previous waker in `waker`, to be dropped.
     pub(crate) fn poll_drained(&mut self, key: &mut Option<Key>, waker: &mut Option<Waker>) -> bool {
         if self.subscribers == 0 {
             return true;
@@ -310,7 +311,7 @@ impl State {
         false
     }
 
-    /// Forgets one that waits for the last subscription to go, and returns the waker to be dropped.
+    /// Removes a future that waits for the last subscription to end. Returns its waker, to be dropped.
     pub(crate) fn leave_drained(&mut self, key: Key) -> Option<Waker> {
         self.drained.remove(key).flatten()
     }
@@ -334,12 +335,12 @@ impl Wake {
 }
 
 impl Closing {
-    /// Returns the reconnection time for one more subscription that ends.
+    /// Returns the reconnection time for a subscription that ends.
     pub(crate) fn retry(&self, state: &mut State) -> Option<Duration> {
         self.retry.map(|least| least.saturating_add(state.spread(self.spread)))
     }
 
-    /// Returns the reconnection time for one more client that is refused, unless it is to stop.
+    /// Returns the reconnection time for a client that is refused; `None` stops the client.
     pub(crate) fn come_back(&self, state: &mut State) -> Option<Duration> {
         if self.stop {
             return None;

@@ -1,10 +1,10 @@
 use std::task::Waker;
 
-/// The hub's side of a subscription to several topics.
+/// The hub's part of a subscription to several topics.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
-    /// Set while it is parked.
+    /// Set while the subscription is parked.
     pub(crate) waker: Option<Waker>,
-    /// Ordinals of its topics that changed since it last looked.
+    /// The ordinals of its topics that have changed since it last read.
     pub(crate) ready: Vec<u32>,
 }

@@ -18,31 +18,31 @@ pub(crate) struct TopicState {
     /// The hash of the name, which may be long.
     pub(crate) hash: u64,
     pub(crate) log: Log,
-    /// Where it stands among all that have history, or zero, at which no event is.
+    /// Its position in the order of topics with history; zero, which no event has, if it has none.
     pub(crate) queued_at: Position,
     /// Subscriptions, and handles of publishers.
     pub(crate) subscribers: u32,
     pub(crate) finished: bool,
-    /// Whether it stands among those that are finished and have no subscribers.
+    /// It counts as ended: finished, and without subscribers.
     pub(crate) ended: bool,
-    /// Whether it was removed from the hub, and only its subscribers are to learn that.
+    /// It was removed from the hub, and exists only until its subscribers have noticed.
     pub(crate) removed: bool,
-    /// Whether nothing was known of it when it was made, and nothing was published to it since.
+    /// It had no record when it was created, and nothing was published to it since.
     pub(crate) unknown: bool,
-    /// Whether events of it had gone before it was last opened, or may have.
+    /// Some of its events were, or may have been, evicted before it was last opened.
     pub(crate) lost: bool,
-    /// Kept while there are subscriptions. Boxed, since most topics of a hub with many have none.
+    /// Kept while there are subscriptions. Boxed, because most topics of a large hub have none.
     pub(crate) followers: Option<Box<Followers>>,
 }
 
 /// Subscriptions that wait for a topic.
 #[derive(Debug)]
 pub(crate) struct Followers {
-    /// Subscriptions to this topic alone that have got everything, unless they have a lane.
+    /// Subscriptions to this topic alone that have read all of its events, unless they have a lane.
     pub(crate) parking: Parking,
     /// Lanes for some of them, if there are many.
     pub(crate) lanes: Option<Box<Lanes>>,
-    /// Subscriptions to several topics that have got everything of this one.
+    /// Subscriptions to several topics that have read all events of this one.
     waiting: Vec<Waiting>,
     /// The number of those that have left.
     gone: usize,
@@ -72,8 +72,8 @@ impl TopicState {
         }
     }
 
-    /// The memory that a topic with history takes beside its name and its log's: itself, its slot, its bucket
-    /// among the names, its place in the tree of the oldest events, and what its name takes beside the text.
+    /// The memory of a topic with history in addition to its name and its events: this struct, its slot, its bucket
+    /// among the names, its entry in the tree of the oldest events, and the overhead of its name.
     pub(crate) const OVERHEAD: usize = mem::size_of::<Self>() + 24 + 4 + 44 + 32;
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -84,17 +84,17 @@ impl TopicState {
         self.removed
     }
 
-    /// Returns whether nothing was ever known of it, or no longer is.
+    /// Returns whether the hub has no knowledge of the topic's past.
     pub(crate) fn is_unknown(&self) -> bool {
         self.unknown
     }
 
-    /// Returns what is kept of it when it has neither history nor subscribers.
+    /// Returns the record to keep once it has neither history nor subscribers.
     pub(crate) fn record(&self) -> Record {
         Record { evicted: self.log.evicted(), finished: self.finished, lost: self.has_lost() }
     }
 
-    /// Returns whether events are no longer held, or may have been lost with all that was known of the topic.
+    /// Returns whether some of its events are no longer held, or may not be if its record was dropped.
     pub(crate) fn has_lost(&self) -> bool {
         self.lost || self.log.first() > 0
     }
@@ -116,7 +116,7 @@ impl TopicState {
         }
     }
 
-    /// Notes that one has gone away that waits.
+    /// Records that a waiting subscription has left. Removes such entries once they are the majority.
     pub(crate) fn stop_waiting(&mut self, alive: impl Fn(Key) -> bool) {
         let Some(Followers { waiting, gone, .. }) = self.followers.as_deref_mut() else { return };
         *gone += 1;
@@ -140,12 +140,12 @@ impl TopicState {
 }
 
 impl Followers {
-    /// Creates what those that wait need. Its places are named from `first` on.
+    /// Creates empty followers. Their tables of wakers are named from `first` on.
     pub(crate) fn new(first: NonZeroU64) -> Self {
         Self { parking: Parking::new(first), lanes: None, waiting: Vec::new(), gone: 0 }
     }
 
-    /// Gives all back that is held for those that have gone, to be used by others from now on.
+    /// Frees everything held for earlier subscriptions, and resets them for another topic.
     pub(crate) fn begin_anew(&mut self, first: NonZeroU64) {
         self.parking.begin_anew(first);
         self.lanes = None;

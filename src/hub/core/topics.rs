@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// All topics of a hub: those with history or subscribers, and what is remembered of the others.
+/// All topics of a hub: those with history or subscribers, and the records of others.
 ///
 /// No operation takes time linear in the number of topics or events: topics are stored in blocks, found in a table
 /// that grows bucket by bucket, and ordered and recorded in trees.
@@ -54,7 +54,7 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    /// At most an eighth of `max_bytes` is for records.
+    /// Records take at most an eighth of `max_bytes`.
     pub(crate) fn new(floor: Position, max_records: usize, max_bytes: usize) -> Self {
         Self {
             topics: Slab::new(),
@@ -75,7 +75,7 @@ impl Topics {
 
     /// Returns the topic of a name for a subscriber. Creates it if necessary; [retire](Self::retire) it after use.
     ///
-    /// If nothing is known of it, it may have been forgotten.
+    /// If there is no record of it, it may have been forgotten.
     pub(crate) fn open(&mut self, name: &str) -> Key {
         self.open_as(name, self.records.has_forgotten())
     }
@@ -125,7 +125,7 @@ impl Topics {
 
     /// Returns whether an unknown topic may have been finished since a client had this position.
     ///
-    /// The newest position proves nothing, and a client could not be given a newer one.
+    /// For the newest position returns `false`, because the client could not be sent a newer one to break the loop.
     pub(crate) fn may_have_ended_since(&self, position: Position) -> bool {
         position < self.newest && self.records.may_have_ended_since(position)
     }
@@ -140,18 +140,18 @@ impl Topics {
         &mut self.topics[key].topic
     }
 
-    /// Returns how many events of a topic are held, if it is there.
+    /// Returns the key of a topic and the number of its events, if it exists.
     pub(crate) fn find_len(&self, name: &str) -> Option<(Key, usize)> {
         let key = self.find(self.names.hash(name), name)?;
         Some((key, self.topics[key].topic.log.len()))
     }
 
-    /// Returns a topic, unless it has gone.
+    /// Returns a topic, unless it was dropped.
     pub(crate) fn find_key(&self, key: Key) -> Option<&TopicState> {
         self.topics.get(key).map(|named| &*named.topic)
     }
 
-    /// Puts back those that were parked on a topic, or returns them to be dropped.
+    /// Puts wakers back on a topic, or returns them to be dropped.
     pub(crate) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<Places> {
         match self.topics.get_mut(key).and_then(|named| named.topic.followers.as_mut()) {
             Some(followers) => crowd.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
@@ -233,7 +233,7 @@ impl Topics {
 
     /// Returns the topic whose oldest event is evicted next.
     ///
-    /// Each topic that is moved on for that takes one from `left`. When nothing is left, none is returned.
+    /// Each topic whose entry is moved forward takes one from `left`. Returns `None` when nothing is left.
     pub(crate) fn oldest(&mut self, among: Among, left: &mut usize) -> Option<Key> {
         while *left > 0 {
             let slot = self.oldest.first(among)?;
@@ -251,7 +251,7 @@ impl Topics {
         None
     }
 
-    /// Removes the oldest event of a topic.
+    /// Evicts the oldest event of a topic.
     pub(crate) fn evict(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
         let memory = topic.log.memory();
@@ -287,7 +287,7 @@ impl Topics {
         self.subscribe(key);
     }
 
-    /// Counts one more that uses a topic.
+    /// Counts one more user of a topic.
     pub(crate) fn subscribe(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
         topic.subscribers += 1;
@@ -296,7 +296,7 @@ impl Topics {
         }
     }
 
-    /// Gives a subscription to a topic alone a lane, if it has many already.
+    /// Adds a subscription to a lane, if the topic has enough subscriptions for lanes.
     pub(crate) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
         let topic = &mut *self.topics[key].topic;
         if topic.subscribers as usize <= WITHOUT {
@@ -310,7 +310,8 @@ impl Topics {
         Some(lanes.join())
     }
 
-    /// Takes a subscription from its lane. Returns how many events were given there, if that is no longer kept.
+    /// Removes a subscription from its lane. If that was the last one on any lane, returns the events delivered on
+    /// lanes.
     pub(crate) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
         let followers = self.topics[key].topic.followers.as_mut();
         let lanes = followers.and_then(|followers| followers.lanes.take_if(|lanes| !lanes.leave(lane)));
@@ -319,7 +320,7 @@ impl Topics {
         lanes.delivered()
     }
 
-    /// Returns how many events were given to subscriptions that have lanes.
+    /// Returns the number of events delivered on lanes.
     pub(crate) fn delivered(&self) -> u64 {
         let followers = self.busy.iter().filter_map(|key| self.topics[*key].topic.followers.as_ref());
         followers.filter_map(|followers| followers.lanes.as_ref()).map(|lanes| lanes.delivered()).sum()
@@ -391,7 +392,7 @@ impl Topics {
         self.records.keep(topic.hash, topic.record(), self.newest);
     }
 
-    /// Takes the history of a topic, and its name: only its subscribers are left, who are to learn that.
+    /// Takes the history and the name of a topic, which then exists only until its subscribers have noticed.
     pub(crate) fn remove(&mut self, key: Key) -> Log {
         if self.topics[key].topic.queued_at != 0 {
             self.dequeue(key);
@@ -408,7 +409,7 @@ impl Topics {
         log
     }
 
-    /// Returns the number of topics with history or subscribers.
+    /// Returns the number of topics with history, handles or subscribers.
     pub(crate) fn len(&self) -> usize {
         self.topics.len() - self.removed
     }
@@ -417,12 +418,12 @@ impl Topics {
         self.events
     }
 
-    /// Returns what all topics hold in bytes, as [`Bounds`] counts it.
+    /// Returns the bytes held in all topics, as [`Bounds`] counts them.
     pub(crate) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Returns the bytes of memory that all topics with history take, and all records.
+    /// Returns the bytes of memory of all topics with history, and of all records.
     pub(crate) fn memory(&self) -> usize {
         self.memory + self.records.cost()
     }

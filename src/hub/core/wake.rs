@@ -3,7 +3,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-/// What code of an application's has panicked with.
+/// The payload of a panic in application code.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Calls a function with each item, even after it has panicked for some of them. Returns the first panic.
@@ -24,7 +24,7 @@ pub(crate) fn each<T>(mut items: impl Iterator<Item = T>, mut call: impl FnMut(T
     outcome
 }
 
-/// Goes on with a panic, once everything is in order.
+/// Resumes a panic once the state is consistent.
 pub(crate) fn resume(outcome: Result<(), Panic>) {
     if let Err(panic) = outcome {
         resume_unwind(panic);

@@ -1,6 +1,6 @@
 use crate::{base::slab::Key, hub::core::name::Name};
 
-/// Where a subscription stands in one of its topics.
+/// The place of a subscription in one of its topics.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     pub(crate) topic: Key,

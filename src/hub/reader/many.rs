@@ -47,7 +47,7 @@ enum Doing {
 }
 
 impl Many {
-    /// Enters the hub, and looks at all topics when it is next read.
+    /// Enters the hub. All topics are examined at the first read.
     pub(crate) fn new(cursors: Vec<Cursor>, state: &mut State) -> Self {
         let ready = (0..cursors.len() as u32).collect();
         Self {
@@ -64,7 +64,7 @@ impl Many {
         &self.cursors
     }
 
-    /// Reads what comes next: a bounded number of pieces.
+    /// Reads the next events, in a bounded number of pieces.
     pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Vec<Bytes>>, Lagged> {
         let mut delivered = 0;
         let read = self.read_runs(state, |_, _, run| {
@@ -75,7 +75,7 @@ impl Many {
         read
     }
 
-    /// As [`read`](Self::read), for the filter.
+    /// Like [`read`](Self::read), for the filter.
     pub(crate) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
         self.read_runs(state, |ordinal, log, Run { bytes, indices, last }| {
             let ends = log.ends(indices).collect();
@@ -123,7 +123,7 @@ impl Many {
         Ok(Read { found: (!pieces.is_empty()).then_some(pieces), last, left })
     }
 
-    /// Goes on from the oldest event held of each topic.
+    /// Continues from the oldest event held of each topic.
     pub(crate) fn skip(&mut self, state: &mut State) {
         self.queue.clear();
         for ordinal in 0..self.cursors.len() {
@@ -141,14 +141,14 @@ impl Many {
 
     /// Parks with the waker in `brought`. Returns whether there was one.
     ///
-    /// What is in the waker's place afterwards is to be dropped without the lock.
+    /// Leaves the previous waker in `brought`, to be dropped without the lock.
     pub(crate) fn park(&mut self, brought: &mut Option<Waker>, state: &mut State) -> bool {
         let parked = brought.is_some();
         mem::swap(&mut state.of_many[self.key].waker, brought);
         parked
     }
 
-    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    /// Leaves the hub. Returns the waker, to be dropped without the lock.
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
         let subscriber = state.of_many.remove(self.key)?;
         for ordinal in subscriber.ready {

@@ -30,10 +30,10 @@ pub(crate) struct One {
     lane: Option<Arc<Lane>>,
 }
 
-/// What a look at a lane brings.
+/// The result of reading a lane.
 pub(crate) struct Look {
     pub(crate) read: Read<Bytes>,
-    /// The newest position of the hub that the lane knows of.
+    /// The newest position of the hub in the lane's snapshot.
     pub(crate) head: Position,
     pub(crate) is_parked: bool,
 }
@@ -75,26 +75,26 @@ impl One {
         read
     }
 
-    /// As [`read`](Self::read), for the filter.
+    /// Like [`read`](Self::read), for the filter.
     pub(crate) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
         read_run(&mut self.cursor, state, |topic, Run { bytes, indices, last }| {
             vec![Unfiltered { ordinal: 0, bytes, ends: topic.log.ends(indices).collect(), last }]
         })
     }
 
-    /// Goes on from the oldest event held.
+    /// Continues from the oldest event held.
     pub(crate) fn skip(&mut self, state: &State) {
         let first = state.topics.get(self.cursor.topic).log.first();
         self.cursor.next = self.cursor.next.max(first);
     }
 
-    /// Returns whether it may not go on to the newest position: events are held, or the topic was removed.
+    /// Returns whether it must not move to the newest position: events are pending, or the topic was removed.
     pub(crate) fn has_more(&self, state: &State) -> bool {
         let topic = state.topics.get(self.cursor.topic);
         topic.is_removed() || self.cursor.next < topic.log.next()
     }
 
-    /// Returns whether it has to bring a waker to park.
+    /// Returns whether it needs a new waker to park.
     pub(crate) fn needs_waker(&self) -> bool {
         self.stay.needs_waker()
     }
@@ -118,7 +118,7 @@ impl One {
         }
     }
 
-    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    /// Leaves the hub. Returns the waker, to be dropped without the lock.
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
         let waker = match self.lane.take() {
             Some(lane) => {

@@ -1,6 +1,6 @@
 use crate::history::position::Position;
 
-/// What was read.
+/// The result of reading topics.
 pub(crate) struct Read<T> {
     pub(crate) found: Option<T>,
     /// The position of the last event found.
@@ -8,17 +8,16 @@ pub(crate) struct Read<T> {
     pub(crate) left: Left,
 }
 
-/// What is held beyond what was read.
+/// The events held after those that were read.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Left {
     More,
     Nothing,
     /// Nothing, and all topics are finished.
     Finished,
-    /// A topic was removed. The stream ends where it is, since what may be published to that name next is not seen
-    /// here.
+    /// A topic was removed. The stream ends here, because later events under that name belong to a new topic.
     Removed,
 }
 
-/// Events went before they were delivered.
+/// Events were evicted before delivery.
 pub(crate) struct Lagged;

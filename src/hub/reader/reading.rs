@@ -27,13 +27,13 @@ use crate::{
     },
 };
 
-/// The part of a subscription that reads: where it stands in each of its topics, and what it has told its client.
+/// The reading part of a subscription: its cursor in each topic, and the position last sent to its client.
 pub(crate) struct Reader {
     place: Place,
     parked: Option<Parked>,
-    /// Everything up to here is delivered, or does not concern this subscription.
+    /// Everything up to this position was delivered, or does not concern this subscription.
     pub(crate) seen: Position,
-    /// The last position that the client was told, by an event or a notice.
+    /// The last position sent to the client, with an event or a notice.
     pub(crate) told: Position,
     pub(crate) lag: Lag,
     pub(crate) filter: Option<Filter>,
@@ -57,7 +57,7 @@ struct Parked {
     waker: (usize, usize),
 }
 
-/// What one look at the hub brings.
+/// The result of reading the hub once.
 pub(crate) enum Step {
     Piece(Bytes),
     /// Consecutive pieces, in the hub's order.
@@ -70,7 +70,7 @@ pub(crate) enum Step {
     Parked,
 }
 
-/// What a client is told at the end.
+/// The content of a client's last block.
 pub(crate) struct Ending {
     position: Option<Mark>,
     retry: Option<Duration>,
@@ -78,7 +78,7 @@ pub(crate) struct Ending {
 }
 
 impl Reader {
-    /// Enters a hub. The client has been told a position.
+    /// Enters a hub. `position` is the one that the client is sent.
     pub(crate) fn enter(mut cursors: Vec<Cursor>, position: Position, state: &mut State) -> Self {
         state.subscribers += 1;
         for cursor in &cursors {
@@ -113,7 +113,7 @@ impl Reader {
     /// would do so.
     #[inline(always)]
     pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
-        // Mostly the hub has kept its waker. If not, it looks again with one.
+        // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
         let mut waker = self.place.needs_waker().then(|| cx.waker().clone());
         loop {
             // A waker left here by the swap is dropped without the lock.
@@ -221,8 +221,8 @@ impl Reader {
         parked && self.ends_at.is_none_or(|end| shared.clock.now() < end)
     }
 
-    /// Returns a block with the position, if that has moved since it was last sent. An event that is due and can carry
-    /// it is that block.
+    /// Returns a block with the position, if it has moved since it was last sent. If a due event can carry it, the
+    /// block is that event.
     pub(crate) fn moved(&mut self, shared: &Shared, due: Option<&Bytes>) -> Option<Bytes> {
         let mark = {
             let state = lock(&shared.state);
@@ -241,7 +241,7 @@ impl Reader {
         moved.then(|| state.ids.mark(self.seen))
     }
 
-    /// Passes the events through the filter one by one, and joins those that remain.
+    /// Passes the events through the filter one by one, and joins those that pass.
     pub(crate) fn filter(&mut self, shared: &Shared, pieces: Vec<Unfiltered>) -> Option<Bytes> {
         let filter = self.filter.as_mut()?;
         let cursors = self.place.cursors();
@@ -266,7 +266,7 @@ impl Reader {
         join(kept)
     }
 
-    /// Leaves the hub, and returns the waker to be dropped without the lock.
+    /// Leaves the hub. Returns the waker, to be dropped without the lock.
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
         state.subscribers -= 1;
         self.parked = None;
@@ -341,12 +341,12 @@ impl Ending {
         Self { position: None, retry, closing }
     }
 
-    /// Returns whether it is that of a hub that was closed.
+    /// Returns whether the hub was closed.
     pub(crate) fn of_closed_hub(&self) -> bool {
         self.closing.is_some()
     }
 
-    /// Returns the last block: the position if it is to be told, and what the hub closes with.
+    /// Returns the last block: the position if it must be sent, and the hub's last event.
     pub(crate) fn block(self, shared: &Shared) -> Option<Bytes> {
         let id = self.position.and_then(|mark| shared.ids.id(mark));
         let last = self.closing.as_ref().and_then(|closing| closing.last.clone());
@@ -354,7 +354,7 @@ impl Ending {
     }
 }
 
-/// Returns the newest position that claims nothing of what is still to be read, all of which must be held.
+/// Returns the newest position that acknowledges no pending event. All pending events must be held.
 pub(crate) fn freshest(cursors: &[Cursor], state: &State) -> Position {
     let log = |cursor: &Cursor| &state.topics.get(cursor.topic).log;
     let pending = cursors.iter().filter(|cursor| cursor.next < log(cursor).next());
@@ -366,7 +366,7 @@ pub(crate) fn freshest(cursors: &[Cursor], state: &State) -> Position {
     evicted.filter(|evicted| *evicted < next).max().unwrap_or(0)
 }
 
-/// Joins pieces that follow each other, with one copy if there are several.
+/// Joins consecutive pieces, with one copy if there are several.
 pub(crate) fn join(mut pieces: Vec<Bytes>) -> Option<Bytes> {
     if pieces.len() < 2 {
         return pieces.pop();

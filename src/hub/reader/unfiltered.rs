@@ -2,13 +2,13 @@ use bytes::Bytes;
 
 use crate::history::position::Position;
 
-/// A piece that is still to be filtered.
+/// A piece that has not been filtered.
 pub(crate) struct Unfiltered {
-    /// Its topic.
+    /// The ordinal of its topic.
     pub(crate) ordinal: u32,
     pub(crate) bytes: Bytes,
-    /// Where each event ends.
+    /// The offset at which each event ends.
     pub(crate) ends: Vec<usize>,
-    /// The position of the last of them.
+    /// The position of its last event.
     pub(crate) last: Position,
 }

@@ -11,7 +11,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Returns whether an entry or a batch is to begin a new file. Files hold up to an eighth of what the bounds allow.
+    /// Returns whether an entry or a batch must begin a new file. A file holds up to an eighth of the bounds.
     pub(super) fn is_full(&self, last: &Segment, coming: u64, now: u64) -> bool {
         let Some((first_time, _)) = last.times else { return false };
         last.bytes.saturating_add(coming) > self.max_bytes / PARTS
@@ -19,7 +19,7 @@ impl Bounds {
             || self.max_age.is_some_and(|age| now.saturating_sub(first_time) > millis(age / PARTS as u32))
     }
 
-    /// Returns whether the log keeps enough without its oldest file, or has to.
+    /// Returns whether the bounds allow or require removing the oldest file.
     pub(super) fn lets_go_of_oldest(&self, index: &Index, coming: u64, now: u64) -> bool {
         let Some(oldest) = index.segments.front().filter(|_| index.segments.len() > 1) else { return false };
         let oldest_age = oldest.times.map_or(u64::MAX, |(_, last)| now.saturating_sub(last));

@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-/// A folder cannot be opened as a [`DiskLog`](crate::relay::DiskLog), or reading or writing in it failed.
+/// A folder could not be opened as a [`DiskLog`](crate::relay::DiskLog), or reading or writing in it failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiskLogError {
@@ -18,7 +18,7 @@ pub enum DiskLogError {
     },
     /// The contents of a file differ from what was acknowledged, or the file is missing.
     ///
-    /// [`DiskLogOptions::repair`](crate::relay::DiskLogOptions::repair) goes on without the events that are lost.
+    /// To continue without the lost events, open it with [`DiskLogOptions::repair`](crate::relay::DiskLogOptions::repair).
     #[error("{} is damaged at byte {offset}: {reason}", file.display())]
     Damaged {
         /// The file.

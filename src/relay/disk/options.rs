@@ -127,7 +127,7 @@ impl DiskLogOptions {
 
 const MAX_BYTES: u64 = 1 << 30;
 const MIN_BYTES: u64 = 64 << 10;
-/// How many publishers can wait for their turn before more wait for a place.
+/// The number of publishers that may be queued before others wait.
 const QUEUE: usize = 1024;
 
 const _: () = assert!(writer::BATCH_BYTES < u32::MAX as usize / 2);

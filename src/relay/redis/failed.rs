@@ -3,16 +3,16 @@ use crate::relay::redis::error::RedisLogError;
 /// Commands did not get their replies.
 #[derive(Debug)]
 pub(super) enum Failed {
-    /// The server has got nothing of them.
+    /// The server received none of them.
     NotSent(RedisLogError),
     /// The server refused one of them.
     Refused(RedisLogError),
-    /// They may have been carried out.
+    /// They may have been executed.
     Unknown(RedisLogError),
 }
 
 impl Failed {
-    /// Returns whether other connections to the same server are likely to be no good, either.
+    /// Returns whether other connections to the same server are likely to have failed, too.
     pub(super) fn is_lost_server(&self) -> bool {
         match self {
             Self::NotSent(_) => false,
@@ -25,18 +25,18 @@ impl Failed {
         match self {
             Self::NotSent(_) => repeat != Repeat::Never,
             Self::Refused(error) => repeat != Repeat::Never && error.is_wrong_server(),
-            // Whoever has waited in vain does not wait again.
+            // A caller that has waited for the whole time limit does not wait again.
             Self::Unknown(error) => repeat == Repeat::WhenBroken && !error.is_timeout(),
         }
     }
 }
 
-/// Says which failed commands are sent once more, on a new connection.
+/// The failed commands to send once more, on a new connection.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Repeat {
     Never,
     /// If they had no effect.
     WithoutEffect,
-    /// Also if they may have had one, since it is the same one then.
+    /// Even if they may have had one, because repeating them has the same effect.
     WhenBroken,
 }

@@ -90,7 +90,7 @@ pub(super) async fn read_all<L: Log>(
     Ok(entries)
 }
 
-/// Reads everything that comes after an ID, page by page, and checks each page.
+/// Reads all entries after an ID, page by page, and checks each page.
 pub(super) async fn read_with_marks<L: Log>(
     log: &L,
     after: Option<&EventId>,

@@ -1,8 +1,8 @@
 use crate::relay::testing::{checks, concurrent, fixture::Fixture, lasting, report::Report};
 
-/// Checks a log against everything that a [`Relay`](crate::relay::Relay) relies on.
+/// Checks a log for everything that a [`Relay`](crate::relay::Relay) relies on.
 ///
-/// It runs every check, also after one has failed. It takes some seconds for a log that syncs each append.
+/// It runs every check, even after one has failed. For a log that syncs each append it takes some seconds.
 pub async fn check<F: Fixture>(fixture: &mut F) -> Report {
     let mut report = Report::default();
     macro_rules! run {
