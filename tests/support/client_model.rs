@@ -389,7 +389,9 @@ impl Watched {
         let (verdict, at) = self.decided().expect("it reconnects unasked");
         self.assert_delay(delay, verdict);
         let until = at.checked_add(delay);
-        let over = until.is_some_and(|until| self.told_at.is_some_and(|told| told >= until));
+        // The default verdict is given only now, so no time was told since.
+        let is_given = matches!(&self.awaited, Awaited::Verdict { decided: Some(_), .. });
+        let over = is_given && until.is_some_and(|until| self.told_at.is_some_and(|told| told >= until));
         self.reconnection = Some(Reconnection { until, over });
         self.due = over;
         self.awaited = Awaited::Nothing;

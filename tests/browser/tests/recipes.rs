@@ -34,7 +34,7 @@ scripts! {
         stops_when_the_topic_is_finished;
     "browsers.md", "A heartbeat that a page can see" =>
         sees_each_heartbeat_on_a_busy_hub_and_notices_a_stall;
-    "resuming.md", "A snapshot, then what follows it" =>
+    "resuming.md", "A snapshot, then the events after it" =>
         follows_a_snapshot_of_the_process_that_publishes;
     "resuming.md", "A snapshot from elsewhere" =>
         follows_a_snapshot_that_the_page_loads;
@@ -162,7 +162,7 @@ async fn follows_a_snapshot_of_the_process_that_publishes(tab: Tab) {
     let add = |times: usize| (0..times).for_each(|_| counter.add(1).unwrap());
     add(4);
     tab.open(&service.url()).await;
-    tab.run(&recipe("resuming.md", "A snapshot, then what follows it")).await;
+    tab.run(&recipe("resuming.md", "A snapshot, then the events after it")).await;
     tab.wait_for("log.at(-1) === 4").await;
     add(1);
     tab.wait_for("log.at(-1) === 5").await;
