@@ -33,9 +33,19 @@ use http::StatusCode;
 /// use std::time::Duration;
 /// use ssekit::client::Policy;
 ///
+/// let seconds = Duration::from_secs;
 /// let policy = Policy::default()
+///     .with_reconnection_time(seconds(1))
+///     .with_reconnection_time_bounds(Duration::from_millis(500), seconds(60))
+///     .with_jitter(true)
+///     .with_backoff(seconds(1), seconds(30))
+///     .with_sustained_uptime(seconds(30))
 ///     .with_max_attempts(Some(10))
-///     .with_idle_timeout(Some(Duration::from_secs(45)));
+///     .with_connect_timeout(Some(seconds(10)))
+///     .with_idle_timeout(Some(seconds(45)))
+///     .with_max_retry_after(seconds(600))
+///     .with_max_error_body_bytes(4096)
+///     .with_resend(false);
 /// # let _ = policy;
 /// ```
 #[derive(Clone, Debug)]

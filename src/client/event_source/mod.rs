@@ -75,6 +75,40 @@ use crate::{
 /// assert_eq!(source.last_event_id(), "7");
 /// # });
 /// ```
+///
+/// All that can be set, and steered:
+///
+/// ```
+/// use ssekit::{EventSource, client::{Policy, ReadyState, Update}, decode::Limits};
+///
+/// # #[cfg(feature = "tokio")]
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # use http::{Request, Response};
+/// # let client = |_: Request<()>| async {
+/// #     let response = Response::builder().header("content-type", "text/event-stream");
+/// #     response.body(http_body_util::Full::<bytes::Bytes>::from("id: 7\ndata: hello\n\n"))
+/// # };
+/// # let request = Request::get("http://localhost/events").body(()).unwrap();
+/// let mut source = EventSource::new(client, request)
+///     .policy(Policy::default().with_jitter(false).with_resend(true))
+///     .limits(Limits::new().with_max_event_bytes(1 << 20))
+///     .after("6") // kept over a restart of the program
+///     .seed(1)
+///     .comments()
+///     .reconnection_times()
+///     .last_event_ids();
+/// source.pause();
+/// assert!(matches!(source.next().await, Some(Ok(Update::Paused))));
+/// source.resume();
+/// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+/// source.reconnect(); // the same last event ID
+/// assert!(matches!(source.next().await, Some(Ok(Update::Reconnecting { .. }))));
+/// source.reconnect_after("3");
+/// assert_eq!(source.last_event_id(), "3");
+/// source.close();
+/// assert_eq!(source.ready_state(), ReadyState::Closed);
+/// # });
+/// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct EventSource<B> {
     transport: Box<dyn Transport<B>>,
