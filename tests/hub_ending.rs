@@ -8,6 +8,8 @@ mod clock;
 mod counting_waker;
 #[path = "support/hub_client.rs"]
 mod hub_client;
+#[path = "support/twin.rs"]
+mod twin;
 
 use std::{
     future::Future,
@@ -204,20 +206,33 @@ fn a_closing_hub_tells_each_client_its_own_reconnection_time() {
 fn a_reconnection_time_goes_out_in_an_event_that_no_client_takes_for_a_message() {
     let hub = Hub::builder(Bounds::events(10)).with_position_type("at".try_into().unwrap()).build();
     let mut client = hub.subscribe(["a"]).unwrap();
-    read(&mut client);
+    let last = read(&mut client).last_event_id();
     hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
     let expected = Block {
         event: Some("at".to_owned()),
         data: Some(String::new()),
+        id: last.as_ref().and_then(LastEventId::as_id).map(|id| id.as_str().to_owned()),
         retry: Some(1_000),
-        ..Block::default()
     };
+    assert!(expected.id.is_some());
     assert_eq!(read(&mut client).blocks, std::slice::from_ref(&expected));
-    assert_eq!(blocks::blocks(&refusal(&hub, &["a"], None).body()), [expected]);
+    assert_eq!(blocks::blocks(&refusal(&hub, &["a"], last).body()), [expected]);
+    assert_eq!(refusal(&hub, &["a"], None).body(), "event: at\nretry: 1000\n\n", "no ID, no event");
 
     let hub = Hub::builder(Bounds::events(10)).with_position_form(PositionForm::Off).build();
     hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
     assert_eq!(refusal(&hub, &["a"], None).body(), "retry: 1000\n\n");
+}
+
+#[test]
+fn a_client_that_is_sent_away_keeps_its_id_even_if_each_response_begins_without_one() {
+    let hub = Hub::new(Bounds::events(10));
+    let id = publish(&hub, "a", 1);
+    hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
+    for last in [id.as_str(), "of another hub"] {
+        let refused = refusal(&hub, &["a"], last_event_id(last));
+        assert_eq!(twin::interpret(&refused.body()).last_event_id, last);
+    }
 }
 
 #[test]

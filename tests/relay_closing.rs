@@ -9,6 +9,8 @@ mod hub_client;
 mod memory_log;
 #[path = "support/relay_client.rs"]
 mod relay_client;
+#[path = "support/twin.rs"]
+mod twin;
 
 use std::time::Duration;
 
@@ -61,6 +63,7 @@ async fn a_closed_node_ends_its_streams_and_the_others_go_on() {
     let refusal =
         one.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[39].as_str()))).await.unwrap_err();
     assert_eq!(refusal.reason(), RefusalReason::Closed);
+    assert_eq!(twin::interpret(&refusal.body()).last_event_id, ids[39].as_str());
     let error = one.publish("a", Event::new("x")).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(hub::PublishError::Closed)));
     publish(&two, "a", 40..41).await;

@@ -9,6 +9,8 @@ mod hub_client;
 mod memory_log;
 #[path = "support/relay_client.rs"]
 mod relay_client;
+#[path = "support/twin.rs"]
+mod twin;
 
 use std::{
     ops::Range,
@@ -453,6 +455,8 @@ async fn a_node_that_has_not_read_the_log_yet_sends_clients_away_for_a_while() {
     let refusal = relay.subscribe(["a"]).await.unwrap_err();
     assert_eq!(refusal.reason(), RefusalReason::Unavailable);
     assert_eq!(refusal.response().status(), 200);
+    let refusal = relay.subscribe(Subscribe::to(["a"]).after(last_event_id("n7"))).await.unwrap_err();
+    assert_eq!(twin::interpret(&refusal.body()).last_event_id, "n7", "it is not lost meanwhile");
     let waiting = relay.clone();
     let waiting = tokio::spawn(async move { waiting.subscribe(["a"]).await });
     log.set_unreachable(false);

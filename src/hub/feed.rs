@@ -15,7 +15,7 @@ use crate::{
         builder::HubBuilder,
         core::state::State,
         handle::Hub,
-        notice::Gap,
+        notice::{Gap, Notices},
         policies::Start,
         publish_error::PublishError,
         reader::{
@@ -154,6 +154,10 @@ impl HubBuilder {
     /// Encodes a position that has moved in a silence. A due event may carry it.
     pub(crate) fn moved_block(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
         self.notices.moved(id, due)
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     pub(crate) fn clock(&self) -> &Clock {

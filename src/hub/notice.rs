@@ -180,9 +180,11 @@ impl Notices {
         if id.is_none() && retry.is_none() {
             return None;
         }
-        // Even without an ID the event has a type: clients that would dispatch a block without data ignore the type.
         let event = match self.form {
-            PositionForm::Event => Event::new("").with_type(self.position_type.clone()),
+            PositionForm::Event if id.is_some() => Event::new("").with_type(self.position_type.clone()),
+            // Without data: an event without an ID would be one without a position. The type is for clients that
+            // dispatch such a block nevertheless.
+            PositionForm::Event => Event::default().with_type(self.position_type.clone()),
             PositionForm::IdOnly | PositionForm::Off => Event::default(),
         };
         Some(finish(event, id, retry).encode())

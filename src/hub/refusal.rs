@@ -6,6 +6,7 @@ use http::Response;
 use crate::{
     body::Body,
     hub::notice::Notices,
+    request::LastEventId,
     response::{event_stream, stop_reconnecting},
 };
 
@@ -39,21 +40,30 @@ pub enum RefusalReason {
 
 impl Refusal {
     pub(crate) fn finished() -> Self {
-        Self::new(RefusalReason::Finished, None, &Notices::default())
+        Self::new(RefusalReason::Finished, None)
     }
 
-    pub(super) fn closed(retry: Option<Duration>, notices: &Notices) -> Self {
-        Self::new(RefusalReason::Closed, retry, notices)
+    pub(super) fn closed(retry: Option<Duration>) -> Self {
+        Self::new(RefusalReason::Closed, retry)
     }
 
     #[cfg(feature = "tokio")]
     pub(crate) fn unavailable(retry: Duration) -> Self {
-        Self::new(RefusalReason::Unavailable, Some(retry), &Notices::default())
+        Self::new(RefusalReason::Unavailable, Some(retry))
     }
 
-    fn new(reason: RefusalReason, retry: Option<Duration>, notices: &Notices) -> Self {
-        let body = retry.and_then(|retry| notices.position(None, Some(retry))).unwrap_or_default();
-        Self { reason, retry, body }
+    fn new(reason: RefusalReason, retry: Option<Duration>) -> Self {
+        Self { reason, retry, body: Bytes::new() }
+    }
+
+    /// Sets the body for a client that sent this ID.
+    ///
+    /// The body repeats the ID. To the letter of section 9.2.6 a new response begins with an empty ID, and its first
+    /// block makes that the client's last event ID, so without it the client would come back as a new one.
+    pub(crate) fn for_client(mut self, last_event_id: Option<&LastEventId>, notices: &Notices) -> Self {
+        let id = last_event_id.and_then(LastEventId::as_id).cloned();
+        self.body = self.retry.and_then(|retry| notices.position(id, Some(retry))).unwrap_or_default();
+        self
     }
 
     /// Returns the reason for the refusal.
@@ -66,8 +76,8 @@ impl Refusal {
         self.retry
     }
 
-    /// Returns the body of the answer: an event of the hub's position type with `retry` if the client shall
-    /// reconnect, otherwise empty.
+    /// Returns the body of the answer: a block with `retry` and the client's last event ID if the client shall
+    /// reconnect, in the hub's [form of positions](super::PositionForm), otherwise empty.
     ///
     /// For stacks that do not use `http` 1; for others see [`response`](Self::response).
     pub fn body(&self) -> Bytes {

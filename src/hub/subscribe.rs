@@ -127,7 +127,9 @@ impl Subscribe {
     pub(super) fn enter(self, shared: &Arc<Shared>) -> Result<Subscription, Refusal> {
         let claim = Claim::new(self.after.as_ref(), &shared.ids);
         let now = shared.now();
-        let placed = self.place(&claim, now, shared)?;
+        let placed = self
+            .place(&claim, now, shared)
+            .map_err(|refusal| refusal.for_client(self.after.as_ref(), &shared.notices))?;
         // From here on application code is called. If it panics, the subscription is dropped, and leaves the hub.
         let mut subscription = Subscription::new(Arc::clone(shared), placed.reader, None, None);
 
@@ -153,7 +155,7 @@ impl Subscribe {
     fn place(&self, claim: &Claim<'_>, now: u64, shared: &Shared) -> Result<Placed, Refusal> {
         let state = &mut *lock(&shared.state);
         if let Some(closing) = state.closing.clone() {
-            return Err(Refusal::closed(closing.come_back(state), &shared.notices));
+            return Err(Refusal::closed(closing.come_back(state)));
         }
         state.expire(now);
 

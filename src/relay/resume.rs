@@ -45,11 +45,10 @@ impl<L: Log> Arrival<'_, L> {
         let topics = self.what.topics.clone();
         // Closing ends all waiting. If its tail is gone, the relay has nothing to wait for either.
         let last_event_id = self.what.after.take();
-        let resumed = node.unless_closed(self.resume_unless_closed(last_event_id)).await;
-        match resumed {
-            Some(resumed) => resumed,
-            None => Err(node.refusal(&topics)),
-        }
+        let resumed = node.unless_closed(self.resume_unless_closed(last_event_id.clone())).await;
+        resumed
+            .unwrap_or_else(|| Err(node.refusal(&topics)))
+            .map_err(|refusal| refusal.for_client(last_event_id.as_ref(), node.builder.notices()))
     }
 
     async fn resume_unless_closed(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {

@@ -24,7 +24,7 @@ use crate::{
     Stage,
     publish::Job,
     random::Random,
-    record::{Record, Seen},
+    record::{Id, Record, Seen},
     twin::{self, interpret},
 };
 
@@ -159,9 +159,18 @@ fn interpret_response(record: &mut Record, response: &[u8]) {
     let (head, body) = response.split_at(head + 4);
     assert!(head[8..].starts_with(b" 200 "), "{}", String::from_utf8_lossy(head));
     record.reconnections += 1;
-    for item in interpret(body).items {
+    let items = interpret(body).items;
+    for (number, item) in items.iter().enumerate() {
         if let twin::Seen::Event { event_type, data, last_event_id } = item {
-            record.note(&event_type, &data, &last_event_id);
+            assert!(
+                Id::parse(last_event_id).is_some(),
+                "none of the hub's IDs: {:?} after {:?}, in {} bytes that begin with {:?}",
+                item,
+                &items[number.saturating_sub(3)..number],
+                response.len(),
+                String::from_utf8_lossy(&response[..response.len().min(1_000)]),
+            );
+            record.note(event_type, data, last_event_id);
         }
     }
 }

@@ -237,7 +237,8 @@ async fn restarts(stage: &Stage, mut hub: HubProcess, seconds: u64, seed: u64) -
 /// Publishes a last event, and looks up what is the last on each topic.
 async fn end(stage: &Stage, hub: &HubProcess) -> End {
     let sequence = stage.next_sequence();
-    let last = Id::parse(&hub.publish("/events?topic=0", record::data(0, sequence)).await);
+    let last = Id::parse(&hub.publish("/events?topic=0", record::data(0, sequence)).await)
+        .expect("one of the hub's IDs");
     let mut ledger = stage.ledger.lock().unwrap();
     ledger.add(last, 0, sequence);
     let numbers = (0..TOPICS).map(|topic| ledger.last(last.epoch, &[topic])).collect();

@@ -92,7 +92,7 @@ async fn publish(stage: &Stage, publisher: &mut Option<Publisher>, topic: u32, e
     let published = connected.try_publish(&events, &mut ids).await;
     let mut ledger = stage.ledger.lock().unwrap();
     for (id, sequence) in ids.iter().zip(&sequences) {
-        ledger.add(Id::parse(id), topic, *sequence);
+        ledger.add(Id::parse(id).expect("one of the hub's IDs"), topic, *sequence);
     }
     for sequence in &sequences[ids.len()..] {
         ledger.add_unanswered(*sequence);

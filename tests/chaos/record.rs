@@ -64,8 +64,8 @@ impl Record {
 
     /// Takes down an event, be it the application's or a notice.
     pub(crate) fn note(&mut self, event_type: &str, data: &str, last_event_id: &str) {
+        let id = Id::parse(last_event_id).expect("one of the hub's IDs");
         last_event_id.clone_into(&mut self.last_event_id);
-        let id = Id::parse(last_event_id);
         self.seen.push(match event_type {
             "position" => {
                 assert_eq!(data, "");
@@ -113,9 +113,9 @@ impl Record {
 }
 
 impl Id {
-    pub(crate) fn parse(id: &str) -> Self {
-        let (epoch, number) = id.split_once('-').expect("none of the hub's IDs");
-        Self { epoch: u64::from_str_radix(epoch, 16).unwrap(), number: number.parse().unwrap() }
+    pub(crate) fn parse(id: &str) -> Option<Self> {
+        let (epoch, number) = id.split_once('-')?;
+        Some(Self { epoch: u64::from_str_radix(epoch, 16).ok()?, number: number.parse().ok()? })
     }
 }
 

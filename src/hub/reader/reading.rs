@@ -295,7 +295,10 @@ impl Reader {
     fn ending(&mut self, state: &mut State) -> Ending {
         let closing = state.closing.clone();
         let retry = closing.as_ref().and_then(|closing| closing.retry(state));
-        Ending { position: self.unsaid(state), retry, closing }
+        let moved = self.unsaid(state);
+        // A reconnection time goes out in an event, which has the client's ID even if that has not moved.
+        let position = moved.or_else(|| retry.map(|_| state.ids.mark(self.told)));
+        Ending { position, retry, closing }
     }
 }
 
