@@ -94,7 +94,7 @@ fn next(subscription: &mut Subscription) -> Option<Bytes> {
 }
 
 fn hub() -> Hub {
-    Hub::builder(Bounds::events(1_000).with_bytes(1 << 24)).with_max_bytes(1 << 28).build()
+    Hub::builder(Bounds::events(1_000).with_bytes(1 << 24)).max_bytes(1 << 28).build()
 }
 
 fn event() -> Event {

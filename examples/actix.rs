@@ -47,7 +47,7 @@ async fn main() -> io::Result<()> {
     let handle = server.handle();
     actix_web::rt::spawn(async move {
         tokio::signal::ctrl_c().await.expect("signals can be received");
-        hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+        hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
         handle.stop(true).await;
     });
     server.await

@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let shutdown = async move {
         tokio::signal::ctrl_c().await.expect("signals can be received");
-        hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+        hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
     };
     Ok(axum::serve(listener, app).with_graceful_shutdown(shutdown).await?)
 }

@@ -87,7 +87,7 @@ impl Gateway {
     /// Tells all clients of a gap: a new hub does not know the IDs with which they come back.
     fn start_over(&self) {
         let old = std::mem::replace(&mut *self.0.lock().unwrap(), new_hub());
-        old.close(Close::new().with_retry(Duration::from_millis(100), Duration::from_secs(1)));
+        old.close(Close::new().retry(Duration::from_millis(100), Duration::from_secs(1)));
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -97,7 +97,7 @@ impl Gateway {
 
 fn new_hub() -> Hub {
     // No order can be told from IDs that are somebody else's.
-    Hub::builder(Bounds::events(10_000).with_bytes(64 << 20)).with_ids(Ids::unordered()).build()
+    Hub::builder(Bounds::events(10_000).with_bytes(64 << 20)).ids(Ids::unordered()).build()
 }
 
 async fn events(

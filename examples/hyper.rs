@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let stop = async {
         let _ = tokio::signal::ctrl_c().await;
-        hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+        hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
     };
     let drained = Server::new().serve_until(listener, service, stop).await;
     println!("{} connections were cut", drained.cut);

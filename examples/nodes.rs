@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn node(name: &'static str, url: &str) -> Result<Relay<RedisLog>, Box<dyn Error>> {
     // A log of its own for each run, since its topic ends finished.
     let log = RedisLog::open(url, format!("ssekit-example-{}", std::process::id()))?
-        .with_max_age(Duration::from_secs(60));
+        .max_age(Duration::from_secs(60));
     let (relay, tail) = Relay::new(log, Hub::builder(Bounds::events(1_000)));
     tokio::spawn(tail.on_fault(move |fault| eprintln!("{name}: {fault}")).run());
     Ok(relay)

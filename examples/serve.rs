@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stop = async move {
         let _ = tokio::signal::ctrl_c().await;
         // Clients come back after 1 to 6 seconds, not all at once.
-        hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+        hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
     };
     let drained = Server::new().serve_until(listener, app, stop).await;
     println!("{} connections were cut", drained.cut);

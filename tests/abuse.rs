@@ -103,7 +103,7 @@ fn assert_silent(blocks: &[Block], public: &[&str]) {
 #[test]
 fn what_is_filtered_out_shows_neither_in_the_stream_nor_in_the_counts() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(4)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(4)).clock(clock.now()).build();
     let subscription = |topics: &[&str]| {
         let subscription = Subscribe::to(topics).filter(is_public);
         subscription.lag(Lag::Skip).lifetime(Duration::from_secs(60)..=Duration::from_secs(60))

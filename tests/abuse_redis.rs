@@ -23,7 +23,7 @@ use ssekit::{
 use topic_names::hostile_names;
 
 fn node(server: &RedisServer, bounds: Bounds) -> Relay<RedisLog> {
-    let log = RedisLog::open(&server.url(), "log").unwrap().with_max_entries(100_000);
+    let log = RedisLog::open(&server.url(), "log").unwrap().max_entries(100_000);
     let (relay, tail) = Relay::new(log, Hub::builder(bounds));
     tokio::spawn(tail.run());
     relay

@@ -23,7 +23,7 @@ fn get(answer: Answer) -> Vec<String> {
 
 fn run(answer: Answer, is_idempotent: bool) -> Vec<String> {
     let policy = Policy::default().with_backoff(Default::default(), Default::default()).with_jitter(false);
-    let protocol = Protocol::new(1).with_policy(policy);
+    let protocol = Protocol::new(1).policy(policy);
     let seen = Simulation::new(protocol).idempotent(is_idempotent).run([answer]);
     seen.told().into_iter().map(str::to_owned).collect()
 }

@@ -68,7 +68,7 @@ fn a_server_that_delivers_is_missed_no_longer_than_its_retry_says() {
 fn a_server_that_delivers_each_time_is_never_given_up() {
     let policy = Policy::default().with_max_attempts(Some(10));
     let answers = (0..CYCLES).map(|_| delivering(5.0, None));
-    assert_eq!(delays(Protocol::new(1).with_policy(policy), answers).len(), CYCLES);
+    assert_eq!(delays(Protocol::new(1).policy(policy), answers).len(), CYCLES);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn jitter_is_at_most_a_tenth_and_never_below_the_least() {
     };
     let retry = |least| {
         let answers = (0..200).map(|_| delivering(0.0, Some(1_000)));
-        let mut delays = delays(Protocol::new(3).with_policy(policy(least)), answers);
+        let mut delays = delays(Protocol::new(3).policy(policy(least)), answers);
         delays.sort_unstable();
         (delays[0], delays[199])
     };

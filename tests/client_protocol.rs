@@ -14,8 +14,7 @@ use ssekit::{
 
 /// The default policy without randomness.
 fn steady() -> Protocol {
-    Protocol::new(1)
-        .with_policy(Policy::default().with_backoff(Duration::ZERO, Duration::ZERO).with_jitter(false))
+    Protocol::new(1).policy(Policy::default().with_backoff(Duration::ZERO, Duration::ZERO).with_jitter(false))
 }
 
 fn run(answers: impl IntoIterator<Item = Answer>) -> Simulation {
@@ -110,20 +109,20 @@ fn an_empty_id_clears_the_last_event_id() {
 
 #[test]
 fn a_kept_last_event_id_is_sent_on_the_first_request() {
-    let seen = Simulation::new(steady().with_last_event_id("41")).run([]);
+    let seen = Simulation::new(steady().after("41")).run([]);
     assert_eq!(seen.last_event_ids(), [Some("41")]);
 }
 
 #[test]
 fn a_last_event_id_is_sent_as_its_utf_8_bytes() {
-    let seen = Simulation::new(steady().with_last_event_id("é\t…😀")).run([]);
+    let seen = Simulation::new(steady().after("é\t…😀")).run([]);
     assert_eq!(seen.requests[0]["last-event-id"].as_bytes(), "é\t…😀".as_bytes());
 }
 
 #[test]
 fn a_last_event_id_that_no_header_can_carry_is_told_and_not_sent() {
     for id in ["a\u{1}b", "\u{7f}", " a", "a ", "a\t", "\t"] {
-        let seen = Simulation::new(steady().with_last_event_id(id)).run([
+        let seen = Simulation::new(steady().after(id)).run([
             Answer::stream().chunk("data: x\n\n").end(),
             Answer::stream().chunk("id: fine\ndata: y\n\n").end(),
         ]);
@@ -161,7 +160,7 @@ fn bounds_hold_for_the_first_reconnection_time_too() {
     let policy = Policy::browser()
         .with_reconnection_time(Duration::from_secs(1))
         .with_reconnection_time_bounds(Duration::from_secs(2), Duration::from_secs(4));
-    let seen = Simulation::new(Protocol::new(1).with_policy(policy)).run([Answer::stream().end()]);
+    let seen = Simulation::new(Protocol::new(1).policy(policy)).run([Answer::stream().end()]);
     assert_eq!(seen.request_times(), [0, 2_000]);
 }
 
@@ -200,7 +199,7 @@ fn an_event_or_sustained_uptime_resets_the_count() {
         .with_max_attempts(Some(2));
     let run = |answer: fn() -> Answer| {
         let answers = (0..9).map(|_| answer());
-        Simulation::new(Protocol::new(1).with_policy(policy.clone())).run(answers)
+        Simulation::new(Protocol::new(1).policy(policy.clone())).run(answers)
     };
     let seen = run(|| Answer::stream().chunk(": no event\nid: 7\n\n").pause(29.9).end());
     assert_eq!(seen.requests.len(), 3);
@@ -304,7 +303,7 @@ fn events_before_the_loss_are_delivered_before_it() {
 
 #[test]
 fn a_lost_event_is_told_and_its_id_is_kept() {
-    let protocol = steady().with_limits(Limits::new().with_max_line_bytes(16));
+    let protocol = steady().limits(Limits::new().with_max_line_bytes(16));
     let seen = Simulation::new(protocol)
         .run([Answer::stream().chunk("id: 1\ndata: 12345678901234567890\n\ndata: b\n\n").end()]);
     assert_eq!(
@@ -321,10 +320,7 @@ fn a_lost_event_is_told_and_its_id_is_kept() {
 #[test]
 fn limits_and_a_kept_id_go_together_in_either_order() {
     let limits = Limits::new().with_max_line_bytes(16);
-    for protocol in [
-        steady().with_limits(limits).with_last_event_id("3"),
-        steady().with_last_event_id("3").with_limits(limits),
-    ] {
+    for protocol in [steady().limits(limits).after("3"), steady().after("3").limits(limits)] {
         let seen = Simulation::new(protocol).run([Answer::stream().chunk("data: 12345678901234567890\n\n")]);
         assert_eq!(seen.last_event_ids()[0], Some("3"));
         assert_eq!(seen.told()[1], "lost an event: bytes of a line over the limit of 16");
@@ -361,7 +357,7 @@ fn close_after_a_loss_that_was_not_told_makes_no_further_request() {
 fn a_request_is_waited_for_from_when_it_is_made() {
     let start = Instant::now();
     let later = start + Duration::from_secs(1_000);
-    let mut protocol = steady().with_last_event_id("\u{1}");
+    let mut protocol = steady().after("\u{1}");
     assert!(matches!(protocol.next_command(start), Command::Deliver(Update::LastEventIdWithheld(_))));
     assert!(matches!(protocol.next_command(later), Command::Connect(_)));
     let Command::Wait(Some(until)) = protocol.next_command(later) else { panic!() };
@@ -435,7 +431,7 @@ fn a_response_that_comes_after_its_request_was_given_up_is_ignored() {
 #[test]
 fn a_request_that_is_still_to_be_made_has_no_response() {
     let now = Instant::now();
-    let mut protocol = steady().with_last_event_id("\u{1}");
+    let mut protocol = steady().after("\u{1}");
     assert!(matches!(protocol.next_command(now), Command::Deliver(Update::LastEventIdWithheld(_))));
     let response = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
     protocol.handle_response(response.into_parts().0, now);

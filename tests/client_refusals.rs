@@ -12,7 +12,7 @@ use ssekit::client::{Command, DisconnectReason, EventSourceError, Policy, Protoc
 
 fn run(answers: impl IntoIterator<Item = Answer>) -> Simulation {
     let policy = Policy::default().with_backoff(Duration::ZERO, Duration::ZERO).with_jitter(false);
-    Simulation::new(Protocol::new(1).with_policy(policy)).run(answers)
+    Simulation::new(Protocol::new(1).policy(policy)).run(answers)
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn an_error_keeps_status_headers_and_the_beginning_of_the_body() {
         [(401, "text/event-stream", 9), (200, "text/html", 9), (404, "text/plain", 4), (404, "text/plain", 0)]
     {
         let policy = Policy::default().with_max_error_body_bytes(most);
-        let mut protocol = Protocol::new(1).with_policy(policy);
+        let mut protocol = Protocol::new(1).policy(policy);
         protocol.next_command(now);
         let head =
             Response::builder().status(status).header("content-type", content_type).header("x-why", "so");
@@ -129,7 +129,7 @@ fn a_retry_after_that_cannot_be_read_is_ignored() {
 #[test]
 fn no_attempts_at_all_can_be_allowed() {
     let now = Instant::now();
-    let mut protocol = Protocol::new(1).with_policy(Policy::default().with_max_attempts(Some(0)));
+    let mut protocol = Protocol::new(1).policy(Policy::default().with_max_attempts(Some(0)));
     protocol.next_command(now);
     protocol.handle_response(Response::builder().status(503).body(()).unwrap().into_parts().0, now);
     protocol.handle_end();

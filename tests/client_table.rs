@@ -26,7 +26,7 @@ use Row::{Elsewhere, GivenUp, Reconnects, Transport};
 const TYPE: (&str, &str) = ("content-type", "text/event-stream");
 
 fn simulate(answers: impl IntoIterator<Item = Answer>) -> Simulation {
-    Simulation::new(Protocol::new(1).with_policy(Policy::browser())).run(answers)
+    Simulation::new(Protocol::new(1).policy(Policy::browser())).run(answers)
 }
 
 fn statuses(statuses: &[u16], headers: &[(&str, &str)]) -> Row {
@@ -182,7 +182,7 @@ fn retry_has_no_lower_bound_and_survives_reconnections() {
 #[test]
 fn a_wait_past_the_end_of_the_clock_is_never_over() {
     let policy = Policy::browser().with_reconnection_time(Duration::MAX);
-    let seen = Simulation::new(Protocol::new(1).with_policy(policy)).run([Answer::stream().end()]);
+    let seen = Simulation::new(Protocol::new(1).policy(policy)).run([Answer::stream().end()]);
     assert_eq!(seen.told().last(), Some(&"waits for ever"));
 }
 

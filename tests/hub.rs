@@ -96,7 +96,7 @@ fn a_client_that_resumes_gets_all_that_it_missed_and_then_what_comes() {
 #[test]
 fn resuming_with_the_latest_id_yields_nothing() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(3).with_age(SECOND)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(3).with_age(SECOND)).clock(clock.now()).build();
     for wraps in 0..10 {
         let latest = publish(&hub, "a", wraps);
         for _ in 0..2 {
@@ -226,8 +226,8 @@ fn a_batch_is_published_whole_or_not_at_all() {
 #[test]
 fn the_types_of_the_hubs_own_notices_cannot_be_published() {
     let hub = Hub::builder(Bounds::events(10))
-        .with_position_type(EventType::from_static("here"))
-        .with_reset_type(EventType::from_static("gone"))
+        .position_type(EventType::from_static("here"))
+        .reset_type(EventType::from_static("gone"))
         .build();
     let typed = |ty| event("").with_type(EventType::from_static(ty));
     assert_eq!(hub.publish("a", typed("here")), Err(PublishError::ReservedType));
@@ -240,7 +240,7 @@ fn the_types_of_the_hubs_own_notices_cannot_be_published() {
 #[test]
 fn each_stream_begins_with_the_reconnection_time() {
     for form in [PositionForm::Event, PositionForm::IdOnly, PositionForm::Off] {
-        let hub = Hub::builder(Bounds::events(1)).with_retry(SECOND).with_position_form(form).build();
+        let hub = Hub::builder(Bounds::events(1)).retry(SECOND).position_form(form).build();
         publish(&hub, "a", 1);
         for id in [None, last_event_id("foreign")] {
             let mut client = hub.subscribe(Subscribe::to(["a"]).after(id)).unwrap();
@@ -255,7 +255,7 @@ fn each_stream_begins_with_the_reconnection_time() {
 #[test]
 fn a_position_is_told_in_the_form_that_was_chosen() {
     let start = |form| {
-        let hub = Hub::builder(Bounds::events(1)).with_position_form(form).build();
+        let hub = Hub::builder(Bounds::events(1)).position_form(form).build();
         let id = publish(&hub, "a", 1);
         (id, read(&mut hub.subscribe(["a"]).unwrap()).blocks)
     };
@@ -378,7 +378,7 @@ fn the_waker_of_the_latest_poll_is_woken() {
 fn a_subscription_whose_pending_events_are_all_gone_has_lagged() {
     for lag in [Lag::Disconnect, Lag::Skip] {
         let clock = Clock::new();
-        let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).with_clock(clock.now()).build();
+        let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).clock(clock.now()).build();
         let mut client = hub.subscribe(Subscribe::to(["a"]).lag(lag)).unwrap();
         read(&mut client);
         publish(&hub, "a", "lost");

@@ -80,7 +80,7 @@ fn drain(hub: &Hub, due: usize) {
 
 fn hub(clock: &Clock) -> Hub {
     let bounds = Bounds::events(usize::MAX).with_age(SECOND);
-    Hub::builder(bounds).with_max_bytes(usize::MAX).with_clock(clock.now()).build()
+    Hub::builder(bounds).max_bytes(usize::MAX).clock(clock.now()).build()
 }
 
 #[test]

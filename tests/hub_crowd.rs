@@ -151,7 +151,7 @@ fn what_one_has_read_is_told_to_be_gone_to_others_once_it_is_evicted() {
     ];
     for evict in evictions {
         let bounds = Bounds::events(1).with_age(Duration::from_secs(1));
-        let hub = Hub::builder(bounds).with_max_bytes(cost + 30).with_clock(clock.now()).build();
+        let hub = Hub::builder(bounds).max_bytes(cost + 30).clock(clock.now()).build();
         let mut clients: Vec<_> =
             (0..CROWD).map(|_| hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap()).collect();
         publish(&hub, "a", 1);

@@ -98,7 +98,7 @@ fn a_client_with_a_gap_is_told_before_a_finished_topic_ends() {
 #[test]
 fn a_finished_topic_that_has_aged_out_is_a_gap_and_then_the_end_for_a_client_that_never_saw_it() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).clock(clock.now()).build();
     publish(&hub, "a", 1);
     hub.finish("a");
     hub.finish("never published to");
@@ -155,7 +155,7 @@ fn a_closing_hub_gives_what_is_pending_and_then_ends() {
         publish(&hub, if n % 3 == 0 { "a" } else { "b" }, n);
     }
     hub.close(Close::new());
-    hub.close(Close::new().with_last_event(event("the first call counts")));
+    hub.close(Close::new().last_event(event("the first call counts")));
     assert_eq!(wakes.take(), 1);
     assert!(read(&mut parked).ended);
     let seen = read(&mut behind);
@@ -168,7 +168,7 @@ fn a_closing_hub_gives_what_is_pending_and_then_ends() {
 #[test]
 fn a_closed_hub_sends_new_clients_away_or_stops_them() {
     let hub = Hub::new(Bounds::events(10));
-    hub.close(Close::new().with_retry(SECOND, 9 * SECOND));
+    hub.close(Close::new().retry(SECOND, 9 * SECOND));
     let retries: Vec<_> = (0..100).map(|_| refusal(&hub, &["a"], None).retry().unwrap()).collect();
     assert!(retries.iter().all(|retry| (SECOND..=10 * SECOND).contains(retry)));
     assert!(
@@ -177,7 +177,7 @@ fn a_closed_hub_sends_new_clients_away_or_stops_them() {
     assert_eq!(refusal(&hub, &["a"], None).response().status(), 200);
 
     let hub = Hub::new(Bounds::events(10));
-    hub.close(Close::new().with_retry(SECOND, SECOND).stopping());
+    hub.close(Close::new().retry(SECOND, SECOND).stopping());
     assert_eq!(refusal(&hub, &["a"], None).response().status(), 204);
 }
 
@@ -188,7 +188,7 @@ fn a_closing_hub_tells_each_client_its_own_reconnection_time() {
     for client in &mut clients {
         read(client);
     }
-    hub.close(Close::new().with_retry(SECOND, 9 * SECOND));
+    hub.close(Close::new().retry(SECOND, 9 * SECOND));
     let mut retries: Vec<_> = clients
         .iter_mut()
         .map(|client| {
@@ -204,10 +204,10 @@ fn a_closing_hub_tells_each_client_its_own_reconnection_time() {
 
 #[test]
 fn a_reconnection_time_goes_out_in_an_event_that_no_client_takes_for_a_message() {
-    let hub = Hub::builder(Bounds::events(10)).with_position_type("at".try_into().unwrap()).build();
+    let hub = Hub::builder(Bounds::events(10)).position_type("at".try_into().unwrap()).build();
     let mut client = hub.subscribe(["a"]).unwrap();
     let last = read(&mut client).last_event_id();
-    hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
+    hub.close(Close::new().retry(SECOND, Duration::ZERO));
     let expected = Block {
         event: Some("at".to_owned()),
         data: Some(String::new()),
@@ -219,8 +219,8 @@ fn a_reconnection_time_goes_out_in_an_event_that_no_client_takes_for_a_message()
     assert_eq!(blocks::blocks(&refusal(&hub, &["a"], last).body()), [expected]);
     assert_eq!(refusal(&hub, &["a"], None).body(), "event: at\nretry: 1000\n\n", "no ID, no event");
 
-    let hub = Hub::builder(Bounds::events(10)).with_position_form(PositionForm::Off).build();
-    hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
+    let hub = Hub::builder(Bounds::events(10)).position_form(PositionForm::Off).build();
+    hub.close(Close::new().retry(SECOND, Duration::ZERO));
     assert_eq!(refusal(&hub, &["a"], None).body(), "retry: 1000\n\n");
 }
 
@@ -228,7 +228,7 @@ fn a_reconnection_time_goes_out_in_an_event_that_no_client_takes_for_a_message()
 fn a_client_that_is_sent_away_keeps_its_id_even_if_each_response_begins_without_one() {
     let hub = Hub::new(Bounds::events(10));
     let id = publish(&hub, "a", 1);
-    hub.close(Close::new().with_retry(SECOND, Duration::ZERO));
+    hub.close(Close::new().retry(SECOND, Duration::ZERO));
     for last in [id.as_str(), "of another hub"] {
         let refused = refusal(&hub, &["a"], last_event_id(last));
         assert_eq!(twin::interpret(&refused.body()).last_event_id, last);
@@ -244,7 +244,7 @@ fn the_last_event_of_a_closing_hub_comes_last_and_its_id_counts() {
     let pending = publish(&hub, "a", 2);
     let after = publish(&hub, "other", 3);
     let last = event("bye").with_id(EventId::from_static("elsewhere"));
-    hub.close(Close::new().with_last_event(last).with_retry(SECOND, Duration::ZERO));
+    hub.close(Close::new().last_event(last).retry(SECOND, Duration::ZERO));
     let seen = read(&mut client);
     let ids: Vec<_> = seen.blocks.iter().map(|block| block.id.as_deref().unwrap()).collect();
     assert_eq!(ids, [pending.as_str(), after.as_str(), "elsewhere"]);
@@ -256,21 +256,21 @@ fn the_last_event_of_a_closing_hub_comes_last_and_its_id_counts() {
 #[test]
 fn a_closing_hub_ends_streams_at_its_deadline_and_they_have_lost_nothing() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(100)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(100)).clock(clock.now()).build();
     let ids: Vec<_> = (0..3).map(|n| publish(&hub, "a", n)).collect();
     let mut client = hub.subscribe(Subscribe::to(["a"]).after(ids[0].clone())).unwrap();
     assert!(poll(&mut client).is_ready());
-    hub.close(Close::new().with_deadline(SECOND).with_last_event(event("bye")));
+    hub.close(Close::new().deadline(SECOND).last_event(event("bye")));
     clock.advance(SECOND - Duration::from_nanos(1));
     let mut in_time = hub_client::Seen::default();
     let Poll::Ready(Some(piece)) = poll(&mut client) else { panic!("the deadline has not come") };
     in_time.blocks = blocks::blocks(&piece);
     assert_eq!(in_time.data(), ["1", "2"]);
 
-    let hub = Hub::builder(Bounds::events(100)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(100)).clock(clock.now()).build();
     let ids: Vec<_> = (0..3).map(|n| publish(&hub, "a", n)).collect();
     let mut client = hub.subscribe(Subscribe::to(["a"]).after(ids[0].clone())).unwrap();
-    hub.close(Close::new().with_deadline(SECOND).with_last_event(event("bye")));
+    hub.close(Close::new().deadline(SECOND).last_event(event("bye")));
     clock.advance(SECOND);
     let seen = read(&mut client);
     assert_eq!((seen.data(), seen.ended), (vec!["bye"], true));
@@ -295,7 +295,7 @@ async fn events_age_on_a_paused_clock() {
 #[test]
 fn a_stream_that_ends_tells_its_last_position() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(10)).clock(clock.now()).build();
     let client = Subscribe::to(["a"]).filter(|_| false).lifetime(SECOND..=SECOND);
     let mut client = hub.subscribe(client).unwrap();
     let filtered_out = publish(&hub, "a", 1);
@@ -335,8 +335,8 @@ fn the_drop_callback_runs_once_and_may_use_the_hub() {
             counts.lock().unwrap().push(hub.stats().subscribers);
         }
     };
-    let dropped = hub.subscribe(["a"]).unwrap().on_drop(callback());
-    let mut ended = hub.subscribe(["b"]).unwrap().on_drop(callback());
+    let dropped = hub.subscribe(["a"]).unwrap().on_end(callback());
+    let mut ended = hub.subscribe(["b"]).unwrap().on_end(callback());
     drop(dropped);
     hub.finish("b");
     assert!(read(&mut ended).ended);
@@ -346,7 +346,7 @@ fn the_drop_callback_runs_once_and_may_use_the_hub() {
 
     let mut ended = hub.subscribe(Subscribe::to(["c"]).lifetime(Duration::ZERO..=Duration::ZERO)).unwrap();
     assert!(read(&mut ended).ended);
-    drop(ended.on_drop(callback()));
+    drop(ended.on_end(callback()));
     assert_eq!(counts.lock().unwrap().len(), 3, "it is not forgotten if the stream has ended already");
 }
 

@@ -53,7 +53,7 @@ fn a_hub_closes_when_its_last_handle_is_dropped() {
 fn a_hub_that_was_closed_closes_as_it_was_told() {
     let hub = hub();
     let mut client = hub.subscribe(["a"]).unwrap();
-    hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::ZERO));
+    hub.close(Close::new().retry(Duration::from_secs(1), Duration::ZERO));
     drop(hub);
     assert_eq!(read(&mut client).blocks[1].retry, Some(1_000));
 }

@@ -44,7 +44,7 @@ fn ordered() -> Ids {
 }
 
 fn hub(ids: Ids) -> Hub {
-    Hub::builder(Bounds::events(3)).with_ids(ids).build()
+    Hub::builder(Bounds::events(3)).ids(ids).build()
 }
 
 fn numbered(id: u128) -> Event {
@@ -84,7 +84,7 @@ fn an_event_whose_id_does_not_fit_is_refused() {
         assert_eq!(hub.publish_all("a", [&event]), Err(PublishError::Id(error)));
         assert_eq!(hub.stats().events, 1);
     };
-    let own = hub(Ids::own());
+    let own = hub(Ids::generated());
     own.publish("a", Event::new("")).unwrap();
     refused(&own, id("5"), IdError::Unexpected);
     refused(&own, id(""), IdError::Unexpected);
@@ -167,8 +167,8 @@ fn ids_without_an_order_are_found_while_they_are_held() {
 #[test]
 fn the_newest_id_without_an_order_is_known_even_when_its_event_is_gone() {
     let clock = Clock::new();
-    let builder = Hub::builder(Bounds::events(3).with_age(SECOND)).with_ids(Ids::unordered());
-    let hub = builder.with_clock(clock.now()).build();
+    let builder = Hub::builder(Bounds::events(3).with_age(SECOND)).ids(Ids::unordered());
+    let hub = builder.clock(clock.now()).build();
     let newest = Event::new("").with_id(EventId::from_static("newest"));
     hub.publish("a", newest).unwrap();
     clock.advance(SECOND);
@@ -257,8 +257,8 @@ fn all_code_of_an_application_may_use_the_hub() {
         let nosy = Nosy::default();
         let (clock, filter, callback) = (nosy.clone(), nosy.clone(), nosy.clone());
         let hub = Hub::builder(Bounds::events(3).with_age(SECOND))
-            .with_ids(Ids::ordered(nosy.clone()))
-            .with_clock(move || {
+            .ids(Ids::ordered(nosy.clone()))
+            .clock(move || {
                 clock.call("clock");
                 Instant::now()
             })
@@ -269,7 +269,7 @@ fn all_code_of_an_application_may_use_the_hub() {
                 filter.call("filter");
                 true
             });
-        let client = hub.subscribe(client).unwrap().on_drop(move || callback.call("on_drop"));
+        let client = hub.subscribe(client).unwrap().on_end(move || callback.call("on_end"));
         let mut client = Box::pin(client);
         let mut poll = || {
             // The hub holds the only clone of the waker once this one is dropped.
@@ -284,11 +284,11 @@ fn all_code_of_an_application_may_use_the_hub() {
         hub.expire();
         hub.finish("b");
         while poll().is_ready() {}
-        hub.close(Close::new().with_deadline(100 * SECOND));
+        hub.close(Close::new().deadline(100 * SECOND));
         while !matches!(poll(), Poll::Ready(None)) {}
         drop(client);
         done.send(nosy.0.calls.lock().unwrap().iter().copied().collect::<Vec<_>>()).unwrap();
     });
     let calls = result.recv_timeout(60 * SECOND).expect("it waits for a lock that it holds");
-    assert_eq!(calls, ["clock", "drop of a waker", "filter", "id", "on_drop", "position", "wake"]);
+    assert_eq!(calls, ["clock", "drop of a waker", "filter", "id", "on_end", "position", "wake"]);
 }

@@ -48,7 +48,7 @@ fn a_keep_alive_tells_the_position_when_it_has_moved() {
     let hub = Hub::new(Bounds::events(2));
     let timer = ManualTimer::new();
     let client = hub.subscribe(["quiet"]).unwrap();
-    let mut client = client.keep_alive_with_timer(SECOND, timer.clone()).with_event(event("alive"));
+    let mut client = client.keep_alive_with_timer(SECOND, timer.clone()).event(event("alive"));
     let (_, waker) = CountingWaker::new();
     let mut next = || match Pin::new(&mut client).poll_next(&mut Context::from_waker(&waker)) {
         Poll::Ready(Some(Ok(bytes))) => blocks(&bytes),
@@ -87,10 +87,10 @@ fn a_keep_alive_tells_the_position_when_it_has_moved() {
 fn a_keep_alive_of_the_applications_carries_no_id_that_the_hub_does_not_know() {
     let beat = || event("alive").with_id(EventId::from_static("foreign"));
     let silences = |form, beat: Event| {
-        let hub = Hub::builder(Bounds::events(2)).with_position_form(form).build();
+        let hub = Hub::builder(Bounds::events(2)).position_form(form).build();
         let timer = ManualTimer::new();
         let client = hub.subscribe(["quiet"]).unwrap();
-        let mut client = client.keep_alive_with_timer(SECOND, timer.clone()).with_event(beat);
+        let mut client = client.keep_alive_with_timer(SECOND, timer.clone()).event(beat);
         let mut next = || match Pin::new(&mut client).poll_next(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Some(Ok(bytes))) => blocks(&bytes),
             Poll::Pending => vec![],

@@ -34,7 +34,7 @@ fn publish(hub: &Hub) {
 #[test]
 fn a_stream_ends_within_its_greatest_lifetime() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(10)).clock(clock.now()).build();
     let (max, jitter) = (10 * SECOND, 4 * SECOND);
     let mut clients: Vec<_> =
         (0..100).map(|_| hub.subscribe(Subscribe::to(["a"]).lifetime(max - jitter..=max)).unwrap()).collect();
@@ -58,7 +58,7 @@ fn a_stream_ends_within_its_greatest_lifetime() {
 fn a_keep_alive_is_never_later_than_the_greatest_lifetime() {
     let timer = ManualTimer::new();
     let clock = timer.clone();
-    let hub = Hub::builder(Bounds::events(10)).with_clock(move || clock.now()).build();
+    let hub = Hub::builder(Bounds::events(10)).clock(move || clock.now()).build();
     let client = hub.subscribe(Subscribe::to(["a"]).lifetime(28 * SECOND..=28 * SECOND)).unwrap();
     let mut client = client.keep_alive_with_timer(15 * SECOND, timer.clone());
     let (wakes, waker) = CountingWaker::new();
@@ -104,7 +104,7 @@ fn in_a_runtime_without_time_a_lifetime_acts_at_the_next_poll() {
     use std::{future::poll_fn, pin::pin};
 
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(10)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(10)).clock(clock.now()).build();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let client = hub.subscribe(Subscribe::to(["a"]).lifetime(SECOND..=SECOND)).unwrap();

@@ -100,7 +100,7 @@ fn memory_is_counted_as_it_is_after_events_were_read_and_evicted() {
 
 #[test]
 fn names_count_and_long_ones_are_not_remembered() {
-    let hub = Hub::builder(Bounds::events(1)).with_max_bytes(20 << 20).build();
+    let hub = Hub::builder(Bounds::events(1)).max_bytes(20 << 20).build();
     let name = |n: usize| format!("{n}").repeat(1 << 20);
     let before = held_bytes();
     for n in 1..100 {
@@ -117,14 +117,15 @@ fn names_count_and_long_ones_are_not_remembered() {
 #[test]
 fn what_is_remembered_of_topics_is_counted_and_bounded() {
     let (hub, held) = held(|| {
-        let hub = Hub::builder(Bounds::events(1)).with_max_topics(usize::MAX).build();
+        let hub = Hub::builder(Bounds::events(1)).max_remembered_topics(usize::MAX).build();
         (0..TOPICS).for_each(|n| hub.finish(&format!("topic {n}")));
         hub
     });
     println!("{TOPICS} records: {held} bytes, counted as {}", hub.stats().memory);
     assert_counted(held, hub.stats().memory);
 
-    let bounded = Hub::builder(Bounds::events(1)).with_max_bytes(1 << 20).with_max_topics(usize::MAX).build();
+    let bounded =
+        Hub::builder(Bounds::events(1)).max_bytes(1 << 20).max_remembered_topics(usize::MAX).build();
     for n in 0..TOPICS {
         let topic = format!("topic {n}");
         bounded.publish(&topic, event(n)).unwrap();
@@ -139,7 +140,7 @@ fn what_is_remembered_of_topics_is_counted_and_bounded() {
 fn finished_jobs_that_are_too_old_give_their_memory_back() {
     const JOBS: usize = 60_000;
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(1000).with_age(SECOND)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(1000).with_age(SECOND)).clock(clock.now()).build();
     let empty = held_bytes();
     for n in 0..JOBS {
         let job = format!("job {n}");
@@ -260,8 +261,8 @@ fn history_costs_no_more_than_its_bound_and_a_chunk_however_it_is_read() {
 #[test]
 fn eviction_gives_the_memory_back() {
     let clock = Clock::new();
-    let builder = Hub::builder(Bounds::events(1000).with_age(SECOND)).with_max_topics(100);
-    let hub = builder.with_clock(clock.now()).build();
+    let builder = Hub::builder(Bounds::events(1000).with_age(SECOND)).max_remembered_topics(100);
+    let hub = builder.clock(clock.now()).build();
     let empty = held_bytes();
     for n in 0..TOPICS {
         hub.publish(&format!("topic {n}"), event(n)).unwrap();
@@ -284,7 +285,7 @@ fn eviction_gives_the_memory_back() {
 
 #[test]
 fn topics_that_were_only_asked_for_are_not_remembered() {
-    let hub = Hub::builder(Bounds::events(1)).with_max_topics(1000).build();
+    let hub = Hub::builder(Bounds::events(1)).max_remembered_topics(1000).build();
     let empty = held_bytes();
     for n in 0..TOPICS {
         drop(hub.subscribe([format!("topic {n}"), format!("\0{n}")]).unwrap());

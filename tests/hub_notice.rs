@@ -44,10 +44,8 @@ fn each_reason_is_read_back() {
 
 #[test]
 fn types_of_the_application_are_told_from_events() {
-    let hub = hub()
-        .with_position_type(EventType::from_static("at"))
-        .with_reset_type(EventType::from_static("gap"))
-        .build();
+    let hub =
+        hub().position_type(EventType::from_static("at")).reset_type(EventType::from_static("gap")).build();
     let mut events = hub.subscribe(Subscribe::to(["a"]).after(EventId::from_static("7"))).unwrap();
     hub.publish("a", Event::new("").with_type(EventType::from_static("position"))).unwrap();
     let mut events = received(&mut events);

@@ -54,7 +54,7 @@ fn a_new_client_learns_that_the_beginning_is_gone() {
 #[test]
 fn a_beginning_that_is_gone_is_remembered_when_the_history_is_empty() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(10).with_age(SECOND)).clock(clock.now()).build();
     publish(&hub, "a", 1);
     clock.advance(SECOND);
     hub.expire();
@@ -68,7 +68,7 @@ fn a_beginning_that_is_gone_is_remembered_when_the_history_is_empty() {
 
 #[test]
 fn a_topic_that_may_have_been_forgotten_has_a_gap_unless_a_publisher_begins_it() {
-    let hub = Hub::builder(Bounds::events(10)).with_max_topics(0).with_max_bytes(700).build();
+    let hub = Hub::builder(Bounds::events(10)).max_remembered_topics(0).max_bytes(700).build();
     let gap = |topic: &str| {
         let client = hub.subscribe(Subscribe::to([topic]).start(Start::Oldest));
         client.unwrap().gap().map(|gap| gap.reason())

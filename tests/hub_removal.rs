@@ -54,8 +54,8 @@ fn read_to_end(events: &mut Subscription) -> usize {
 #[test]
 fn a_client_of_a_finished_topic_that_was_forgotten_is_told_of_the_gap_and_ends() {
     let clock = Clock::new();
-    let builder = Hub::builder(Bounds::events(10).with_age(SECOND)).with_max_topics(2);
-    let hub = builder.with_clock(clock.now()).build();
+    let builder = Hub::builder(Bounds::events(10).with_age(SECOND)).max_remembered_topics(2);
+    let hub = builder.clock(clock.now()).build();
     let ids: Vec<_> = (0..6)
         .map(|n| {
             let job = format!("job {n}");
@@ -77,8 +77,8 @@ fn a_client_of_a_finished_topic_that_was_forgotten_is_told_of_the_gap_and_ends()
 #[test]
 fn a_live_topic_of_which_nothing_is_known_goes_on_after_one_reconnection() {
     let clock = Clock::new();
-    let builder = Hub::builder(Bounds::events(10).with_age(SECOND)).with_max_topics(0);
-    let hub = builder.with_clock(clock.now()).build();
+    let builder = Hub::builder(Bounds::events(10).with_age(SECOND)).max_remembered_topics(0);
+    let hub = builder.clock(clock.now()).build();
     let old = publish(&hub, "job", "done");
     publish(&hub, "other", "newer");
     hub.finish("job");
@@ -97,8 +97,8 @@ fn a_live_topic_of_which_nothing_is_known_goes_on_after_one_reconnection() {
 #[test]
 fn one_of_several_topics_that_is_known_keeps_the_stream_alive() {
     let clock = Clock::new();
-    let builder = Hub::builder(Bounds::events(10).with_age(SECOND)).with_max_topics(0);
-    let hub = builder.with_clock(clock.now()).build();
+    let builder = Hub::builder(Bounds::events(10).with_age(SECOND)).max_remembered_topics(0);
+    let hub = builder.clock(clock.now()).build();
     let old = publish(&hub, "job", "done");
     hub.finish("job");
     clock.advance(SECOND);
@@ -152,9 +152,9 @@ fn a_client_that_missed_events_of_a_removed_topic_is_told() {
 
 #[test]
 fn a_finished_topic_that_is_removed_still_stops_its_clients() {
-    for ids in [Ids::own(), Ids::unordered()] {
+    for ids in [Ids::generated(), Ids::unordered()] {
         let is_unordered = matches!(format!("{ids:?}"), name if name.contains("Unordered"));
-        let hub = Hub::builder(Bounds::events(1000)).with_ids(ids).build();
+        let hub = Hub::builder(Bounds::events(1000)).ids(ids).build();
         let ids: Vec<_> = (0..200)
             .map(|n: u64| {
                 let event = Event::new("job");
@@ -190,7 +190,7 @@ impl IdOrder for Panicking {
 fn an_id_order_that_panics_while_a_client_subscribes_leaves_nobody_behind() {
     let panics = Arc::new(AtomicUsize::new(0));
     let order = Ids::ordered(Panicking(Arc::clone(&panics)));
-    let hub = Hub::builder(Bounds::events(10)).with_ids(order).build();
+    let hub = Hub::builder(Bounds::events(10)).ids(order).build();
     panics.store(1, Ordering::Relaxed);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(hub.subscribe(["a"])))).is_err());
     let stats = hub.stats();

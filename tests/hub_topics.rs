@@ -131,7 +131,7 @@ fn a_client_of_a_quiet_topic_has_no_gap_after_a_thousand_rings_of_other_events()
 fn the_oldest_event_of_all_goes_first_whatever_its_topic() {
     // Beside events of that size, topics cost little.
     let text = |n: usize| format!("{n:020000}");
-    let hub = Hub::builder(Bounds::events(100)).with_max_bytes(90_000).build();
+    let hub = Hub::builder(Bounds::events(100)).max_bytes(90_000).build();
     for (n, topic) in ["a", "b", "b", "a", "c", "b"].iter().enumerate() {
         publish(&hub, topic, text(n));
         assert!(hub.stats().memory <= 90_000);
@@ -148,7 +148,7 @@ fn the_oldest_event_of_all_goes_first_whatever_its_topic() {
 #[test]
 fn finished_topics_without_subscribers_go_before_older_events() {
     let text = |n: usize| format!("{n:020000}");
-    let hub = Hub::builder(Bounds::events(100)).with_max_bytes(90_000).build();
+    let hub = Hub::builder(Bounds::events(100)).max_bytes(90_000).build();
     let _watched = hub.subscribe(["watched job"]).unwrap();
     let first = publish(&hub, "live", text(0));
     for (n, topic) in ["watched job", "job", "live"].iter().enumerate() {
@@ -172,7 +172,7 @@ fn finished_topics_without_subscribers_go_before_older_events() {
 #[test]
 fn events_that_are_too_old_go_in_all_topics() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(100).with_age(10 * SECOND)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(100).with_age(10 * SECOND)).clock(clock.now()).build();
     for n in 0..5 {
         publish(&hub, ["a", "b"][n % 2], n);
         clock.advance(3 * SECOND);
@@ -189,8 +189,8 @@ fn events_that_are_too_old_go_in_all_topics() {
 #[test]
 fn a_topic_that_was_forgotten_and_comes_back_never_hides_a_gap() {
     let clock = Clock::new();
-    let builder = Hub::builder(Bounds::events(1).with_age(SECOND)).with_max_topics(2);
-    let hub = builder.with_clock(clock.now()).build();
+    let builder = Hub::builder(Bounds::events(1).with_age(SECOND)).max_remembered_topics(2);
+    let hub = builder.clock(clock.now()).build();
     let before = publish(&hub, "other", 0);
     let first = publish(&hub, "a", 1);
     let lost = publish(&hub, "a", 2);
@@ -218,7 +218,7 @@ fn a_topic_that_was_forgotten_and_comes_back_never_hides_a_gap() {
 #[test]
 fn a_topic_that_is_remembered_tells_no_false_gap() {
     let clock = Clock::new();
-    let hub = Hub::builder(Bounds::events(1).with_age(SECOND)).with_clock(clock.now()).build();
+    let hub = Hub::builder(Bounds::events(1).with_age(SECOND)).clock(clock.now()).build();
     let first = publish(&hub, "a", 1);
     let second = publish(&hub, "a", 2);
     let other = publish(&hub, "b", 3);
@@ -233,8 +233,8 @@ fn a_topic_that_is_remembered_tells_no_false_gap() {
 #[test]
 fn of_the_finished_topics_those_that_finished_last_are_remembered() {
     let clock = Clock::new();
-    let builder = Hub::builder(Bounds::events(1).with_age(SECOND)).with_max_topics(3);
-    let hub = builder.with_clock(clock.now()).build();
+    let builder = Hub::builder(Bounds::events(1).with_age(SECOND)).max_remembered_topics(3);
+    let hub = builder.clock(clock.now()).build();
     for n in 0..10 {
         publish(&hub, &format!("job {n}"), n);
         hub.finish(&format!("job {n}"));

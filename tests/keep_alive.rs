@@ -283,7 +283,7 @@ fn months_of_service_do_not_shift_the_silence() {
 fn an_event_takes_the_place_of_the_comment() {
     let (_feeder, timer, events) = setup(INTERVAL);
     let alive = Event::new("").with_type(EventType::from_static("alive"));
-    let mut events = events.with_event(alive);
+    let mut events = events.event(alive);
     assert_eq!(poll(&mut events), Poll::Pending);
     for _ in 0..2 {
         timer.advance(INTERVAL);

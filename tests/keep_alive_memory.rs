@@ -48,7 +48,7 @@ async fn an_idle_stream_costs_24_bytes_and_one_sleep() {
 #[tokio::test(start_paused = true)]
 async fn an_event_to_send_costs_no_more_than_its_bytes() {
     type WithEvent = KeepAlive<Idle, TokioTimer, Bytes>;
-    let events = KeepAlive::new(stream::pending(), Duration::from_secs(15)).with_event(Event::new(""));
+    let events = KeepAlive::new(stream::pending(), Duration::from_secs(15)).event(Event::new(""));
     assert_eq!(size_of::<WithEvent>() - size_of::<Idle>(), 24 + size_of::<Bytes>());
     assert_eq!(heap_when_idle(events), size_of::<Sleep>());
 }

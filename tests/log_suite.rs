@@ -136,7 +136,7 @@ mod redis {
         }
 
         async fn create_bounded(&mut self, entries: usize) -> Option<RedisLog> {
-            Some(self.create().await.with_max_entries(entries as u64))
+            Some(self.create().await.max_entries(entries as u64))
         }
     }
 

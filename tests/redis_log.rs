@@ -173,7 +173,7 @@ async fn a_key_is_appended_once() {
     assert_ne!(two.append(event("3"), Some("other key")).await.unwrap(), first);
     assert_eq!(entries(&server), 3, "two, and the mark with which the log begins");
 
-    let short = open(&server).with_key_lifetime(Duration::ZERO);
+    let short = open(&server).key_lifetime(Duration::ZERO);
     let third = short.append(event("4"), Some("short")).await.unwrap();
     while server.command(&["EXISTS", "{log}:once:short"]) {
         tokio::task::yield_now().await;
@@ -203,7 +203,7 @@ async fn a_finished_topic_takes_no_more_until_its_mark_has_left_the_log() {
 #[tokio::test]
 async fn finished_topics_do_not_add_up() {
     let server = RedisServer::start();
-    let log = open(&server).with_max_entries(100);
+    let log = open(&server).max_entries(100);
     for number in 0..1_000 {
         log.append(Record::Finish { topic: number.to_string() }, None).await.unwrap();
     }
@@ -217,7 +217,7 @@ async fn finished_topics_do_not_add_up() {
 #[tokio::test]
 async fn the_log_is_bounded_by_count_or_by_age() {
     let server = RedisServer::start();
-    let log = open(&server).with_max_entries(200);
+    let log = open(&server).max_entries(200);
     join_all((0..1_000).map(|_| log.append(event("x"), None))).await;
     let entries = entries(&server);
     assert!((200..400).contains(&entries), "{entries}");
@@ -227,7 +227,7 @@ async fn the_log_is_bounded_by_count_or_by_age() {
     for number in 1..1_000 {
         server.command::<()>(&["XADD", "log", &format!("{number}-0"), "topic", "a", "data", "old"]);
     }
-    let aged = open(&server).with_max_age(Duration::from_secs(3600));
+    let aged = open(&server).max_age(Duration::from_secs(3600));
     let newest = aged.append(event("new"), None).await.unwrap();
     let page = aged.read(None, Limit::entries(1_000)).await.unwrap();
     assert!(page.entries.len() < 200, "{}", page.entries.len());
@@ -293,7 +293,7 @@ async fn a_server_that_has_lost_the_script_is_given_it_again() {
 #[tokio::test]
 async fn an_append_says_whether_it_was_sent() {
     let mut server = RedisServer::start();
-    let log = open(&server).with_timeout(Duration::from_millis(300));
+    let log = open(&server).timeout(Duration::from_millis(300));
     log.append(event("1"), None).await.unwrap();
     server.signal("STOP");
     assert!(matches!(log.append(event("2"), None).await, Err(AppendError::Unacknowledged(_))));
@@ -311,12 +311,12 @@ async fn an_append_says_whether_it_was_sent() {
 async fn the_greatest_and_the_least_settings_work() {
     let server = RedisServer::start();
     for log in [
-        open(&server).with_key_lifetime(Duration::MAX),
-        open(&server).with_max_entries(u64::MAX),
-        open(&server).with_max_entries(0),
-        open(&server).with_max_age(Duration::MAX),
-        open(&server).with_max_age(Duration::ZERO),
-        open(&server).with_timeout(Duration::MAX),
+        open(&server).key_lifetime(Duration::MAX),
+        open(&server).max_entries(u64::MAX),
+        open(&server).max_entries(0),
+        open(&server).max_age(Duration::MAX),
+        open(&server).max_age(Duration::ZERO),
+        open(&server).timeout(Duration::MAX),
     ] {
         server.command::<()>(&["DEL", "log", "{log}:once:key"]);
         let id = log.append(event("x"), Some("key")).await.unwrap();

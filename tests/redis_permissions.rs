@@ -56,7 +56,7 @@ fn entries(server: &RedisServer) -> usize {
 #[tokio::test]
 async fn the_documented_permissions_suffice() {
     let server = RedisServer::start();
-    let log = open(&server, &documented()).with_max_age(std::time::Duration::from_secs(60));
+    let log = open(&server, &documented()).max_age(std::time::Duration::from_secs(60));
     log.check().await.unwrap();
     assert_eq!(entries(&server), 0);
     let first = log.append(event(), Some("key")).await.unwrap();

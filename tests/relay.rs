@@ -252,7 +252,7 @@ async fn a_stream_ends_after_its_greatest_lifetime_wherever_it_reads() {
     let clock = std::sync::Arc::new(std::sync::Mutex::new(std::time::Instant::now()));
     let now = clock.clone();
     let log = MemoryLog::default();
-    let builder = Hub::builder(Bounds::events(2)).with_clock(move || *now.lock().unwrap());
+    let builder = Hub::builder(Bounds::events(2)).clock(move || *now.lock().unwrap());
     let (relay, tail) = Relay::new(log.clone(), builder);
     tokio::spawn(tail.run());
     let ids = publish(&relay, "a", 0..10).await;
@@ -315,7 +315,7 @@ async fn dropping_a_subscription_frees_it_and_is_told() {
     assert_eq!((stats.hub.subscribers, stats.paging), (1, 1));
     for client in [live, paging] {
         let told = told.clone();
-        drop(client.on_drop(move || told.send(()).unwrap()));
+        drop(client.on_end(move || told.send(()).unwrap()));
         was_told.recv().await.unwrap();
     }
     let stats = relay.stats();

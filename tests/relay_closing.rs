@@ -52,7 +52,7 @@ async fn a_closed_node_ends_its_streams_and_the_others_go_on() {
     log.set_unreachable(true);
     assert!(is_pending(&mut paging));
     let retry = Duration::from_millis(700);
-    one.close(Close::new().with_retry(retry, Duration::ZERO));
+    one.close(Close::new().retry(retry, Duration::ZERO));
     for client in [&mut live, &mut paging] {
         assert_eq!(read_to_end(client).await.blocks.last().unwrap().retry, Some(700));
     }

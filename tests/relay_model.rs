@@ -123,7 +123,7 @@ async fn run(bounded: Bounded, wants: Vec<Wants>, steps: Vec<Step>) {
     log.set_max(bounded.log);
     let nodes = bounded.nodes.map(|(events, ids)| {
         let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
-        tokio::spawn(tail.with_remembered_ids(ids).run());
+        tokio::spawn(tail.remembered_ids(ids).run());
         relay
     });
     let mut clients: Vec<Client> = wants.into_iter().map(Client::new).collect();

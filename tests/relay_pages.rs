@@ -56,7 +56,7 @@ async fn a_page_is_one_entry_or_half_a_megabyte() {
     }
     // What this node has read, and what it has not: it remembers the size of one entry.
     let (other, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(1)));
-    tokio::spawn(tail.with_remembered_ids(1).run());
+    tokio::spawn(tail.remembered_ids(1).run());
     for relay in [&relay, &other] {
         let mut client =
             relay.subscribe(Subscribe::to(["a"]).after(last_event_id(ids[0].as_str()))).await.unwrap();

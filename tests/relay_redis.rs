@@ -38,7 +38,7 @@ const HELD: [usize; NODES] = [500, 4_000, 100_000];
 
 fn start(server: &RedisServer) -> Vec<Relay<RedisLog>> {
     let node = |events: &usize| {
-        let log = RedisLog::open(&server.url(), "log").unwrap().with_max_entries(1_000_000);
+        let log = RedisLog::open(&server.url(), "log").unwrap().max_entries(1_000_000);
         let (relay, tail) = Relay::new(log, Hub::builder(Bounds::events(*events)));
         tokio::spawn(tail.run());
         relay

@@ -35,7 +35,7 @@ fn start(address: SocketAddr) -> Relay<RedisLog> {
 
 /// Starts a node that gives up a connection on which no reply comes in time.
 fn start_with(address: SocketAddr, timeout: Duration) -> Relay<RedisLog> {
-    let log = RedisLog::open(&url(address), "log").unwrap().with_timeout(timeout);
+    let log = RedisLog::open(&url(address), "log").unwrap().timeout(timeout);
     let (relay, tail) = Relay::new(log, Hub::builder(Bounds::events(100)));
     tokio::spawn(tail.run());
     relay

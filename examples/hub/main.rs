@@ -75,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(age) = options.replay_age {
         bounds = bounds.with_age(age);
     }
-    let hub = Hub::builder(bounds).with_max_bytes(options.replay_bytes).with_retry(Duration::from_secs(1));
+    let hub = Hub::builder(bounds).max_bytes(options.replay_bytes).retry(Duration::from_secs(1));
     let source = source(&options, hub).await?;
     let routes = routes::router(source.clone(), options.heartbeat, options.patience);
 

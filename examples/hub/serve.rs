@@ -33,7 +33,7 @@ pub(crate) async fn until(
         .drain(GRACE);
     let stop = async {
         stop.await;
-        source.close(Close::new().with_retry(LEAST_RETRY, RETRY_SPREAD).with_deadline(DRAIN));
+        source.close(Close::new().retry(LEAST_RETRY, RETRY_SPREAD).deadline(DRAIN));
     };
     let drained = server.serve_until(listener, routes, stop).await;
     if drained.cut > 0 {

@@ -72,7 +72,7 @@ impl Ids {
     /// Generates IDs: an epoch that is new for each hub, and a number that grows.
     ///
     /// The epoch distinguishes this hub's IDs from those of other hubs and from before a restart.
-    pub const fn own() -> Self {
+    pub const fn generated() -> Self {
         Self(Kind::Own)
     }
 
@@ -95,7 +95,7 @@ impl Ids {
     /// ```
     /// use ssekit::{Bounds, Event, Hub, replay::Ids};
     ///
-    /// let hub = Hub::builder(Bounds::events(100)).with_ids(Ids::integers()).build();
+    /// let hub = Hub::builder(Bounds::events(100)).ids(Ids::integers()).build();
     /// hub.publish("orders", Event::new("two coffees").with_id(7_u64))?;
     /// assert!(hub.publish("orders", Event::new("late").with_id(6_u64)).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

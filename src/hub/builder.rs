@@ -26,8 +26,8 @@ use crate::{
 /// use ssekit::{Bounds, Hub};
 ///
 /// let hub = Hub::builder(Bounds::events(10_000).with_bytes(8 << 20))
-///     .with_max_bytes(256 << 20)
-///     .with_retry(Duration::from_secs(1))
+///     .max_bytes(256 << 20)
+///     .retry(Duration::from_secs(1))
 ///     .build();
 /// assert_eq!(hub.stats().topics, 0);
 /// ```
@@ -40,7 +40,7 @@ pub struct HubBuilder {
     ids: Ids,
     pub(super) retry: Option<Duration>,
     pub(super) notices: Notices,
-    pub(super) clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 impl HubBuilder {
@@ -49,7 +49,7 @@ impl HubBuilder {
             bounds,
             max_bytes: None,
             max_topics: 100_000,
-            ids: Ids::own(),
+            ids: Ids::generated(),
             retry: None,
             notices: Notices::default(),
             clock: Clock::system(),
@@ -67,7 +67,7 @@ impl HubBuilder {
     ///
     /// Subscriptions, and topics that have only subscribers, do not count; the number of connections limits them.
     /// Blocks that subscribers have received but not yet sent do not count either. The newest event is always held.
-    pub fn with_max_bytes(mut self, max_bytes: usize) -> Self {
+    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = Some(max_bytes);
         self
     }
@@ -76,7 +76,7 @@ impl HubBuilder {
     /// many others.
     ///
     /// For such a topic the hub stores its newest evicted position and whether it is finished, in about 100 bytes
-    /// whatever its name. All together take at most an eighth of [`with_max_bytes`](Self::with_max_bytes); those of
+    /// whatever its name. All together take at most an eighth of [`max_bytes`](Self::max_bytes); those of
     /// finished topics are dropped last.
     ///
     /// If the hub has forgotten a topic, a client that resumes it with an older ID may get a gap that does not exist;
@@ -84,39 +84,39 @@ impl HubBuilder {
     /// that it does not wait for ever. Clients of other topics that the hub does not know get the same; they
     /// reconnect with their new position, and their streams then stay open. A topic that was finished and forgotten
     /// can be published to again.
-    pub fn with_max_topics(mut self, max_topics: usize) -> Self {
+    pub fn max_remembered_topics(mut self, max_topics: usize) -> Self {
         self.max_topics = max_topics;
         self
     }
 
     /// Sets the origin and the order of the event IDs. By default the hub generates them.
-    pub fn with_ids(mut self, ids: Ids) -> Self {
+    pub fn ids(mut self, ids: Ids) -> Self {
         self.ids = ids;
         self
     }
 
     /// Sets the reconnection time that each stream begins with. By default none is sent.
-    pub fn with_retry(mut self, reconnection_time: Duration) -> Self {
+    pub fn retry(mut self, reconnection_time: Duration) -> Self {
         self.retry = Some(reconnection_time);
         self
     }
 
     /// Sets how to send a position that has moved without an event.
-    pub fn with_position_form(mut self, form: PositionForm) -> Self {
+    pub fn position_form(mut self, form: PositionForm) -> Self {
         self.notices.form = form;
         self
     }
 
     /// Sets the event type of positions. Default: `position`. You cannot publish other events with it.
     ///
-    /// A reconnection time is sent with the position, or in an event of this type without an ID.
-    pub fn with_position_type(mut self, event_type: EventType) -> Self {
+    /// A reconnection time is sent with the position, or in a block of this type without data and ID.
+    pub fn position_type(mut self, event_type: EventType) -> Self {
         self.notices.position_type = event_type;
         self
     }
 
     /// Sets the event type of [gaps](super::Gap). Default: `reset`. You cannot publish other events with it.
-    pub fn with_reset_type(mut self, event_type: EventType) -> Self {
+    pub fn reset_type(mut self, event_type: EventType) -> Self {
         self.notices.reset_type = event_type;
         self
     }
@@ -125,14 +125,14 @@ impl HubBuilder {
     ///
     /// By default it is the system's monotonic clock. With the feature `tokio` it follows tokio's clock while that is
     /// paused, as in tests.
-    pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+    pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Clock::custom(now);
         self
     }
 
     /// Creates the hub.
     pub fn build(self) -> Hub {
-        let (max_event, max_bytes) = (self.max_event(), self.max_bytes());
+        let (max_event, max_bytes) = (self.max_event(), self.memory_limit());
         let ids = IdSpace::new(self.ids);
         let shared = Shared {
             changes: AtomicU64::new(1),
@@ -152,11 +152,11 @@ impl HubBuilder {
 
     /// Returns the maximum size of an event, in bytes.
     pub(super) fn max_event(&self) -> usize {
-        self.bounds.bytes.min(self.max_bytes())
+        self.bounds.bytes.min(self.memory_limit())
     }
 
     /// Returns the maximum memory of all topics together, in bytes.
-    fn max_bytes(&self) -> usize {
+    fn memory_limit(&self) -> usize {
         let of_one = if self.bounds.bytes == usize::MAX { 0 } else { self.bounds.bytes };
         self.max_bytes.unwrap_or(of_one.max(DEFAULT_MAX_BYTES))
     }

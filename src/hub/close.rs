@@ -28,7 +28,7 @@ use crate::{
 ///
 /// let hub = Hub::new(Bounds::events(100));
 /// // Clients come back after 1 to 11 seconds, not all at once.
-/// hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(10)));
+/// hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(10)));
 /// assert!(hub.subscribe(["orders"]).is_err());
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -55,7 +55,7 @@ impl Close {
     }
 
     /// Sends each client a reconnection time, chosen at random between `least` and `least + spread`.
-    pub fn with_retry(mut self, least: Duration, spread: Duration) -> Self {
+    pub fn retry(mut self, least: Duration, spread: Duration) -> Self {
         self.retry = Some(least);
         self.spread = spread;
         self
@@ -64,7 +64,7 @@ impl Close {
     /// Sends each client one more event at the end.
     ///
     /// It follows the client's position. If it has an ID, the client reconnects with that.
-    pub fn with_last_event(mut self, event: Event) -> Self {
+    pub fn last_event(mut self, event: Event) -> Self {
         self.last = Some(event);
         self
     }
@@ -73,7 +73,7 @@ impl Close {
     ///
     /// It takes effect when they are polled. Such a client reconnects with its last event ID, and misses nothing if
     /// the history is still there.
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+    pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }

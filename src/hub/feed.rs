@@ -5,10 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::{
-    base::{
-        clock::Clock,
-        sync::{Arc, lock},
-    },
+    base::sync::{Arc, lock},
     event::{id::EventId, value::Event},
     history::{bounds::Bounds, error::IdError, position::Position, prepared::Prepared},
     hub::{
@@ -158,10 +155,6 @@ impl HubBuilder {
 
     pub(crate) fn notices(&self) -> &Notices {
         &self.notices
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
     }
 }
 

@@ -60,7 +60,7 @@ impl<S: Positioned, T: Timer> KeepAlive<S, T, Moved> {
     ///
     /// let hub = Hub::new(Bounds::events(100));
     /// let alive = Event::new("").with_type(EventType::from_static("alive"));
-    /// let mut orders = hub.subscribe(["orders"])?.keep_alive(Duration::from_secs(15)).with_event(alive);
+    /// let mut orders = hub.subscribe(["orders"])?.keep_alive(Duration::from_secs(15)).event(alive);
     /// let _position = orders.next().await;
     /// let id = hub.publish("another topic", Event::new(""))?;
     /// assert_eq!(orders.next().await.unwrap()?, format!("id: {id}\nevent: alive\ndata: \n\n"));
@@ -70,7 +70,7 @@ impl<S: Positioned, T: Timer> KeepAlive<S, T, Moved> {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
-    pub fn with_event(self, event: Event) -> KeepAlive<S, T, Moved<Bytes>> {
+    pub fn event(self, event: Event) -> KeepAlive<S, T, Moved<Bytes>> {
         self.map_fill(|_| Moved(event.without_id().encode()))
     }
 }

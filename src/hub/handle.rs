@@ -78,7 +78,7 @@ pub struct Stats {
     pub events: usize,
     /// Bytes held, as [`Bounds::bytes`] counts them.
     pub bytes: usize,
-    /// Bytes of memory in use for topics with history and for records of other topics. [`HubBuilder::with_max_bytes`]
+    /// Bytes of memory in use for topics with history and for records of other topics. [`HubBuilder::max_bytes`]
     /// limits it.
     pub memory: usize,
 }
@@ -86,7 +86,7 @@ pub struct Stats {
 impl Hub {
     /// Creates a hub with this much history per topic, and at most 256 MiB for all topics together.
     ///
-    /// To set another limit, see [`HubBuilder::with_max_bytes`].
+    /// To set another limit, see [`HubBuilder::max_bytes`].
     pub fn new(bounds: Bounds) -> Self {
         Self::builder(bounds).build()
     }

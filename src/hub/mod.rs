@@ -10,7 +10,7 @@
 //! - If some events are no longer available, it says so before any later event ([`Gap`]). No event is skipped
 //!   silently.
 //! - A slow or dead subscriber delays no one. Memory is limited by the hub's bounds, 256 MiB for all topics by
-//!   default ([`HubBuilder::with_max_bytes`]), plus one chunk for each subscription whose last block has not been
+//!   default ([`HubBuilder::max_bytes`]), plus one chunk for each subscription whose last block has not been
 //!   sent (up to 64 KiB, in proportion to the topic's history). The bounds include the overhead of topics: about 400
 //!   bytes for one with a single small event. An idle subscription takes about 300 bytes.
 //! - Each operation does a bounded amount of work under the lock: it evicts at most 64 events and moves at most 64

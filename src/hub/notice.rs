@@ -10,7 +10,7 @@ use crate::{
 
 /// Events that a subscriber cannot get any more. Its stream reports the gap before any later event.
 ///
-/// On the wire it is an event of the type set by [`HubBuilder::with_reset_type`](super::HubBuilder::with_reset_type),
+/// On the wire it is an event of the type set by [`HubBuilder::reset_type`](super::HubBuilder::reset_type),
 /// with the reason as JSON and the position as its ID. A client that is cut right after it loses nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -95,8 +95,8 @@ impl Notice {
     }
 
     /// Like [`of`](Self::of), for a hub with other types
-    /// ([`with_position_type`](super::HubBuilder::with_position_type),
-    /// [`with_reset_type`](super::HubBuilder::with_reset_type)).
+    /// ([`position_type`](super::HubBuilder::position_type),
+    /// [`reset_type`](super::HubBuilder::reset_type)).
     pub fn with_types(event: &ReceivedEvent, position_type: &str, reset_type: &str) -> Option<Self> {
         match event.event_type() {
             event_type if event_type == position_type => Some(Self::Position),

@@ -7,7 +7,7 @@ pub enum Start {
     Now,
     /// With the oldest event held. If older ones were held once, the stream begins with a [`Gap`](crate::hub::Gap).
     ///
-    /// For a topic that the hub has [forgotten](crate::hub::HubBuilder::with_max_topics), it may report a gap that
+    /// For a topic that the hub has [forgotten](crate::hub::HubBuilder::max_remembered_topics), it may report a gap that
     /// does not exist, unless a publisher has begun the topic again.
     Oldest,
 }

@@ -51,7 +51,7 @@ pub struct Subscription {
     phase: Phase,
     gap: Option<Box<Gap>>,
     alarm: Alarm,
-    on_drop: Option<Box<dyn FnOnce() + Send>>,
+    on_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
 enum Phase {
@@ -66,15 +66,7 @@ enum Phase {
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
         let phase = first.map_or(Phase::Reading, Phase::First);
-        Self {
-            shared,
-            reader,
-            left: false,
-            phase,
-            gap: gap.map(Box::new),
-            alarm: Alarm::new(),
-            on_drop: None,
-        }
+        Self { shared, reader, left: false, phase, gap: gap.map(Box::new), alarm: Alarm::new(), on_end: None }
     }
 
     /// Sets the first block and the gap that it reports.
@@ -96,8 +88,8 @@ impl Subscription {
     /// Registers a callback that runs once, when the subscription has ended or is dropped.
     ///
     /// It replaces an earlier callback. It runs outside the hub's lock, so it may use the hub.
-    pub fn on_drop(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
-        self.on_drop = Some(Box::new(callback));
+    pub fn on_end(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
+        self.on_end = Some(Box::new(callback));
         self
     }
 
@@ -115,10 +107,10 @@ impl Subscription {
             };
             drop(waker);
             let mut woken = each(drained.into_iter(), Waker::wake);
-            woken = woken.and(each(self.on_drop.take().into_iter(), |callback| callback()));
+            woken = woken.and(each(self.on_end.take().into_iter(), |callback| callback()));
             return resume(woken);
         }
-        if let Some(callback) = self.on_drop.take() {
+        if let Some(callback) = self.on_end.take() {
             callback();
         }
     }

@@ -21,7 +21,7 @@ pin_project! {
     /// A stream of events that is never silent for longer than an interval.
     ///
     /// It yields the items of the inner stream, encoded. When the inner stream has been pending for `interval`, it
-    /// yields a keep-alive: a comment, or with [`with_event`](Self::with_event) your own event. Choose an interval
+    /// yields a keep-alive: a comment, or with [`event`](Self::event) your own event. Choose an interval
     /// below the shortest idle timeout on the way. Proxies commonly have 30 to 60 seconds; 15 is a good start.
     ///
     /// - A silence begins when the inner stream is found pending. It gets one keep-alive per interval; if the stream
@@ -109,13 +109,13 @@ impl<S, T> KeepAlive<S, T> {
     ///
     /// let alive = Event::new("").with_type(EventType::from_static("alive"));
     /// let idle = stream::pending::<Event>();
-    /// let mut events = KeepAlive::new(idle, Duration::from_secs(15)).with_event(alive);
+    /// let mut events = KeepAlive::new(idle, Duration::from_secs(15)).event(alive);
     /// assert_eq!(events.next().await.unwrap().unwrap(), "event: alive\ndata: \n\n");
     /// # }
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
-    pub fn with_event(self, event: Event) -> KeepAlive<S, T, Bytes> {
+    pub fn event(self, event: Event) -> KeepAlive<S, T, Bytes> {
         self.map_fill(|()| event.encode())
     }
 }

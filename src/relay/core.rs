@@ -101,7 +101,7 @@ pub(super) type PageFuture = Pin<Box<dyn Future<Output = Option<HeldPage>> + Sen
 impl<L: Log> Core<L> {
     pub(super) fn new(log: L, builder: HubBuilder) -> Self {
         let order: Arc<dyn IdOrder> = Arc::new(log.order());
-        let builder = builder.with_ids(Ids::ordered(SharedOrder(Arc::clone(&order))));
+        let builder = builder.ids(Ids::ordered(SharedOrder(Arc::clone(&order))));
         Self {
             log,
             node: Node {

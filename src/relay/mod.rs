@@ -80,7 +80,7 @@
 //! which reads one or two entries. Four look-ups run at a time; others wait, for at most five seconds.
 //!
 //! In addition to the hub, a relay keeps the IDs and sizes of the 65,536 newest entries, in 1.3 megabytes; see
-//! [`Tail::with_remembered_ids`].
+//! [`Tail::remembered_ids`].
 
 mod backoff;
 mod budget;

@@ -195,7 +195,7 @@ impl<L: Log> Arrival<'_, L> {
     fn reading(&self) -> Reading {
         let core = self.core;
         let lifetime = self.what.lifetime.map(|(max, jitter)| spread(max - jitter, jitter));
-        let ends_at = lifetime.and_then(|lifetime| core.node.builder.clock().now().checked_add(lifetime));
+        let ends_at = lifetime.and_then(|lifetime| core.node.builder.clock.now().checked_add(lifetime));
         let pages: Arc<dyn Pages> = Arc::clone(core) as Arc<dyn Pages>;
         Reading { pages, topics: self.what.topics.clone().into(), lag: self.what.lag, ends_at }
     }

@@ -45,7 +45,7 @@ pub struct Subscription {
     /// The hub's stream has sent a block that changes the client's position, or a gap was reported.
     advanced: bool,
     alarm: Alarm,
-    on_drop: Option<Box<dyn FnOnce() + Send>>,
+    on_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// Everything needed to read the log later.
@@ -69,7 +69,7 @@ impl Subscription {
             Source::Live(live) => live.gap().cloned().or(gap),
             _ => gap,
         };
-        Self { first, advanced: gap.is_some(), gap, source, reading, alarm: Alarm::new(), on_drop: None }
+        Self { first, advanced: gap.is_some(), gap, source, reading, alarm: Alarm::new(), on_end: None }
     }
 
     /// Returns the events that the client has missed and cannot get, as known when it resumed.
@@ -82,8 +82,8 @@ impl Subscription {
     /// Registers a callback that runs once, when the subscription has ended or is dropped.
     ///
     /// It replaces an earlier callback.
-    pub fn on_drop(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
-        self.on_drop = Some(Box::new(callback));
+    pub fn on_end(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
+        self.on_end = Some(Box::new(callback));
         self
     }
 
@@ -112,7 +112,7 @@ impl Subscription {
 
     fn end(&mut self) {
         self.source = Source::Ended;
-        if let Some(callback) = self.on_drop.take() {
+        if let Some(callback) = self.on_end.take() {
             callback();
         }
     }
@@ -206,7 +206,7 @@ impl Positioned for Subscription {
     }
 
     fn time_left(&self) -> Option<Duration> {
-        let clock = self.reading.pages.node().builder.clock();
+        let clock = &self.reading.pages.node().builder.clock;
         self.reading.ends_at.map(|end| end.saturating_duration_since(clock.now()))
     }
 }

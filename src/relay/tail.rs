@@ -54,7 +54,7 @@ impl<L: Log> Tail<L> {
     /// A client that resumes with one of them is served from the local hub without asking the log, if the hub holds
     /// everything that the client missed. Set at least the number of events that the hub holds. At least one is
     /// remembered.
-    pub fn with_remembered_ids(mut self, ids: usize) -> Self {
+    pub fn remembered_ids(mut self, ids: usize) -> Self {
         self.max_ids = ids;
         self
     }

@@ -61,7 +61,7 @@ pub struct Events<'a> {
 impl ReplayBuffer {
     /// Creates an empty buffer that generates its own IDs.
     pub fn new(bounds: Bounds) -> Self {
-        Self::with_ids(bounds, Ids::own())
+        Self::with_ids(bounds, Ids::generated())
     }
 
     /// Creates an empty buffer with the given kind of IDs.
@@ -72,7 +72,7 @@ impl ReplayBuffer {
 
     /// Sets the clock that determines the age of events.
     #[must_use]
-    pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+    pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Clock::custom(now);
         self
     }

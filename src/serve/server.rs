@@ -43,7 +43,7 @@ use crate::serve::{
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 /// let stop = async move {
 ///     let _ = tokio::signal::ctrl_c().await;
-///     hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+///     hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
 /// };
 /// let drained = Server::new().serve_until(listener, app, stop).await;
 /// println!("{} connections were cut", drained.cut);

@@ -29,7 +29,7 @@ async fn a_router_is_served_and_a_hub_that_closes_ends_its_streams_in_order() {
     let (stopped, closing) = (Arc::clone(&stop), hub.clone());
     let server = tokio::spawn(Server::new().serve_until(listener, app, async move {
         stopped.notified().await;
-        closing.close(Close::new().with_last_event(Event::new("bye")));
+        closing.close(Close::new().last_event(Event::new("bye")));
     }));
 
     let mut clients = Vec::new();

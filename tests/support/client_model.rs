@@ -192,10 +192,9 @@ impl Watched {
             .with_max_error_body_bytes(setup.max_error_body_bytes)
             .with_jitter(setup.has_jitter)
             .with_resend(setup.resends);
-        let mut protocol =
-            Protocol::new(setup.seed).with_policy(policy).with_last_event_id(setup.last_event_id.clone());
+        let mut protocol = Protocol::new(setup.seed).policy(policy).after(setup.last_event_id.clone());
         if setup.has_details {
-            protocol = protocol.with_comments().with_reconnection_times().with_last_event_ids();
+            protocol = protocol.comments().reconnection_times().last_event_ids();
         }
         Self {
             setup,

@@ -148,13 +148,13 @@ pub(crate) fn run(kind: Kind, bounds: (usize, usize, Option<u64>), steps: impl I
         given = given.with_age(age);
     }
     let ids = match kind {
-        Kind::Own => Ids::own(),
+        Kind::Own => Ids::generated(),
         Kind::Ordered { after: None } => Ids::ordered(Numbers),
         Kind::Ordered { after: Some(after) } => Ids::ordered(Numbers).after(after.into()),
         Kind::Unordered => Ids::unordered(),
     };
     let clock = Clock::new();
-    let mut buffer = ReplayBuffer::with_ids(given, ids).with_clock(clock.now());
+    let mut buffer = ReplayBuffer::with_ids(given, ids).clock(clock.now());
     let mut model = Model { kind, events, bytes, age, now: Duration::ZERO, all: Vec::new(), held: 0..0 };
     let mut number = 0;
     let start = buffer.latest();

@@ -51,7 +51,7 @@ fn publish_while_they_expire(topics: usize, events: usize) -> (Taken, Taken) {
         move || begin + Duration::from_secs(passed.load(Ordering::Relaxed))
     };
     let bounds = Bounds::events(usize::MAX).with_age(AGE);
-    let hub = Hub::builder(bounds).with_max_bytes(usize::MAX).with_clock(clock).build();
+    let hub = Hub::builder(bounds).max_bytes(usize::MAX).clock(clock).build();
     let event = Event::new("x".repeat(20));
     for n in 0..topics * events {
         hub.publish(&format!("topic-{}", n % topics), &event).unwrap();

@@ -205,9 +205,8 @@ impl<B: 'static> EventSource<B> {
     }
 
     /// Sets when to reconnect and when to give up. Default: [`Policy::default`].
-    #[doc(alias = "with_policy")]
     pub fn policy(self, policy: Policy) -> Self {
-        Self { protocol: self.protocol.with_policy(policy), ..self }
+        Self { protocol: self.protocol.policy(policy), ..self }
     }
 
     /// Sets a function that decides what follows each failure. Default: [`Failure::default`].
@@ -261,7 +260,7 @@ impl<B: 'static> EventSource<B> {
     /// Sets the size limits of an event. Call it before the first poll.
     #[doc(alias = "with_limits")]
     pub fn limits(self, limits: Limits) -> Self {
-        Self { protocol: self.protocol.with_limits(limits), ..self }
+        Self { protocol: self.protocol.limits(limits), ..self }
     }
 
     /// Sets the initial last event ID, such as one stored before the program restarted.
@@ -269,30 +268,29 @@ impl<B: 'static> EventSource<B> {
     /// Call it before the first poll.
     #[doc(alias = "with_last_event_id")]
     pub fn after(self, last_event_id: impl Into<String>) -> Self {
-        Self { protocol: self.protocol.with_last_event_id(last_event_id), ..self }
+        Self { protocol: self.protocol.after(last_event_id), ..self }
     }
 
     /// Sets the seed of the random part of the delays, to reproduce them. Default: a random seed.
-    #[doc(alias = "with_seed")]
     pub fn seed(self, seed: u64) -> Self {
-        Self { protocol: self.protocol.with_seed(seed), ..self }
+        Self { protocol: self.protocol.seed(seed), ..self }
     }
 
     /// Yields comments, as [`Update::Comment`]. They are often a server's keep-alives.
     pub fn comments(self) -> Self {
-        Self { protocol: self.protocol.with_comments(), ..self }
+        Self { protocol: self.protocol.comments(), ..self }
     }
 
     /// Yields the server's reconnection times, as [`Update::ReconnectionTime`].
     pub fn reconnection_times(self) -> Self {
-        Self { protocol: self.protocol.with_reconnection_times(), ..self }
+        Self { protocol: self.protocol.reconnection_times(), ..self }
     }
 
     /// Yields last event IDs that arrive without an event, as [`Update::LastEventId`].
     ///
     /// If you store the ID of each update, this keeps the stored ID equal to the client's.
     pub fn last_event_ids(self) -> Self {
-        Self { protocol: self.protocol.with_last_event_ids(), ..self }
+        Self { protocol: self.protocol.last_event_ids(), ..self }
     }
 
     /// Waits for the next update. Returns `None` once the stream has ended.

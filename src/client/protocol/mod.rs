@@ -140,21 +140,21 @@ impl Protocol {
 
     /// Sets when to reconnect and when to give up.
     #[must_use]
-    pub fn with_policy(mut self, policy: Policy) -> Self {
+    pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
     /// Sets the seed of the random part of the delays from now on.
     #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
+    pub fn seed(mut self, seed: u64) -> Self {
         self.random = SplitMix64::new(seed);
         self
     }
 
     /// Sets the size limits of an event. Call it before the first response.
     #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: Limits) -> Self {
         self.reader.set_limits(limits);
         self
     }
@@ -163,28 +163,28 @@ impl Protocol {
     ///
     /// Call it before the first response.
     #[must_use]
-    pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
+    pub fn after(mut self, last_event_id: impl Into<String>) -> Self {
         self.reader.set_last_event_id(&last_event_id.into());
         self
     }
 
     /// Delivers comments from now on, as [`Update::Comment`].
     #[must_use]
-    pub fn with_comments(mut self) -> Self {
+    pub fn comments(mut self) -> Self {
         self.reader.yield_comments();
         self
     }
 
     /// Delivers the server's reconnection times from now on, as [`Update::ReconnectionTime`].
     #[must_use]
-    pub fn with_reconnection_times(mut self) -> Self {
+    pub fn reconnection_times(mut self) -> Self {
         self.reader.yield_reconnection_times();
         self
     }
 
     /// Delivers last event IDs that arrive without an event from now on, as [`Update::LastEventId`].
     #[must_use]
-    pub fn with_last_event_ids(mut self) -> Self {
+    pub fn last_event_ids(mut self) -> Self {
         self.reader.yield_last_event_ids();
         self
     }

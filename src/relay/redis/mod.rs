@@ -31,7 +31,7 @@ use crate::{
 
 /// A [`Log`] in a Redis stream.
 ///
-/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`with_max_age`] needs Redis 6.2;
+/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`max_age`] needs Redis 6.2;
 /// earlier versions refuse every append. It connects without TLS and to a single address: `rediss://` addresses and
 /// those of Sentinels are rejected.
 ///
@@ -107,7 +107,7 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let log = RedisLog::open("redis://127.0.0.1/", "events")?.with_max_entries(1_000_000);
+/// let log = RedisLog::open("redis://127.0.0.1/", "events")?.max_entries(1_000_000);
 /// let (relay, tail) = Relay::new(log, Hub::builder(Bounds::events(10_000)));
 /// tokio::spawn(tail.on_fault(|fault| eprintln!("{fault}")).run());
 ///
@@ -117,7 +117,7 @@ use crate::{
 /// # }
 /// ```
 ///
-/// [`with_max_age`]: Self::with_max_age
+/// [`max_age`]: Self::max_age
 pub struct RedisLog {
     client: Client,
     name: String,
@@ -171,7 +171,7 @@ impl RedisLog {
     /// The number is at least 1, and at most 2⁶³ - 1, which sets no limit.
     ///
     /// Set the same bound on all nodes: the stream is trimmed at every append.
-    pub fn with_max_entries(mut self, entries: u64) -> Self {
+    pub fn max_entries(mut self, entries: u64) -> Self {
         self.bound = Bound::Entries(entries.clamp(1, MAX_ENTRIES));
         self
     }
@@ -180,7 +180,7 @@ impl RedisLog {
     /// entries.
     ///
     /// Some older entries may remain, and entries are removed only when something is appended. Needs Redis 6.2.
-    pub fn with_max_age(mut self, age: Duration) -> Self {
+    pub fn max_age(mut self, age: Duration) -> Self {
         self.bound = Bound::Age(age);
         self
     }
@@ -191,7 +191,7 @@ impl RedisLog {
     /// appends in one step. The key is stored in the same step, so it survives whatever the log survives.
     ///
     /// The time is at least a millisecond, and at most 146 million years.
-    pub fn with_key_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn key_lifetime(mut self, lifetime: Duration) -> Self {
         self.remembered = lifetime.clamp(SHORTEST, MAX_KEY_LIFETIME);
         self
     }
@@ -200,7 +200,7 @@ impl RedisLog {
     ///
     /// It is at least a millisecond and at most a day. A command that needs a new connection may take twice as long,
     /// plus a second for the `PING` before it.
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.clamp(SHORTEST, MAX_TIMEOUT);
         self
     }

@@ -23,7 +23,7 @@ in_each_browser! {
 }
 
 fn hub() -> HubBuilder {
-    Hub::builder(Bounds::events(100)).with_retry(RETRY)
+    Hub::builder(Bounds::events(100)).retry(RETRY)
 }
 
 async fn subscribed(tab: &Tab, hub: Hub) -> Service {
@@ -34,7 +34,7 @@ async fn subscribed(tab: &Tab, hub: Hub) -> Service {
 }
 
 async fn is_open_before_any_event_and_gets_each_at_once(tab: Tab) {
-    let service = subscribed(&tab, hub().with_position_form(PositionForm::Off).build()).await;
+    let service = subscribed(&tab, hub().position_form(PositionForm::Off).build()).await;
     tab.wait_for("source.readyState === 1").await;
     assert_eq!(tab.eval("return log.map(({ type }) => type)").await, serde_json::json!(["open"]));
 
@@ -96,7 +96,7 @@ async fn comes_back_with_its_position_if_cut_before_any_event(tab: Tab) {
 
 /// The standard stores the ID of each block, Firefox only that of an event that it dispatches.
 async fn keeps_the_position_of_a_block_without_data_or_not(tab: Tab) {
-    let hub = hub().with_position_form(PositionForm::IdOnly).build();
+    let hub = hub().position_form(PositionForm::IdOnly).build();
     let position = hub.publish("news", Event::new("before")).unwrap().to_string();
     let service = subscribed(&tab, hub).await;
     tab.wait_for("source.readyState === 1").await;
@@ -112,7 +112,7 @@ async fn keeps_the_position_of_a_block_without_data_or_not(tab: Tab) {
 }
 
 async fn brings_ids_beyond_ascii_back_as_they_were(tab: Tab) {
-    let service = subscribed(&tab, hub().with_ids(Ids::unordered()).build()).await;
+    let service = subscribed(&tab, hub().ids(Ids::unordered()).build()).await;
     tab.wait_for("source.readyState === 1").await;
     let mut last = None;
     for (number, id) in IDS.into_iter().enumerate() {
@@ -132,7 +132,7 @@ async fn brings_ids_beyond_ascii_back_as_they_were(tab: Tab) {
 }
 
 async fn is_told_of_a_gap_before_what_comes_after_it(tab: Tab) {
-    let service = subscribed(&tab, Hub::builder(Bounds::events(2)).with_retry(RETRY).build()).await;
+    let service = subscribed(&tab, Hub::builder(Bounds::events(2)).retry(RETRY).build()).await;
     tab.wait_for_event("position", "").await;
     service.publish(["1"]);
     tab.wait_for_event("message", "1").await;
@@ -169,7 +169,7 @@ async fn comes_back_to_a_closed_hub_that_sends_it_away(tab: Tab) {
     let service = subscribed(&tab, hub().build()).await;
     let position = tab.wait_for_event("position", "").await;
 
-    service.hub().close(Close::new().with_retry(RETRY, Duration::ZERO));
+    service.hub().close(Close::new().retry(RETRY, Duration::ZERO));
 
     service.wait_for_requests(4).await;
     assert_eq!(service.asked()[1..4], [Some(position.clone()), Some(position.clone()), Some(position)]);

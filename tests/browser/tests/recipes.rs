@@ -227,7 +227,7 @@ async fn follows_a_snapshot_that_the_page_loads(tab: Tab) {
 }
 
 fn hub(events: usize) -> Hub {
-    Hub::builder(Bounds::events(events)).with_retry(Duration::from_millis(50)).build()
+    Hub::builder(Bounds::events(events)).retry(Duration::from_millis(50)).build()
 }
 
 fn publish_order(hub: &Hub, data: &'static str) {

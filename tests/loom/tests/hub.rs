@@ -191,7 +191,7 @@ fn evict_against_poll() {
 fn evict_from_another_topic_against_poll() {
     loom::model(|| {
         let cost = cost_of_one();
-        let hub = Hub::builder(Bounds::events(9)).with_max_bytes(cost + 30).build();
+        let hub = Hub::builder(Bounds::events(9)).max_bytes(cost + 30).build();
         let mut client = hub.subscribe(["a"]).unwrap();
         publish(&hub, "a");
         let publisher = beside(&hub, |hub| {

@@ -128,7 +128,7 @@ fn evict_against_poll() {
 fn evict_from_another_topic_against_poll() {
     loom::model(|| {
         let cost = cost_of_one();
-        let hub = Hub::builder(Bounds::events(9)).with_max_bytes(cost + 30).build();
+        let hub = Hub::builder(Bounds::events(9)).max_bytes(cost + 30).build();
         let (_first, [mut neighbour, mut client]) = on_lane(&hub);
         publish(&hub, "a");
         assert_eq!(read(&mut neighbour).0, [Position(0), Published(1)]);

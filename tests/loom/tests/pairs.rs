@@ -28,7 +28,7 @@ fn hub_with_old(events: u64) -> (Hub, Subscription, EventId) {
         move || now + Duration::from_secs(seconds.load(Ordering::Relaxed) as u64)
     };
     let bounds = Bounds::events(4).with_age(Duration::from_secs(1));
-    let hub = Hub::builder(bounds).with_clock(clock).build();
+    let hub = Hub::builder(bounds).clock(clock).build();
     let client = hub.subscribe(Subscribe::to(["a"]).lag(Lag::Skip)).unwrap();
     let first = hub.publish("a", Event::new("")).unwrap();
     for _ in 1..events {
@@ -364,7 +364,7 @@ fn drop_against_drop() {
         let gone = Arc::new(AtomicUsize::new(0));
         let [one, other] = [(); 2].map(|()| {
             let gone = gone.clone();
-            hub.subscribe(["a"]).unwrap().on_drop(move || {
+            hub.subscribe(["a"]).unwrap().on_end(move || {
                 gone.fetch_add(1, Ordering::SeqCst);
             })
         });

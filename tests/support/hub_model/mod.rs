@@ -95,12 +95,12 @@ impl World {
             bounds = bounds.with_age(Duration::from_secs(age));
         }
         let start = if setup.ordered { 10 } else { 0 };
-        let ids = if setup.ordered { Ids::ordered(Numbers).after(start.into()) } else { Ids::own() };
+        let ids = if setup.ordered { Ids::ordered(Numbers).after(start.into()) } else { Ids::generated() };
         let hub = Hub::builder(bounds)
-            .with_max_bytes(setup.max_bytes)
-            .with_max_topics(setup.max_topics)
-            .with_ids(ids)
-            .with_clock(clock.now())
+            .max_bytes(setup.max_bytes)
+            .max_remembered_topics(setup.max_topics)
+            .ids(ids)
+            .clock(clock.now())
             .build();
         let prefix = if setup.ordered { String::new() } else { epoch(&hub) };
         let options = Options {
@@ -182,10 +182,9 @@ impl World {
                 self.poll(client, true);
             }
             Step::Close { deadline } => {
-                let mut close =
-                    Close::new().with_last_event(Event::new("bye")).with_retry(INTERVAL, INTERVAL);
+                let mut close = Close::new().last_event(Event::new("bye")).retry(INTERVAL, INTERVAL);
                 if let Some(deadline) = deadline {
-                    close = close.with_deadline(Duration::from_secs(deadline));
+                    close = close.deadline(Duration::from_secs(deadline));
                 }
                 self.hub.close(close);
                 if self.closed.is_none() {

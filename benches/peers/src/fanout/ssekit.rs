@@ -14,7 +14,7 @@ pub(crate) const UPDATE: EventType = EventType::from_static(TYPE);
 /// Creates a hub with all bounds.
 pub(crate) fn hub(events: usize) -> ssekit::Hub {
     let bounds = Bounds::events(events).with_bytes(1 << 30).with_age(Duration::from_secs(3600));
-    ssekit::Hub::builder(bounds).with_max_bytes(4 << 30).build()
+    ssekit::Hub::builder(bounds).max_bytes(4 << 30).build()
 }
 
 impl Fanout for Hub {

@@ -10,7 +10,7 @@ async fn subscribe(hub: web::Data<Hub>, request: HttpRequest) -> HttpResponse {
     let header = request.headers().get_all(ssekit::LAST_EVENT_ID);
     let last_event_id = ssekit::last_event_id_from(header, Some(request.query_string()));
     let response = match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
-        Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
+        Ok(events) => ssekit::response(events.on_end(|| println!("gone")).keep_alive(keep_alive())),
         Err(refusal) => refusal.response(),
     };
     // actix-web has types of an older `http`.
@@ -50,5 +50,5 @@ async fn main() -> io::Result<()> {
 async fn close_on_signal(hub: Hub) {
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be received");
     tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
-    hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+    hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
 }

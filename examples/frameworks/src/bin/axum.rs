@@ -23,7 +23,7 @@ async fn subscribe(
 ) -> Result<Response<Body>, Response<Body>> {
     let last_event_id = ssekit::last_event_id(&headers, query.as_deref());
     let events = hub.subscribe(Subscribe::to("orders").after(last_event_id))?;
-    Ok(ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())))
+    Ok(ssekit::response(events.on_end(|| println!("gone")).keep_alive(keep_alive())))
 }
 
 async fn publish(State(hub): State<Hub>, order: String) -> Result<String, (StatusCode, String)> {
@@ -55,5 +55,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn close_on_signal(hub: Hub) {
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be received");
     tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
-    hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+    hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
 }

@@ -25,7 +25,7 @@ async fn orders(hub: Hub, request: Request<Incoming>) -> Answer {
     }
     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
     Ok(match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
-        Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
+        Ok(events) => ssekit::response(events.on_end(|| println!("gone")).keep_alive(keep_alive())),
         Err(refusal) => refusal.response(),
     })
 }
@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let connection = server.serve_connection(TokioIo::new(socket), service).into_owned();
         tokio::spawn(connections.watch(connection));
     }
-    hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+    hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
     // A reader that has stalled never takes the end of its stream.
     tokio::time::timeout(Duration::from_secs(5), connections.shutdown()).await.unwrap_or_default();
     Ok(())

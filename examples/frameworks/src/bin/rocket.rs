@@ -17,7 +17,7 @@ impl<'r> response::Responder<'r, 'static> for Orders<'_> {
             .0
             .subscribe(Subscribe::to("orders").after(ssekit::last_event_id_from(header, query)))
         {
-            Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
+            Ok(events) => ssekit::response(events.on_end(|| println!("gone")).keep_alive(keep_alive())),
             Err(refusal) => refusal.response(),
         };
         let mut reply = Response::build();
@@ -48,7 +48,7 @@ fn keep_alive() -> Duration {
 #[rocket::launch]
 fn rocket() -> _ {
     let hub = Hub::new(Bounds::events(10_000).with_bytes(64 << 20));
-    let close = Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5));
+    let close = Close::new().retry(Duration::from_secs(1), Duration::from_secs(5));
     let listening = AdHoc::on_liftoff("listening", |rocket| {
         Box::pin(async {
             println!("listening on http://{}:{}", rocket.config().address, rocket.config().port);

@@ -15,7 +15,7 @@ async fn subscribe(depot: &Depot, request: &Request, response: &mut Response) {
     let hub = depot.get_typed::<Hub>().expect("it is injected");
     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
     let reply = match hub.subscribe(Subscribe::to("orders").after(last_event_id)) {
-        Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
+        Ok(events) => ssekit::response(events.on_end(|| println!("gone")).keep_alive(keep_alive())),
         Err(refusal) => refusal.response(),
     };
     *response = reply.map(ResBody::stream).into();
@@ -57,5 +57,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn close_on_signal(hub: Hub) {
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be received");
     tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
-    hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+    hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
 }

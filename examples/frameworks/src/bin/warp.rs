@@ -19,7 +19,7 @@ use warp::{
 fn subscribe(hub: Hub, headers: HeaderMap, query: String) -> impl Reply {
     let response =
         match hub.subscribe(Subscribe::to("orders").after(ssekit::last_event_id(&headers, Some(&query)))) {
-            Ok(events) => ssekit::response(events.on_drop(|| println!("gone")).keep_alive(keep_alive())),
+            Ok(events) => ssekit::response(events.on_end(|| println!("gone")).keep_alive(keep_alive())),
             Err(refusal) => refusal.response(),
         };
     response.map(|body| reply::stream(body).into_response().into_body())
@@ -64,5 +64,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn close_on_signal(hub: Hub) {
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be received");
     tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
-    hub.close(Close::new().with_retry(Duration::from_secs(1), Duration::from_secs(5)));
+    hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));
 }
