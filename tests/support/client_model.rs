@@ -12,7 +12,7 @@ use ssekit::client::{
     Command, DisconnectReason, EventSourceError, Failure, Policy, Protocol, ReadyState, Update, Verdict,
 };
 
-use crate::twin::{Seen, interpret};
+use super::twin::{Seen, interpret};
 
 /// The numbers of a policy. Times are in milliseconds.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use ssekit::client::Verdict;
 
-use crate::{
+use super::{
     client_model::{Setup, Step, millis},
     streams::stream,
 };

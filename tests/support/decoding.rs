@@ -5,7 +5,7 @@ use ssekit::{
     decode::{Item, Limits},
 };
 
-use crate::twin::{Outcome, Seen};
+use super::twin::{Outcome, Seen};
 
 /// Decodes `pieces`, in order.
 pub(crate) fn decode<'c>(pieces: impl IntoIterator<Item = &'c [u8]>, limits: Limits) -> Outcome {

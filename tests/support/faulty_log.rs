@@ -10,7 +10,7 @@ use ssekit::{
     relay::{AppendError, Entry, Limit, Log, Page, Record},
 };
 
-use crate::memory_log::{MemoryLog, Numbers, Unreachable};
+use super::memory_log::{MemoryLog, Numbers, Unreachable};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {

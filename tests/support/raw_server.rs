@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use crate::raw_connection::Connection;
+use super::raw_connection::Connection;
 
 pub(crate) struct RawServer(TcpListener);
 

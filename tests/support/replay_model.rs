@@ -8,7 +8,7 @@ use ssekit::{
     replay::{Events, IdError, Ids, PushError, Replay},
 };
 
-use crate::{clock::Clock, numbers::Numbers};
+use super::{clock::Clock, numbers::Numbers};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {

@@ -14,13 +14,13 @@ use ssekit::{
     hub::{Lag, Moved, RefusalReason, Start, Topics},
 };
 
-use super::{INTERVAL, Position, World, name, steps::Options};
-use crate::{
+use super::super::{
     blocks::{Block, blocks},
     counting_waker::CountingWaker,
     hub_client::reason,
     manual_timer::ManualTimer,
 };
+use super::{INTERVAL, Position, World, name, steps::Options};
 
 pub(super) struct Client {
     pub(super) options: Options,

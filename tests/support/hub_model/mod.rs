@@ -23,7 +23,7 @@ use self::{
     client::Client,
     steps::{CLIENTS, Last, New, Options, Setup, Step, TOPICS},
 };
-use crate::{
+use super::{
     clock::Clock,
     hub_client::{self, last_event_id},
     numbers::Numbers,

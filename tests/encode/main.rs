@@ -1,0 +1,11 @@
+//! Events and their encoding.
+
+mod event;
+mod rules;
+mod typed_events;
+mod wire;
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod twin;
+}

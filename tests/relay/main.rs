@@ -1,0 +1,38 @@
+//! The relay and its logs.
+#![cfg(feature = "tokio")]
+
+mod abuse;
+mod closing;
+mod delivery;
+mod disk_log;
+mod gaps;
+mod lifetime;
+mod log_suite;
+mod model;
+mod pages;
+mod redis;
+mod redis_connection;
+mod redis_faults;
+mod redis_log;
+mod redis_permissions;
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod blocks;
+    #[cfg(feature = "redis")]
+    pub(crate) mod fake_redis;
+    #[cfg(feature = "test-util")]
+    pub(crate) mod faulty_log;
+    pub(crate) mod hub_client;
+    pub(crate) mod memory_log;
+    #[cfg(feature = "redis")]
+    pub(crate) mod proxy;
+    #[cfg(any(feature = "redis", feature = "test-util"))]
+    pub(crate) mod redis_server;
+    pub(crate) mod relay_client;
+    #[cfg(any(feature = "disk", feature = "test-util"))]
+    pub(crate) mod temporary_folder;
+    #[cfg(feature = "redis")]
+    pub(crate) mod topic_names;
+    pub(crate) mod twin;
+}
