@@ -9,8 +9,8 @@ use std::{error::Error, time::Duration};
 
 use futures_util::StreamExt;
 use ssekit::{
-    Bounds, Event, Hub, LastEventId, Subscribe,
-    relay::{RedisLog, Relay, Subscription},
+    Bounds, Event, Hub, LastEventId, Subscribe, Subscription,
+    relay::{RedisLog, Relay},
 };
 
 #[tokio::main]

@@ -17,18 +17,18 @@ use crate::{
         publish_error::PublishError,
         reader::{
             cursor::Cursor,
+            live::Live,
             reading::{Ending, Filter, Reader, freshest},
         },
-        subscribe::find,
-        subscription::Subscription,
+        refusal::Refusal,
+        subscribe::{Subscribe, find},
     },
 };
 
 /// The result of a subscription's attempt to continue in a hub after it has read elsewhere.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(crate) enum Joined {
     /// It continues. Everything up to this position was delivered, or does not concern it.
-    Here(Subscription, Position),
+    Here(Live, Position),
     /// The hub has not reached that position yet, or no longer holds everything that follows.
     NotHere,
     /// All topics are finished, and no event remains for the client.
@@ -98,7 +98,12 @@ impl Hub {
         let mut reader = Reader::enter(cursors, position, &mut state);
         drop(state);
         reader.told = told.unwrap_or(position);
-        Joined::Here(Subscription::new(Arc::clone(shared), reader, None, None), position)
+        Joined::Here(Live::new(Arc::clone(shared), reader), position)
+    }
+
+    /// Subscribes. Returns the first block, and the gap that it reports, beside the reader.
+    pub(crate) fn begin(&self, what: Subscribe) -> Result<(Live, Option<Bytes>, Option<Gap>), Refusal> {
+        what.begin(&self.shared)
     }
 
     /// Counts events delivered to subscribers of this hub from elsewhere.
@@ -158,7 +163,7 @@ impl HubBuilder {
     }
 }
 
-impl Subscription {
+impl Live {
     pub(crate) fn with_filter(mut self, filter: Option<Filter>) -> Self {
         self.reader.filter = filter;
         self
@@ -167,7 +172,7 @@ impl Subscription {
     /// Sets when the stream ends. The caller must poll it then.
     pub(crate) fn ending_at(mut self, ends_at: Option<Instant>) -> Self {
         self.reader.ends_at = ends_at;
-        self.woken_elsewhere()
+        self
     }
 
     /// If the stream has ended because it fell behind or because its hub was closed, returns its position, the last

@@ -43,15 +43,14 @@ mod core;
 pub(crate) mod event_info;
 #[cfg(feature = "tokio")]
 pub(crate) mod feed;
-pub(crate) mod fill;
 pub(crate) mod handle;
 pub(crate) mod notice;
 pub(crate) mod policies;
-pub(crate) mod positioned;
 pub(crate) mod publish;
 pub(crate) mod publish_error;
 pub(crate) mod reader;
 pub(crate) mod refusal;
+pub(crate) mod source;
 pub(crate) mod subscribe;
 pub(crate) mod subscription;
 mod topic;
@@ -61,7 +60,6 @@ pub use self::{
     builder::HubBuilder,
     close::{Close, Drained},
     event_info::EventInfo,
-    fill::Moved,
     handle::{Hub, Stats},
     notice::{Gap, GapReason, Notice, PositionForm},
     policies::{Lag, Start},

@@ -1,5 +1,7 @@
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
+use bytes::Bytes;
+
 use crate::{
     base::sync::{Arc, lock},
     event::id::EventId,
@@ -14,6 +16,7 @@ use crate::{
         policies::{Lag, Start},
         reader::{
             cursor::Cursor,
+            live::Live,
             reading::{Filter, Reader, freshest},
         },
         refusal::Refusal,
@@ -125,13 +128,19 @@ impl Subscribe {
 impl Subscribe {
     /// Subscribes to a hub.
     pub(super) fn enter(self, shared: &Arc<Shared>) -> Result<Subscription, Refusal> {
+        let (live, first, gap) = self.begin(shared)?;
+        Ok(Subscription::of_hub(live).beginning_with(first, gap))
+    }
+
+    /// Subscribes to a hub. Returns the first block, and the gap that it reports, beside the reader.
+    pub(super) fn begin(self, shared: &Arc<Shared>) -> Result<(Live, Option<Bytes>, Option<Gap>), Refusal> {
         let claim = Claim::new(self.after.as_ref(), &shared.ids);
         let now = shared.now();
         let placed = self
             .place(&claim, now, shared)
             .map_err(|refusal| refusal.for_client(self.after.as_ref(), &shared.notices))?;
         // From here on application code is called. If it panics, the subscription is dropped, and leaves the hub.
-        let mut subscription = Subscription::new(Arc::clone(shared), placed.reader, None, None);
+        let mut live = Live::new(Arc::clone(shared), placed.reader);
 
         let id = match (&claim, placed.mark.position) {
             (Claim::Id(id, Some(located)), position) if position == *located => Some((*id).clone()),
@@ -139,7 +148,7 @@ impl Subscribe {
         };
         // Without a position the client would get its gap at each reconnect, and never be stopped.
         let id = id.or(placed.nothing_remains.then_some(EventId::from_static("")));
-        let reader = &mut subscription.reader;
+        let reader = &mut live.reader;
         reader.ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
         reader.lag = self.lag;
         reader.filter = self.filter;
@@ -148,7 +157,7 @@ impl Subscribe {
             Some(gap) => Some(shared.notices.gap(gap, shared.retry)),
             None => shared.notices.position(id, shared.retry),
         };
-        Ok(subscription.beginning_with(first, gap))
+        Ok((live, first, gap))
     }
 
     /// Enters a client into the hub.

@@ -1,28 +1,24 @@
 use std::{
-    fmt, mem,
+    fmt,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_core::Stream;
 
+#[cfg(feature = "tokio")]
+use crate::timer::tokio::TokioTimer;
 use crate::{
-    base::sync::{Arc, lock},
-    hub::{
-        core::{
-            shared::Shared,
-            wake::{each, resume},
-        },
-        notice::{Gap, GapReason},
-        positioned::Positioned,
-        reader::reading::{Ending, Reader, Step, join},
-    },
-    timer::alarm::Alarm,
+    base::panics::{each, resume},
+    event::value::Event,
+    hub::{notice::Gap, reader::live::Live, source::Source},
+    keep_alive::{Fill, KeepAlive},
+    timer::{alarm::Alarm, interface::Timer},
 };
 
-/// A stream of encoded events from a [`Hub`](crate::Hub), for one client.
+/// A stream of encoded events from a [`Hub`](crate::Hub) or a `Relay`, for one client.
 ///
 /// It yields [`Bytes`] that are ready for the wire, each one or more whole blocks: first its position, or a [`Gap`],
 /// then every event of its topics in order, without a gap or a duplicate. A subscription that is several events
@@ -42,36 +38,52 @@ use crate::{
 /// [`Lag::Disconnect`](super::Lag::Disconnect). Dropping it frees its memory at once.
 ///
 /// A subscription is not a handle: it does not keep a hub open.
+///
+/// # Of a relay
+///
+/// While the local hub of a relay does not hold the next event, the subscription reads the log page by page, each of
+/// up to half a megabyte or one event, and returns to the hub as soon as that can continue without a gap. It does not
+/// read ahead: it requests a page when it is polled, and the page has a share of the memory of all pages until it is
+/// yielded. So do not stop polling it while it is pending; drop it instead.
+///
+/// It also ends when the log no longer holds the next event under [`Lag::Disconnect`](super::Lag::Disconnect), and when
+/// the log turns out to be another one or in an older state. In both cases its last block reports the gap if the
+/// client has received nothing since the first block that changes its position, because it would otherwise resume at
+/// the same place. It does not end when the log cannot be reached.
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
-    shared: Arc<Shared>,
-    pub(super) reader: Reader,
-    /// It ended because it fell behind, or because the hub was closed.
-    pub(super) left: bool,
-    phase: Phase,
+    /// The first block, until it is yielded.
+    first: Option<Bytes>,
+    source: From,
     gap: Option<Box<Gap>>,
     alarm: Alarm,
     on_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
-enum Phase {
-    /// The first block has not been yielded.
-    First(Bytes),
-    Reading,
-    /// A filter is running, or has panicked.
-    Filtering,
-    Ended,
+/// The origin of the blocks after the first one.
+enum From {
+    Hub(Live),
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only a relay has other sources"))]
+    Elsewhere(Box<dyn Source>),
 }
 
 impl Subscription {
-    pub(super) fn new(shared: Arc<Shared>, reader: Reader, first: Option<Bytes>, gap: Option<Gap>) -> Self {
-        let phase = first.map_or(Phase::Reading, Phase::First);
-        Self { shared, reader, left: false, phase, gap: gap.map(Box::new), alarm: Alarm::new(), on_end: None }
+    pub(super) fn of_hub(live: Live) -> Self {
+        Self::new(From::Hub(live))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of(source: impl Source + 'static) -> Self {
+        Self::new(From::Elsewhere(Box::new(source)))
+    }
+
+    fn new(source: From) -> Self {
+        Self { first: None, source, gap: None, alarm: Alarm::new(), on_end: None }
     }
 
     /// Sets the first block and the gap that it reports.
-    pub(super) fn beginning_with(mut self, first: Option<Bytes>, gap: Option<Gap>) -> Self {
-        self.phase = first.map_or(Phase::Reading, Phase::First);
+    pub(crate) fn beginning_with(mut self, first: Option<Bytes>, gap: Option<Gap>) -> Self {
+        self.first = first;
         self.gap = gap.map(Box::new);
         self
     }
@@ -93,71 +105,125 @@ impl Subscription {
         self
     }
 
-    /// Disables its own wake-up at the end of its lifetime. The caller must poll it then.
-    pub(crate) fn woken_elsewhere(mut self) -> Self {
-        self.alarm.switch_off();
-        self
+    /// Keeps the connection alive: whenever nothing was sent for `interval`, sends a comment, or the client's
+    /// position if it has moved.
+    ///
+    /// With [`KeepAlive::event`], an event of yours takes the comment's place and carries the position as its ID. An
+    /// ID of the event itself is not sent, because the client would resume with it and the hub does not know it.
+    ///
+    /// The stream also ends on time when its [maximum lifetime](crate::Subscribe::lifetime) has passed, even within
+    /// an interval.
+    ///
+    /// # Panics
+    ///
+    /// Polling it outside a tokio runtime with time enabled panics. Creating it does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// use futures_util::StreamExt;
+    /// use ssekit::{Bounds, Event, EventType, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let alive = Event::new("").with_type(EventType::from_static("alive"));
+    /// let mut orders = hub.subscribe("orders")?.keep_alive(Duration::from_secs(15)).event(alive);
+    /// let _position = orders.next().await;
+    /// let id = hub.publish("another topic", "")?;
+    /// assert_eq!(orders.next().await.unwrap()?, format!("id: {id}\nevent: alive\ndata: \n\n"));
+    /// assert_eq!(orders.next().await.unwrap()?, "event: alive\ndata: \n\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+    pub fn keep_alive(self, interval: Duration) -> KeepAlive<Self, TokioTimer> {
+        self.keep_alive_with_timer(interval, TokioTimer::new())
     }
 
-    fn end(&mut self) {
-        if !matches!(mem::replace(&mut self.phase, Phase::Ended), Phase::Ended) {
-            let (waker, drained) = {
-                let mut state = lock(&self.shared.state);
-                (self.reader.leave(&mut state), state.take_drained())
-            };
-            drop(waker);
-            let mut woken = each(drained.into_iter(), Waker::wake);
-            woken = woken.and(each(self.on_end.take().into_iter(), |callback| callback()));
-            return resume(woken);
+    /// Like [`keep_alive`](Self::keep_alive), on your timer.
+    pub fn keep_alive_with_timer<T: Timer>(mut self, interval: Duration, timer: T) -> KeepAlive<Self, T> {
+        // The keep-alive's timer ends it on time.
+        self.alarm.switch_off();
+        KeepAlive::with_fill(self, interval, timer, Moved(()))
+    }
+
+    /// Returns the rest of the maximum lifetime, if there is one.
+    fn time_left(&self) -> Option<Duration> {
+        match &self.source {
+            From::Hub(live) => live.time_left(),
+            From::Elsewhere(source) => source.time_left(),
         }
-        if let Some(callback) = self.on_end.take() {
-            callback();
+    }
+
+    fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
+        if self.first.is_some() {
+            return None;
+        }
+        match &mut self.source {
+            From::Hub(live) => live.moved(due),
+            From::Elsewhere(source) => source.moved(due),
         }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        match &mut self.phase {
-            Phase::Reading if self.reader.is_parked(&self.shared, cx.waker()) => return Poll::Pending,
-            Phase::Reading => {}
-            Phase::First(first) => {
-                let first = mem::take(first);
-                self.phase = Phase::Reading;
-                return Poll::Ready(Some(first));
-            }
-            Phase::Filtering => {
-                // The filter panicked. Its events are lost, and continuing would hide that.
-                self.end();
-                return Poll::Ready(None);
-            }
-            Phase::Ended => return Poll::Ready(None),
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
         }
-        match self.reader.step(&self.shared, cx) {
-            Step::Parked => Poll::Pending,
-            Step::Lagged(mark) => {
-                let gap = Gap::new(GapReason::Lagged, self.shared.ids.id(mark));
-                Poll::Ready(Some(self.shared.notices.gap(&gap, None)))
-            }
-            Step::End(ending) => {
-                self.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
-                self.end();
-                Poll::Ready(ending.and_then(|ending| ending.block(&self.shared)))
-            }
-            Step::Piece(bytes) => Poll::Ready(Some(bytes)),
-            Step::Pieces(pieces) => Poll::Ready(join(pieces)),
-            Step::Unfiltered(events) => {
-                self.phase = Phase::Filtering;
-                let kept = self.reader.filter(&self.shared, events);
-                self.phase = Phase::Reading;
-                if kept.is_some() {
-                    return Poll::Ready(kept);
-                }
-                // No event passed the filter. There may be more, but a poll does a bounded amount of work.
-                if !self.reader.is_parked(&self.shared, cx.waker()) {
-                    cx.waker().wake_by_ref();
-                }
-                Poll::Pending
-            }
+        match &mut self.source {
+            From::Hub(live) => live.poll_piece(cx),
+            From::Elsewhere(source) => source.poll_piece(cx),
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        match &self.source {
+            From::Hub(live) => live.has_ended(),
+            From::Elsewhere(source) => source.has_ended(),
+        }
+    }
+
+    /// Leaves the hub, then runs the callback, even if a waker has panicked.
+    fn end(&mut self) {
+        let left = match &mut self.source {
+            From::Hub(live) => live.leave(),
+            From::Elsewhere(source) => source.leave(),
+        };
+        resume(left.and(each(self.on_end.take().into_iter(), |callback| callback())));
+    }
+}
+
+/// The keep-alives of a subscription: its position if that has moved, or else the event `E` or a comment.
+struct Moved<E>(E);
+
+impl Fill<Subscription> for Moved<()> {
+    fn fill(&self, subscription: Pin<&mut Subscription>) -> Option<Bytes> {
+        subscription.get_mut().moved(None)
+    }
+
+    fn time_left(&self, subscription: &Subscription) -> Option<Duration> {
+        subscription.time_left()
+    }
+
+    fn with_event(&self, event: Event) -> Box<dyn Fill<Subscription>> {
+        Box::new(Moved(event.without_id().encode()))
+    }
+}
+
+impl Fill<Subscription> for Moved<Bytes> {
+    fn fill(&self, subscription: Pin<&mut Subscription>) -> Option<Bytes> {
+        Some(subscription.get_mut().moved(Some(&self.0)).unwrap_or_else(|| self.0.clone()))
+    }
+
+    fn time_left(&self, subscription: &Subscription) -> Option<Duration> {
+        subscription.time_left()
+    }
+
+    fn with_event(&self, event: Event) -> Box<dyn Fill<Subscription>> {
+        Moved(()).with_event(event)
     }
 }
 
@@ -167,27 +233,16 @@ impl Stream for Subscription {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
         let polled = this.poll_piece(cx);
-        if polled.is_pending() {
-            if let Some(left) = this.time_left() {
-                this.alarm.wake_after(left, cx);
+        match polled {
+            Poll::Pending => {
+                if let Some(left) = this.time_left() {
+                    this.alarm.wake_after(left, cx);
+                }
             }
+            Poll::Ready(_) if this.has_ended() => this.end(),
+            Poll::Ready(_) => {}
         }
         polled
-    }
-}
-
-impl Positioned for Subscription {
-    fn moved(self: Pin<&mut Self>, due: Option<&Bytes>) -> Option<Bytes> {
-        let this = self.get_mut();
-        match this.phase {
-            Phase::Reading => this.reader.moved(&this.shared, due),
-            _ => None,
-        }
-    }
-
-    fn time_left(&self) -> Option<Duration> {
-        let ends_at = self.reader.ends_at?;
-        Some(ends_at.saturating_duration_since(self.shared.clock.now()))
     }
 }
 
@@ -199,10 +254,14 @@ impl Drop for Subscription {
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topics: Vec<_> = match &self.source {
+            From::Hub(live) => live.reader.topics().collect(),
+            From::Elsewhere(source) => source.topics(),
+        };
         f.debug_struct("Subscription")
-            .field("topics", &self.reader.topics().collect::<Vec<_>>())
+            .field("topics", &topics)
             .field("gap", &self.gap)
-            .field("ended", &matches!(self.phase, Phase::Ended))
+            .field("ended", &self.has_ended())
             .finish_non_exhaustive()
     }
 }

@@ -37,9 +37,7 @@ pin_project! {
     /// busy loop, and at most `u32::MAX` of them (49 days).
     ///
     /// Traffic does not touch the timer: it is armed once per interval, and if it elapses early, again for the rest.
-    /// A value takes 16 bytes in addition to the stream and the timer, or 48 with an event of its own.
-    ///
-    /// `F` determines the keep-alive: `()` for a comment, [`Bytes`] for an event.
+    /// A value takes 32 bytes in addition to the stream and the timer, and 32 on the heap with an event of its own.
     ///
     /// # Examples
     ///
@@ -61,11 +59,11 @@ pin_project! {
     /// # fn main() {}
     /// ```
     #[must_use = "streams do nothing unless polled"]
-    pub struct KeepAlive<S, T, F = ()> {
+    pub struct KeepAlive<S, T> {
         #[pin]
         stream: S,
         silence: Silence<T>,
-        fill: F,
+        fill: Option<Box<dyn Fill<S>>>,
     }
 }
 
@@ -85,7 +83,13 @@ impl<S> KeepAlive<S, TokioTimer> {
 impl<S, T: Timer> KeepAlive<S, T> {
     /// Wraps a stream, using your timer. It is armed when the stream is first found pending.
     pub fn with_timer(stream: S, interval: Duration, timer: T) -> Self {
-        Self::with_fill(stream, interval, timer, ())
+        Self { stream, silence: Silence::new(interval, timer), fill: None }
+    }
+
+    /// Wraps a stream that has keep-alives of its own.
+    pub(crate) fn with_fill(stream: S, interval: Duration, timer: T, fill: impl Fill<S> + 'static) -> Self {
+        // A box of a type without size allocates nothing.
+        Self { fill: Some(Box::new(fill)), ..Self::with_timer(stream, interval, timer) }
     }
 }
 
@@ -93,8 +97,9 @@ impl<S, T> KeepAlive<S, T> {
     /// Sets an event to send as keep-alive, instead of a comment.
     ///
     /// Browsers hide comments from scripts, so a page that detects dead connections needs an event. If the event has
-    /// an ID, that becomes the client's last event ID each time. An event that is only a comment still ends in a
-    /// blank line, which some clients turn into an empty message.
+    /// an ID, that becomes the client's last event ID each time; around a [`Subscription`](crate::Subscription) the ID
+    /// is left out, because the subscription sends its position. An event that is only a comment still ends in a blank
+    /// line, which some clients turn into an empty message.
     ///
     /// # Examples
     ///
@@ -115,21 +120,12 @@ impl<S, T> KeepAlive<S, T> {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
-    pub fn event(self, event: Event) -> KeepAlive<S, T, Bytes> {
-        self.map_fill(|()| event.encode())
-    }
-}
-
-impl<S, T: Timer, F> KeepAlive<S, T, F> {
-    /// Wraps a stream that can supply its own keep-alives.
-    pub(crate) fn with_fill(stream: S, interval: Duration, timer: T, fill: F) -> Self {
-        Self { stream, silence: Silence::new(interval, timer), fill }
-    }
-}
-
-impl<S, T, F> KeepAlive<S, T, F> {
-    pub(crate) fn map_fill<G>(self, map: impl FnOnce(F) -> G) -> KeepAlive<S, T, G> {
-        KeepAlive { stream: self.stream, silence: self.silence, fill: map(self.fill) }
+    pub fn event(self, event: Event) -> Self {
+        let fill = match self.fill {
+            Some(fill) => fill.with_event(event),
+            None => Box::new(event.encode()),
+        };
+        Self { fill: Some(fill), ..self }
     }
 
     /// Returns the inner stream.
@@ -148,11 +144,10 @@ impl<S, T, F> KeepAlive<S, T, F> {
     }
 }
 
-impl<S, T, F> Stream for KeepAlive<S, T, F>
+impl<S, T> Stream for KeepAlive<S, T>
 where
     S: Stream<Item: IntoFrame>,
     T: Timer,
-    F: Fill<S>,
 {
     type Item = Result<Bytes, <S::Item as IntoFrame>::Error>;
 
@@ -171,9 +166,10 @@ where
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                ready!(this.silence.poll_whole(cx, || this.fill.time_left(&this.stream)));
-                let filled = this.fill.fill(this.stream);
-                Poll::Ready(Some(Ok(filled.unwrap_or_else(|| this.silence.comment()))))
+                let fill = this.fill.as_deref();
+                ready!(this.silence.poll_whole(cx, || fill?.time_left(&this.stream)));
+                let frame = fill.and_then(|fill| fill.fill(this.stream));
+                Poll::Ready(Some(Ok(frame.unwrap_or_else(|| this.silence.comment()))))
             }
         }
     }
@@ -183,37 +179,35 @@ where
     }
 }
 
-impl<S: fmt::Debug, T: fmt::Debug, F: fmt::Debug> fmt::Debug for KeepAlive<S, T, F> {
+impl<S: fmt::Debug, T: fmt::Debug> fmt::Debug for KeepAlive<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeepAlive")
             .field("stream", &self.stream)
             .field("silence", &self.silence)
-            .field("fill", &self.fill)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
-/// A source of the keep-alives for a stream `S`.
+/// The keep-alives of a stream `S`, if they are not comments.
 ///
-/// A type parameter rather than a field, so that a stream which sends comments does not pay for the other kinds.
-pub trait Fill<S> {
+/// An object rather than a type parameter, which each user of a keep-alive would have to name.
+pub(crate) trait Fill<S>: Send + Sync {
     /// Returns the frame to send now, or `None` for a comment.
-    fn fill(&mut self, stream: Pin<&mut S>) -> Option<Bytes>;
+    fn fill(&self, stream: Pin<&mut S>) -> Option<Bytes>;
 
     /// Returns the time after which the stream must be polled even if it is silent. Default: none.
     fn time_left(&self, _: &S) -> Option<Duration> {
         None
     }
-}
 
-impl<S> Fill<S> for () {
-    fn fill(&mut self, _: Pin<&mut S>) -> Option<Bytes> {
-        None
+    /// Replaces comments by an event.
+    fn with_event(&self, event: Event) -> Box<dyn Fill<S>> {
+        Box::new(event.encode())
     }
 }
 
 impl<S> Fill<S> for Bytes {
-    fn fill(&mut self, _: Pin<&mut S>) -> Option<Bytes> {
+    fn fill(&self, _: Pin<&mut S>) -> Option<Bytes> {
         Some(self.clone())
     }
 }
@@ -224,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    /// Never has an item, and says which of its silences it is asked about.
+    /// Never has an item, and counts its silences.
     struct Silent(u32);
 
     impl Stream for Silent {
@@ -238,7 +232,7 @@ mod tests {
     struct Numbered;
 
     impl Fill<Silent> for Numbered {
-        fn fill(&mut self, mut stream: Pin<&mut Silent>) -> Option<Bytes> {
+        fn fill(&self, mut stream: Pin<&mut Silent>) -> Option<Bytes> {
             stream.0 += 1;
             Some(format!(": {}\n\n", stream.0).into())
         }

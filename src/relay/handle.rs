@@ -9,6 +9,7 @@ use crate::{
     hub::{
         builder::HubBuilder, close::Close, handle::Stats as HubStats,
         publish_error::PublishError as HubPublishError, refusal::Refusal, subscribe::Subscribe,
+        subscription::Subscription,
     },
     relay::{
         core::Core,
@@ -16,7 +17,6 @@ use crate::{
         publish::PublishError,
         record::Record,
         resume::Arrival,
-        subscription::Subscription,
         tail::Tail,
     },
 };

@@ -87,6 +87,7 @@ mod budget;
 mod core;
 #[cfg(feature = "disk")]
 mod disk;
+mod follower;
 mod generation;
 mod handle;
 mod log;
@@ -98,7 +99,6 @@ mod record;
 #[cfg(feature = "redis")]
 mod redis;
 mod resume;
-mod subscription;
 mod tail;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
@@ -130,6 +130,5 @@ pub use self::{
     log::{AppendError, Entry, Limit, Log, Page},
     publish::PublishError,
     record::{InvalidRecord, Record},
-    subscription::Subscription,
     tail::Tail,
 };

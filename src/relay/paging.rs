@@ -17,7 +17,7 @@ use crate::{
         feed::Joined,
         notice::{Gap, GapReason},
         policies::Lag,
-        reader::reading::Filter,
+        reader::{live::Live, reading::Filter},
     },
     relay::{
         core::{HeldPage, Node, PageFuture, Pages, Progress},
@@ -54,11 +54,10 @@ pub(super) struct Paging {
 }
 
 /// The result of a poll.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(super) enum Step {
     Block(Bytes),
     /// The local hub continues.
-    Live(crate::Subscription),
+    Live(Live),
     End(Option<Bytes>),
 }
 

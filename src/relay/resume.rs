@@ -11,14 +11,15 @@ use crate::{
         policies::Start,
         refusal::{Refusal, RefusalReason},
         subscribe::Subscribe,
+        subscription::Subscription,
     },
     relay::{
         backoff::spread,
         core::{Core, Node, Pages},
+        follower::{Follower, Reading, State},
         generation::Generation,
         log::{Entry, Log},
         paging::Paging,
-        subscription::{Reading, Source, Subscription},
     },
     request::LastEventId,
 };
@@ -125,18 +126,20 @@ impl<L: Log> Arrival<'_, L> {
         // An empty ID is one that no client was given.
         let last_event_id = unknown.then(|| LastEventId::from(EventId::from_static("")));
         let mut generation = generation;
-        let live = loop {
-            match generation.hub.subscribe(Subscribe::to(&self.what.topics).after(last_event_id.clone())) {
+        let (live, first, gap) = loop {
+            match generation.hub.begin(Subscribe::to(&self.what.topics).after(last_event_id.clone())) {
                 Err(refusal) if refusal.reason() == RefusalReason::Closed && !node.is_sealed() => {
                     // A new generation has replaced this one, unless the relay is closed.
                     let current = node.current().filter(|_| !node.is_closed());
                     generation = current.ok_or_else(unavailable)?;
                 }
-                live => break live?,
+                begun => break begun?,
             }
         };
         let live = live.with_filter(self.what.filter).ending_at(reading.ends_at);
-        Ok(Subscription::new(Source::Live(live), reading, None, None))
+        // The first block of a client without a known ID changes its position.
+        let follower = Follower::new(State::Live(live), reading, first.is_some());
+        Ok(Subscription::of(follower).beginning_with(first, gap))
     }
 
     /// Continues in the hub after an entry of the log, if the hub holds everything that follows.
@@ -151,7 +154,8 @@ impl<L: Log> Arrival<'_, L> {
                 let reading = self.reading();
                 let live = live.with_filter(self.what.filter).ending_at(reading.ends_at);
                 let first = node.builder.position_block(Some(node.id(position)), true);
-                Ok(Subscription::new(Source::Live(live), reading, first, None))
+                let follower = Follower::new(State::Live(live), reading, false);
+                Ok(Subscription::of(follower).beginning_with(first, None))
             }
             Joined::Finished => Err(Refusal::finished()),
             Joined::Closed(_) if node.is_sealed() => {
@@ -189,7 +193,8 @@ impl<L: Log> Arrival<'_, L> {
         if let (true, Some(current)) = (gap.is_some() || after.is_some(), node.current()) {
             current.hub.count_resumed(gap.is_some());
         }
-        Subscription::new(Source::Paging(Box::new(paging)), reading, first, gap)
+        let follower = Follower::new(State::Paging(Box::new(paging)), reading, gap.is_some());
+        Subscription::of(follower).beginning_with(first, gap)
     }
 
     fn reading(&self) -> Reading {

@@ -12,8 +12,8 @@ use ssekit::{
     },
     decode::{EventRef, Item, Items, Leftover, LimitExceeded, LimitKind, Limits},
     hub::{
-        Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Moved, Notice, PositionForm,
-        PublishError, Refusal, RefusalReason, Start, Stats, Topic, Topics,
+        Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Notice, PositionForm, PublishError,
+        Refusal, RefusalReason, Start, Stats, Topic, Topics,
     },
     replay::{Events, IdError, Ids, PushError, Replay},
 };
@@ -69,7 +69,6 @@ const _: () = {
     all::<Gap>();
     all::<GapReason>();
     all::<Lag>();
-    all::<Moved>();
     all::<Notice>();
     all::<PositionForm>();
     all::<RefusalReason>();
@@ -131,9 +130,7 @@ const _: () = {
 
 #[cfg(feature = "tokio")]
 const _: () = {
-    use ssekit::relay::{
-        AppendError, Entry, InvalidRecord, Limit, Page, PublishError, Record, Stats, Subscription,
-    };
+    use ssekit::relay::{AppendError, Entry, InvalidRecord, Limit, Page, PublishError, Record, Stats};
 
     all::<ssekit::timer::TokioTimer>();
     all::<Entry>();
@@ -141,8 +138,6 @@ const _: () = {
     all::<Page>();
     all::<Record>();
     all::<Stats>();
-    send::<Subscription>();
-    unpin::<Subscription>();
     error::<AppendError<std::io::Error>>();
     error::<InvalidRecord>();
     error::<PublishError<std::io::Error>>();

@@ -5,7 +5,7 @@ mod event_stream;
 mod limits;
 mod rules;
 mod twins;
-mod wire;
+mod wire_text;
 
 #[path = "../support"]
 mod support {

@@ -3,7 +3,7 @@
 mod event;
 mod rules;
 mod typed_events;
-mod wire;
+mod wire_text;
 
 #[path = "../support"]
 mod support {

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use crate::support::memory_log::MemoryLog;
 use futures_util::{StreamExt, future::join};
-use ssekit::{
-    Bounds, Event, Hub, Subscribe,
-    relay::{Relay, Subscription},
-};
+use ssekit::{Bounds, Event, Hub, Subscribe, Subscription, relay::Relay};
 use tokio::time::{Instant, timeout};
 
 const LIFETIME: Duration = Duration::from_secs(20);

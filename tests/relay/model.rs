@@ -10,9 +10,9 @@ use crate::support::memory_log::{MemoryLog, Numbers};
 use futures_util::{FutureExt, StreamExt};
 use proptest::{collection::vec, prelude::*};
 use ssekit::{
-    Bounds, Event, Hub, Subscribe,
+    Bounds, Event, Hub, Subscribe, Subscription,
     hub::{GapReason, Lag, Start},
-    relay::{Relay, Subscription},
+    relay::Relay,
     replay::IdOrder,
 };
 

@@ -14,9 +14,9 @@ use crate::support::redis_server::{RedisServer, url};
 use crate::support::relay_client::{first, read, read_to_end};
 use futures_util::{StreamExt, future::join_all};
 use ssekit::{
-    Bounds, Event, Hub, Subscribe,
+    Bounds, Event, Hub, Subscribe, Subscription,
     hub::{GapReason, RefusalReason, Start},
-    relay::{PublishError, RedisLog, Relay, Stats, Subscription},
+    relay::{PublishError, RedisLog, Relay, Stats},
 };
 
 fn start(address: SocketAddr) -> Relay<RedisLog> {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use ssekit::relay::Subscription;
+use ssekit::Subscription;
 use tokio::time::timeout;
 
 use super::{

@@ -9,11 +9,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use ssekit::{
-    Bounds, Event, Hub, LastEventId, Subscribe,
-    hub::GapReason,
-    relay::{Relay, Subscription},
-};
+use ssekit::{Bounds, Event, Hub, LastEventId, Subscribe, Subscription, hub::GapReason, relay::Relay};
 use ssekit_jetstream::JetStreamLog;
 
 struct NatsServer {

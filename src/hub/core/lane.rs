@@ -3,13 +3,13 @@ use std::{iter, mem, num::NonZeroU64, task::Waker};
 use bytes::Bytes;
 
 use crate::{
-    base::sync::{Arc, Mutex, MutexGuard, lock},
+    base::{
+        panics::Panic,
+        sync::{Arc, Mutex, MutexGuard, lock},
+    },
     history::{log::Run, position::Position},
     hub::{
-        core::{
-            parking::{Parking, Places},
-            wake::Panic,
-        },
+        core::parking::{Parking, Places},
         reader::read::{Left, Read},
     },
 };

@@ -14,4 +14,3 @@ pub(crate) mod state;
 pub(crate) mod subscriber;
 pub(crate) mod topic_state;
 pub(crate) mod topics;
-pub(crate) mod wake;

@@ -1,8 +1,8 @@
 use std::{mem, num::NonZeroU64, task::Waker};
 
-use crate::{
-    base::shrink::excess,
-    hub::core::wake::{Panic, each},
+use crate::base::{
+    panics::{Panic, each},
+    shrink::excess,
 };
 
 /// Wakers of subscriptions that have read all events of a topic. They are all woken at once.

@@ -6,14 +6,12 @@ use std::{
 use crate::{
     base::{
         clock::Clock,
+        panics::resume,
         sync::{AtomicU64, Mutex, lock},
     },
     history::scheme::Scheme,
     hub::{
-        core::{
-            state::{State, Wake},
-            wake::resume,
-        },
+        core::state::{State, Wake},
         notice::Notices,
     },
 };

@@ -9,19 +9,14 @@ use bytes::Bytes;
 use crate::{
     base::{
         clock::nanos,
+        panics::{Panic, each},
         random::{SplitMix64, seed},
         slab::{Key, Slab},
         sync::Arc,
     },
     history::{bounds::Bounds, id_space::IdSpace, log::Log, prepared::Prepared, scheme::id_in},
     hub::{
-        core::{
-            lane::Crowd,
-            oldest::Among,
-            subscriber::Subscriber,
-            topics::Topics,
-            wake::{Panic, each},
-        },
+        core::{lane::Crowd, oldest::Among, subscriber::Subscriber, topics::Topics},
         publish_error::PublishError,
     },
 };

@@ -1,8 +1,9 @@
 //! A subscription's place in its topics, and how it reads from there: one topic, several, a filter.
 //!
-//! Read [`reading`] first; [`one`] is the common case, [`many`] keeps the topics that have something in order.
+//! Read [`live`] and [`reading`] first; [`one`] is the common case, [`many`] keeps the topics that have something in order.
 
 pub(crate) mod cursor;
+pub(crate) mod live;
 pub(crate) mod many;
 pub(crate) mod one;
 pub(crate) mod read;

@@ -11,7 +11,7 @@ use std::{
 use futures_core::Stream;
 use ssekit::{
     KeepAlive, LastEventId, Subscribe, Subscription,
-    hub::{Lag, Moved, RefusalReason, Start, Topics},
+    hub::{Lag, RefusalReason, Start, Topics},
 };
 
 use super::super::{
@@ -32,7 +32,7 @@ pub(super) struct Client {
 
 /// An open stream.
 pub(super) struct Open {
-    pub(super) events: KeepAlive<Subscription, ManualTimer, Moved>,
+    pub(super) events: KeepAlive<Subscription, ManualTimer>,
     pub(super) timer: ManualTimer,
     pub(super) wakes: Arc<CountingWaker>,
     pub(super) waker: Waker,

@@ -1,0 +1,126 @@
+use std::{
+    mem,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    base::{
+        panics::{Panic, each, resume},
+        sync::{Arc, lock},
+    },
+    hub::{
+        core::shared::Shared,
+        notice::{Gap, GapReason},
+        reader::reading::{Ending, Reader, Step, join},
+    },
+};
+
+/// A reader in its hub: it yields what a subscription sends after its first block.
+///
+/// It leaves the hub when it is dropped.
+pub(crate) struct Live {
+    shared: Arc<Shared>,
+    pub(in crate::hub) reader: Reader,
+    /// It ended because it fell behind, or because the hub was closed.
+    pub(in crate::hub) left: bool,
+    phase: Phase,
+    /// It is no longer in the hub.
+    is_out: bool,
+}
+
+#[derive(PartialEq)]
+enum Phase {
+    Reading,
+    /// A filter is running, or has panicked.
+    Filtering,
+    Ended,
+}
+
+impl Live {
+    pub(in crate::hub) fn new(shared: Arc<Shared>, reader: Reader) -> Self {
+        Self { shared, reader, left: false, phase: Phase::Reading, is_out: false }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Yields the next blocks. Once it has ended, the caller shall let it [`leave`](Self::leave).
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match self.phase {
+            Phase::Reading if self.reader.is_parked(&self.shared, cx.waker()) => return Poll::Pending,
+            Phase::Reading => {}
+            Phase::Filtering => {
+                // The filter panicked. Its events are lost, and continuing would hide that.
+                self.phase = Phase::Ended;
+                return Poll::Ready(None);
+            }
+            Phase::Ended => return Poll::Ready(None),
+        }
+        match self.reader.step(&self.shared, cx) {
+            Step::Parked => Poll::Pending,
+            Step::Lagged(mark) => {
+                let gap = Gap::new(GapReason::Lagged, self.shared.ids.id(mark));
+                Poll::Ready(Some(self.shared.notices.gap(&gap, None)))
+            }
+            Step::End(ending) => {
+                self.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
+                self.phase = Phase::Ended;
+                Poll::Ready(ending.and_then(|ending| ending.block(&self.shared)))
+            }
+            Step::Piece(bytes) => Poll::Ready(Some(bytes)),
+            Step::Pieces(pieces) => Poll::Ready(join(pieces)),
+            Step::Unfiltered(events) => {
+                self.phase = Phase::Filtering;
+                let kept = self.reader.filter(&self.shared, events);
+                self.phase = Phase::Reading;
+                if kept.is_some() {
+                    return Poll::Ready(kept);
+                }
+                // No event passed the filter. There may be more, but a poll does a bounded amount of work.
+                if !self.reader.is_parked(&self.shared, cx.waker()) {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due event
+    /// can carry it, the block is that event.
+    pub(crate) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
+        if self.phase != Phase::Reading {
+            return None;
+        }
+        self.reader.moved(&self.shared, due)
+    }
+
+    /// Returns the rest of the maximum lifetime, if there is one.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let ends_at = self.reader.ends_at?;
+        Some(ends_at.saturating_duration_since(self.shared.clock.now()))
+    }
+
+    /// Leaves the hub. Returns the panic of a waker that it woke, for the caller to resume.
+    pub(crate) fn leave(&mut self) -> Result<(), Panic> {
+        self.phase = Phase::Ended;
+        if mem::replace(&mut self.is_out, true) {
+            return Ok(());
+        }
+        let (waker, drained) = {
+            let mut state = lock(&self.shared.state);
+            (self.reader.leave(&mut state), state.take_drained())
+        };
+        drop(waker);
+        each(drained.into_iter(), Waker::wake)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        resume(self.leave());
+    }
+}
