@@ -44,6 +44,7 @@ pub(crate) mod event_info;
 #[cfg(feature = "tokio")]
 pub(crate) mod feed;
 pub(crate) mod handle;
+mod held;
 pub(crate) mod notice;
 pub(crate) mod policies;
 pub(crate) mod publish;
@@ -55,6 +56,8 @@ pub(crate) mod subscribe;
 pub(crate) mod subscription;
 mod topic;
 mod topic_names;
+mod topic_stats;
+mod unsubscribed;
 
 pub use self::{
     builder::HubBuilder,
@@ -69,4 +72,6 @@ pub use self::{
     subscription::Subscription,
     topic::Topic,
     topic_names::Topics,
+    topic_stats::TopicStats,
+    unsubscribed::Unsubscribed,
 };

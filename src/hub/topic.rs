@@ -1,15 +1,11 @@
 use std::fmt;
 
 use crate::{
-    base::{
-        slab::Key,
-        sync::{Arc, lock},
-    },
+    base::sync::{Arc, lock},
     event::{id::EventId, value::Event},
     hub::{
-        core::{name::Name, shared::Shared},
-        handle::Hub,
-        publish_error::PublishError,
+        handle::Hub, held::Held, publish_error::PublishError, topic_stats::TopicStats,
+        unsubscribed::Unsubscribed,
     },
 };
 
@@ -44,35 +40,37 @@ pub struct Topic {
     held: Arc<Held>,
 }
 
-/// Keeps a topic known to the hub. Counts as a user of the topic, like a subscription.
-struct Held {
-    shared: Arc<Shared>,
-    key: Key,
-    name: Name,
-}
-
 /// Finishes a topic when it is dropped.
 struct Finisher(Arc<Held>);
 
 impl Topic {
     pub(super) fn new(hub: Hub, name: &str) -> Self {
-        let (key, name) = {
-            let mut state = lock(&hub.shared.state);
-            let key = state.topics.begin(name);
-            state.topics.subscribe(key);
-            // It has a publisher, so it has not ended.
-            state.topics.get_mut(key).unknown = false;
-            (key, state.topics.get(key).name.clone())
-        };
-        let held = Held { shared: Arc::clone(&hub.shared), key, name };
+        let held = Held::new(&hub.shared, name);
         Self { finisher: None, hub, held: Arc::new(held) }
     }
 
     /// Finishes the topic when this handle and all clones made from it are dropped, even if a panic drops them.
     ///
     /// Move it to the task that publishes, so that clients never wait for events of a publisher that is gone. Clones
-    /// made before this call do not count. It has no effect on a topic that is already finished.
+    /// made before this call do not count. If the topic is finished, from an earlier run of the same job, it
+    /// [begins again](Self::reopen).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// for run in ["first", "second"] {
+    ///     let job = hub.topic("job-7").finish_on_drop();
+    ///     job.publish(run)?;
+    ///     drop(job);
+    ///     assert!(hub.topic("job-7").stats().finished);
+    /// }
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn finish_on_drop(mut self) -> Self {
+        self.reopen();
         self.finisher = Some(Arc::new(Finisher(Arc::clone(&self.held))));
         self
     }
@@ -92,15 +90,112 @@ impl Topic {
         self.hub.finish(&self.held.name);
     }
 
+    /// Lets the topic begin again if it is finished. Its history stays; to begin without it, [remove](Self::remove) it
+    /// first.
+    ///
+    /// Clients that were stopped meanwhile do not come back by themselves. Others resume as if the topic had not been
+    /// finished.
+    pub fn reopen(&self) {
+        self.held.shared.change(|state, _| state.reopen(&self.held.name));
+    }
+
+    /// Removes the topic with its history, and ends its streams at once. See [`Hub::remove`].
+    pub fn remove(&self) {
+        self.hub.remove(&self.held.name);
+    }
+
+    /// Returns the number of its open subscriptions.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let job = hub.topic("job-7");
+    /// let client = hub.subscribe("job-7")?;
+    /// assert_eq!(job.subscribers(), 1);
+    /// drop(client);
+    /// assert_eq!(job.subscribers(), 0);
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
+    pub fn subscribers(&self) -> usize {
+        lock(&self.held.shared.state).topics.get(self.held.key).subscriptions() as usize
+    }
+
+    /// Waits until the topic has no subscription. Completes at once if it has none now.
+    ///
+    /// Use it to stop work for which nobody listens any more. A client that reconnects is away for a moment, so give it
+    /// time to come back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// use ssekit::{Bounds, Hub, hub::Topic};
+    /// use tokio::time::sleep;
+    ///
+    /// /// Waits until nobody has listened for ten seconds.
+    /// async fn abandoned(job: &Topic) {
+    ///     loop {
+    ///         job.wait_unsubscribed().await;
+    ///         sleep(Duration::from_secs(10)).await;
+    ///         if job.subscribers() == 0 {
+    ///             return;
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let job = hub.topic("job-7").finish_on_drop();
+    /// let client = hub.subscribe("job-7")?;
+    /// tokio::select! {
+    ///     _ = abandoned(&job) => panic!("it has a client"),
+    ///     _ = sleep(Duration::from_secs(60)) => {} // the work
+    /// }
+    /// drop(client);
+    /// abandoned(&job).await;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
+    pub fn wait_unsubscribed(&self) -> Unsubscribed {
+        Unsubscribed::new(Arc::clone(&self.held))
+    }
+
+    /// Returns the topic's statistics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let orders = hub.topic("orders");
+    /// orders.publish("two coffees")?;
+    /// let stats = orders.stats();
+    /// assert_eq!((stats.events, stats.subscribers, stats.finished), (1, 0, false));
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
+    pub fn stats(&self) -> TopicStats {
+        let state = lock(&self.held.shared.state);
+        let topic = state.topics.get(self.held.key);
+        TopicStats {
+            events: topic.log.len(),
+            bytes: topic.log.cost(),
+            subscribers: topic.subscriptions() as usize,
+            finished: topic.is_finished(),
+        }
+    }
+
     /// Returns the topic's name.
     pub fn name(&self) -> &str {
         &self.held.name
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        lock(&self.shared.state).topics.unsubscribe(self.key);
     }
 }
 

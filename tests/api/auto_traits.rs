@@ -13,7 +13,7 @@ use ssekit::{
     decode::{EventRef, Item, Items, Leftover, LimitExceeded, LimitKind, Limits},
     hub::{
         Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Notice, PositionForm, PublishError,
-        Refusal, RefusalReason, Start, Stats, Topic, Topics,
+        Refusal, RefusalReason, Start, Stats, Topic, TopicStats, Topics, Unsubscribed,
     },
     replay::{Events, IdError, Ids, PushError, Replay},
 };
@@ -66,6 +66,8 @@ const _: () = {
     all::<HubBuilder>();
     all::<Close>();
     all::<Drained>();
+    all::<TopicStats>();
+    all::<Unsubscribed>();
     all::<Gap>();
     all::<GapReason>();
     all::<Lag>();

@@ -14,6 +14,7 @@ mod oldest;
 mod removal;
 mod replay_buffer;
 mod stress;
+mod topic_handles;
 mod topics;
 
 #[path = "../support"]

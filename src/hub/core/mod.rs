@@ -14,3 +14,4 @@ pub(crate) mod state;
 pub(crate) mod subscriber;
 pub(crate) mod topic_state;
 pub(crate) mod topics;
+mod users;

@@ -65,7 +65,6 @@ impl Records {
         of_open.or_else(|| self.of_finished.remove(hash).map(|kept| kept.record(true)))
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_finished(&self, hash: u64) -> bool {
         self.of_finished.records.contains_key(&hash)
     }

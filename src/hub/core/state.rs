@@ -50,6 +50,8 @@ pub(crate) struct State {
     random: SplitMix64,
     /// Futures that wait for the last subscription to end. `None` once their waker is taken.
     drained: Slab<Option<Waker>>,
+    /// Futures that wait for the last subscription to a topic to end. `None` once their waker is taken.
+    unsubscribed: Slab<Option<Waker>>,
 }
 
 /// The options with which a hub was closed.
@@ -92,6 +94,7 @@ impl State {
             expires_at: 0,
             random: SplitMix64::new(seed()),
             drained: Slab::new(),
+            unsubscribed: Slab::new(),
         }
     }
 
@@ -223,7 +226,6 @@ impl State {
     }
 
     /// Lets a finished topic begin again.
-    #[cfg(feature = "tokio")]
     pub(crate) fn reopen(&mut self, topic: &str) {
         if self.topics.is_finished(topic) {
             let key = self.topics.begin(topic);
@@ -284,12 +286,51 @@ impl State {
         }
     }
 
-    /// Takes the wakers that wait for the last subscription to end, if it has ended.
-    pub(crate) fn take_drained(&mut self) -> Vec<Waker> {
-        if self.subscribers > 0 {
-            return Vec::new();
+    /// Takes the wakers that wait for a last subscription to end, of the hub or of a topic, if it has ended.
+    pub(crate) fn take_last_left(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        if self.subscribers == 0 {
+            wakers.extend(self.drained.values_mut().filter_map(Option::take));
         }
-        self.drained.values_mut().filter_map(Option::take).collect()
+        for key in self.topics.take_unsubscribed() {
+            wakers.extend(self.unsubscribed.get_mut(key).and_then(Option::take));
+        }
+        wakers
+    }
+
+    /// Returns whether a topic has no subscription. If it has one, stores the waker, to be woken when the last one ends.
+    ///
+    /// Leaves the previous waker in `waker`, to be dropped.
+    pub(crate) fn poll_unsubscribed(
+        &mut self,
+        topic: Key,
+        key: &mut Option<Key>,
+        waker: &mut Option<Waker>,
+    ) -> bool {
+        let Self { topics, unsubscribed, .. } = self;
+        let topic = topics.get_mut(topic);
+        if topic.subscriptions() == 0 {
+            return true;
+        }
+        if let Some(parked) = key.and_then(|key| unsubscribed.get_mut(key)) {
+            let is_registered = parked.is_some();
+            mem::swap(parked, waker);
+            if is_registered {
+                return false;
+            }
+        } else {
+            *key = Some(unsubscribed.insert(waker.take()));
+        }
+        // It is new, or was woken, but then the topic has a subscription again.
+        if let (Some(followers), Some(key)) = (&mut topic.followers, *key) {
+            followers.wait_unsubscribed(key, |key| unsubscribed.get(key).is_some());
+        }
+        false
+    }
+
+    /// Removes a future that waits for the last subscription to a topic to end. Returns its waker, to be dropped.
+    pub(crate) fn leave_unsubscribed(&mut self, key: Key) -> Option<Waker> {
+        self.unsubscribed.remove(key).flatten()
     }
 
     /// Returns whether no subscription is left. If one is, stores the waker, to be woken when the last one ends.

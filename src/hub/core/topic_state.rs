@@ -20,8 +20,10 @@ pub(crate) struct TopicState {
     pub(crate) log: Log,
     /// Its position in the order of topics with history; zero, which no event has, if it has none.
     pub(crate) queued_at: Position,
-    /// Subscriptions, and handles of publishers.
-    pub(crate) subscribers: u32,
+    /// Subscriptions, and handles.
+    pub(crate) users: u32,
+    /// Handles alone.
+    pub(crate) handles: u32,
     pub(crate) finished: bool,
     /// It counts as ended: finished, and without subscribers.
     pub(crate) ended: bool,
@@ -46,6 +48,8 @@ pub(crate) struct Followers {
     waiting: Vec<Waiting>,
     /// The number of those that have left.
     gone: usize,
+    /// The keys of futures that wait until there is no subscription.
+    unsubscribed: Vec<Key>,
 }
 
 /// A subscription to several topics that waits for one of them, which has this ordinal in it.
@@ -62,7 +66,8 @@ impl TopicState {
             hash,
             log: Log::new(evicted),
             queued_at: 0,
-            subscribers: 0,
+            users: 0,
+            handles: 0,
             finished: false,
             ended: false,
             removed: false,
@@ -87,6 +92,11 @@ impl TopicState {
     /// Returns whether the hub has no knowledge of the topic's past.
     pub(crate) fn is_unknown(&self) -> bool {
         self.unknown
+    }
+
+    /// Returns the number of subscriptions.
+    pub(crate) fn subscriptions(&self) -> u32 {
+        self.users - self.handles
     }
 
     /// Returns the record to keep once it has neither history nor subscribers.
@@ -142,7 +152,13 @@ impl TopicState {
 impl Followers {
     /// Creates empty followers. Their tables of wakers are named from `first` on.
     pub(crate) fn new(first: NonZeroU64) -> Self {
-        Self { parking: Parking::new(first), lanes: None, waiting: Vec::new(), gone: 0 }
+        Self {
+            parking: Parking::new(first),
+            lanes: None,
+            waiting: Vec::new(),
+            gone: 0,
+            unsubscribed: Vec::new(),
+        }
     }
 
     /// Frees everything held for earlier subscriptions, and resets them for another topic.
@@ -153,6 +169,21 @@ impl Followers {
             self.waiting = Vec::new();
         }
         self.gone = 0;
+        self.unsubscribed = Vec::new();
+    }
+
+    /// Registers a future that waits until there is no subscription. Drops those that are gone, now and then.
+    pub(crate) fn wait_unsubscribed(&mut self, key: Key, alive: impl Fn(Key) -> bool) {
+        let waiting = &mut self.unsubscribed;
+        if waiting.len() == waiting.capacity() {
+            waiting.retain(|key| alive(*key));
+            waiting.reserve(waiting.len() + 1);
+        }
+        waiting.push(key);
+    }
+
+    pub(crate) fn take_unsubscribed(&mut self) -> Vec<Key> {
+        mem::take(&mut self.unsubscribed)
     }
 
     /// Drops runs with events older than an index.

@@ -1,10 +1,7 @@
 use std::num::NonZeroU64;
 
 use crate::{
-    base::{
-        slab::{Key, Slab},
-        sync::Arc,
-    },
+    base::slab::{Key, Slab},
     history::{
         bounds::Bounds,
         id_space::IdSpace,
@@ -14,7 +11,7 @@ use crate::{
         scheme::id_in,
     },
     hub::core::{
-        lane::{Crowd, Lane, Lanes, WITHOUT},
+        lane::Crowd,
         name::Name,
         names::{Named, Names},
         oldest::{Among, Oldest},
@@ -30,18 +27,18 @@ use crate::{
 /// that grows bucket by bucket, and ordered and recorded in trees.
 #[derive(Debug)]
 pub(crate) struct Topics {
-    topics: Slab<Named>,
+    pub(super) topics: Slab<Named>,
     names: Names,
     /// The topic that was opened last, which is often also the next one.
     recent: Option<Key>,
     /// All topics with history.
     oldest: Oldest,
     /// Topics that have lanes.
-    busy: Vec<Key>,
+    pub(super) busy: Vec<Key>,
     /// Followers to reuse, left by a topic whose last subscription has ended. Topics often have one client at a time.
-    spare: Option<Box<Followers>>,
+    pub(super) spare: Option<Box<Followers>>,
     /// The name of the next table of wakers. No topic without followers has ever used it.
-    next_places: NonZeroU64,
+    pub(super) next_places: NonZeroU64,
     records: Records,
     /// The position of the newest event.
     newest: Position,
@@ -51,6 +48,8 @@ pub(crate) struct Topics {
     events: usize,
     /// The number of removed topics that still have subscribers.
     removed: usize,
+    /// The keys of futures whose topics have lost their last subscription.
+    pub(super) unsubscribed: Vec<Key>,
 }
 
 impl Topics {
@@ -70,6 +69,7 @@ impl Topics {
             memory: 0,
             events: 0,
             removed: 0,
+            unsubscribed: Vec::new(),
         }
     }
 
@@ -114,7 +114,6 @@ impl Topics {
     }
 
     /// Returns whether a topic was finished, without creating it.
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_finished(&self, name: &str) -> bool {
         let hash = self.names.hash(name);
         match self.find(hash, name) {
@@ -277,90 +276,20 @@ impl Topics {
         run
     }
 
-    /// Adds a subscription to a topic.
-    pub(crate) fn follow(&mut self, key: Key) {
-        let followers = &mut self.topics[key].topic.followers;
-        if followers.is_none() {
-            let spare = self.spare.take();
-            *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_places))));
-        }
-        self.subscribe(key);
-    }
-
-    /// Counts one more user of a topic.
-    pub(crate) fn subscribe(&mut self, key: Key) {
-        let topic = &mut *self.topics[key].topic;
-        topic.subscribers += 1;
-        if topic.ended {
-            self.update_ended(key);
-        }
-    }
-
-    /// Adds a subscription to a lane, if the topic has enough subscriptions for lanes.
-    pub(crate) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
-        let topic = &mut *self.topics[key].topic;
-        if topic.subscribers as usize <= WITHOUT {
-            return None;
-        }
-        let lanes =
-            topic.followers.as_mut().map(|followers| &mut followers.lanes)?.get_or_insert_with(|| {
-                self.busy.push(key);
-                Box::new(Lanes::new())
-            });
-        Some(lanes.join())
-    }
-
-    /// Removes a subscription from its lane. If that was the last one on any lane, returns the events delivered on
-    /// lanes.
-    pub(crate) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
-        let followers = self.topics[key].topic.followers.as_mut();
-        let lanes = followers.and_then(|followers| followers.lanes.take_if(|lanes| !lanes.leave(lane)));
-        let Some(lanes) = lanes else { return 0 };
-        self.busy.retain(|busy| *busy != key);
-        lanes.delivered()
-    }
-
-    /// Returns the number of events delivered on lanes.
-    pub(crate) fn delivered(&self) -> u64 {
-        let followers = self.busy.iter().filter_map(|key| self.topics[*key].topic.followers.as_ref());
-        followers.filter_map(|followers| followers.lanes.as_ref()).map(|lanes| lanes.delivered()).sum()
-    }
-
-    /// Ends a subscription to a topic.
-    pub(crate) fn unsubscribe(&mut self, key: Key) {
-        let topic = &mut *self.topics[key].topic;
-        topic.subscribers -= 1;
-        if topic.subscribers == 0 {
-            if let Some(mut followers) = topic.followers.take() {
-                // A table taken from these followers may still be put back.
-                self.next_places = self.next_places.max(followers.parking.newest()).saturating_add(1);
-                followers.begin_anew(self.next_places);
-                self.spare = Some(followers);
-            }
-            if topic.finished {
-                self.update_ended(key);
-            }
-            self.retire(key);
-        } else if let Some(followers) = &mut topic.followers {
-            followers.parking.shrink_to(topic.subscribers as usize);
-        }
-    }
-
     pub(crate) fn finish(&mut self, key: Key) {
         self.topics[key].topic.finished = true;
         self.update_ended(key);
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn reopen(&mut self, key: Key) {
         self.topics[key].topic.finished = false;
         self.update_ended(key);
     }
 
     /// Updates whether a topic is ended: finished, and without subscribers.
-    fn update_ended(&mut self, key: Key) {
+    pub(super) fn update_ended(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
-        let ended = topic.finished && topic.subscribers == 0;
+        let ended = topic.finished && topic.users == 0;
         if ended != topic.ended && topic.queued_at != 0 {
             self.oldest.remove(topic.queued_at, topic.ended);
             self.oldest.insert(topic.queued_at, key.index(), ended);
@@ -371,7 +300,7 @@ impl Topics {
     /// Replaces a topic without subscribers and history by its record.
     #[inline]
     pub(crate) fn retire(&mut self, key: Key) {
-        if self.find_key(key).is_some_and(|topic| topic.subscribers == 0 && topic.log.is_empty()) {
+        if self.find_key(key).is_some_and(|topic| topic.users == 0 && topic.log.is_empty()) {
             self.forget(key);
         }
     }

@@ -110,12 +110,12 @@ impl Live {
         if mem::replace(&mut self.is_out, true) {
             return Ok(());
         }
-        let (waker, drained) = {
+        let (waker, waiting) = {
             let mut state = lock(&self.shared.state);
-            (self.reader.leave(&mut state), state.take_drained())
+            (self.reader.leave(&mut state), state.take_last_left())
         };
         drop(waker);
-        each(drained.into_iter(), Waker::wake)
+        each(waiting.into_iter(), Waker::wake)
     }
 }
 

@@ -1,0 +1,106 @@
+use std::mem;
+
+use crate::{
+    base::{slab::Key, sync::Arc},
+    hub::core::{
+        lane::{Lane, Lanes, WITHOUT},
+        topic_state::Followers,
+        topics::Topics,
+    },
+};
+
+/// The users of topics: subscriptions, on lanes or not, and handles.
+impl Topics {
+    /// Adds a subscription to a topic.
+    pub(crate) fn follow(&mut self, key: Key) {
+        let followers = &mut self.topics[key].topic.followers;
+        if followers.is_none() {
+            let spare = self.spare.take();
+            *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_places))));
+        }
+        self.subscribe(key);
+    }
+
+    /// Counts one more user of a topic.
+    pub(crate) fn subscribe(&mut self, key: Key) {
+        let topic = &mut *self.topics[key].topic;
+        topic.users += 1;
+        if topic.ended {
+            self.update_ended(key);
+        }
+    }
+
+    /// Adds a subscription to a lane, if the topic has enough subscriptions for lanes.
+    pub(crate) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
+        let topic = &mut *self.topics[key].topic;
+        if topic.subscriptions() as usize <= WITHOUT {
+            return None;
+        }
+        let lanes =
+            topic.followers.as_mut().map(|followers| &mut followers.lanes)?.get_or_insert_with(|| {
+                self.busy.push(key);
+                Box::new(Lanes::new())
+            });
+        Some(lanes.join())
+    }
+
+    /// Removes a subscription from its lane. If that was the last one on any lane, returns the events delivered on
+    /// lanes.
+    pub(crate) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
+        let followers = self.topics[key].topic.followers.as_mut();
+        let lanes = followers.and_then(|followers| followers.lanes.take_if(|lanes| !lanes.leave(lane)));
+        let Some(lanes) = lanes else { return 0 };
+        self.busy.retain(|busy| *busy != key);
+        lanes.delivered()
+    }
+
+    /// Returns the number of events delivered on lanes.
+    pub(crate) fn delivered(&self) -> u64 {
+        let followers = self.busy.iter().filter_map(|key| self.topics[*key].topic.followers.as_ref());
+        followers.filter_map(|followers| followers.lanes.as_ref()).map(|lanes| lanes.delivered()).sum()
+    }
+
+    /// Adds a handle to a topic.
+    pub(crate) fn hold(&mut self, key: Key) {
+        self.subscribe(key);
+        let topic = &mut *self.topics[key].topic;
+        topic.handles += 1;
+        // It has a publisher, so it has not ended.
+        topic.unknown = false;
+    }
+
+    /// Drops a handle of a topic.
+    pub(crate) fn release(&mut self, key: Key) {
+        self.topics[key].topic.handles -= 1;
+        self.unsubscribe(key);
+    }
+
+    /// Takes the futures that wait for topics which have lost their last subscription.
+    pub(crate) fn take_unsubscribed(&mut self) -> Vec<Key> {
+        mem::take(&mut self.unsubscribed)
+    }
+
+    /// Ends a subscription to a topic.
+    pub(crate) fn unsubscribe(&mut self, key: Key) {
+        let topic = &mut *self.topics[key].topic;
+        topic.users -= 1;
+        if topic.subscriptions() == 0 {
+            let waiting = topic.followers.as_mut().map(|followers| followers.take_unsubscribed());
+            self.unsubscribed.extend(waiting.into_iter().flatten());
+        }
+        if topic.users == 0 {
+            if let Some(mut followers) = topic.followers.take() {
+                // A table taken from these followers may still be put back.
+                self.next_places = self.next_places.max(followers.parking.newest()).saturating_add(1);
+                followers.begin_anew(self.next_places);
+                self.spare = Some(followers);
+            }
+            if topic.finished {
+                self.update_ended(key);
+            }
+            self.retire(key);
+        } else if let Some(followers) = &mut topic.followers {
+            followers.parking.shrink_to(topic.users as usize);
+        }
+    }
+}

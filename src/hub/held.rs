@@ -1,0 +1,29 @@
+use crate::{
+    base::{
+        slab::Key,
+        sync::{Arc, lock},
+    },
+    hub::core::{name::Name, shared::Shared},
+};
+
+/// Keeps a topic known to the hub. Counts as a user of the topic, like a subscription.
+pub(super) struct Held {
+    pub(super) shared: Arc<Shared>,
+    pub(super) key: Key,
+    pub(super) name: Name,
+}
+
+impl Held {
+    pub(super) fn new(shared: &Arc<Shared>, name: &str) -> Self {
+        let mut state = lock(&shared.state);
+        let key = state.topics.begin(name);
+        state.topics.hold(key);
+        Self { shared: Arc::clone(shared), key, name: state.topics.get(key).name.clone() }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        lock(&self.shared.state).topics.release(self.key);
+    }
+}
