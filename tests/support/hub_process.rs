@@ -1,4 +1,4 @@
-//! The `hub` example as a process of its own, and its other requests than streams.
+//! The example service `hub` as a process of its own, and its other requests than streams.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
@@ -214,12 +214,12 @@ pub(crate) async fn try_publish(
     Some(created["id"].as_str().unwrap().to_owned())
 }
 
-/// Builds the example, once in each test program, and returns where it is.
+/// Builds the service with all its features, once in each test program, and returns where it is.
 fn executable() -> &'static PathBuf {
     static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
     EXECUTABLE.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "ssekit", "--example", "hub", "--all-features"]);
+        cargo.args(["build", "--quiet", "--package", "hub", "--all-features"]);
         cargo.args(["--message-format", "json-render-diagnostics"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");

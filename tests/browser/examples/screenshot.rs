@@ -1,7 +1,7 @@
 //! Takes a picture of a page after some clicks.
 //!
 //! ```text
-//! cargo run --all-features --example hub &
+//! cargo run -p hub &
 //! cargo run -p ssekit-browser-tests --example screenshot -- http://127.0.0.1:3000 hub.png light 1280x900 feed wait:5 cut wait:6
 //! ```
 

@@ -1,6 +1,6 @@
 //! Where events come from: a hub of this process alone, or one that shares a log with other processes.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, error::Error, iter, time::Duration};
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -17,6 +17,8 @@ use ssekit::{
     hub::{Close, PublishError, Refusal, Start, Stats},
 };
 
+use crate::options::Options;
+
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     Local(Hub),
@@ -30,6 +32,29 @@ pub(crate) enum Source {
 pub(crate) type Refused = (StatusCode, String);
 
 impl Source {
+    /// Opens the log that the events come from, if there is one.
+    #[cfg_attr(not(feature = "disk"), expect(clippy::unused_async, reason = "opening a folder waits"))]
+    pub(crate) async fn open(options: &Options) -> Result<Self, Box<dyn Error>> {
+        let hub = Hub::builder(options.bounds()).max_bytes(options.replay_bytes).retry(RETRY);
+        #[cfg(feature = "disk")]
+        if let Some(folder) = &options.data {
+            let mut kept = DiskLog::options();
+            if let Some(age) = options.replay_age {
+                kept = kept.max_age(age);
+            }
+            let (relay, tail) = Relay::new(kept.open(folder).await?, hub);
+            tokio::spawn(tail.on_fault(|fault| eprintln!("disk: {fault}")).run());
+            return Ok(Self::Kept(relay));
+        }
+        #[cfg(feature = "redis")]
+        if let Some(url) = &options.redis {
+            let (relay, tail) = Relay::new(RedisLog::open(url, "ssekit")?, hub);
+            tokio::spawn(tail.on_fault(|fault| eprintln!("redis: {fault}")).run());
+            return Ok(Self::Shared(relay));
+        }
+        Ok(Self::Local(hub.build()))
+    }
+
     /// Subscribes a client, and keeps its connection alive.
     pub(crate) async fn resume(
         &self,
@@ -135,7 +160,7 @@ fn refused(error: PublishError) -> Refused {
 }
 
 #[cfg(any(feature = "disk", feature = "redis"))]
-fn not_published<E: std::error::Error + 'static>(error: relay::PublishError<E>) -> Refused {
+fn not_published<E: Error + 'static>(error: relay::PublishError<E>) -> Refused {
     let status = match error {
         relay::PublishError::Refused(error) => return refused(error),
         relay::PublishError::NotPublished(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -146,8 +171,9 @@ fn not_published<E: std::error::Error + 'static>(error: relay::PublishError<E>) 
 }
 
 /// Returns the text of an error and of all that caused it.
-#[cfg(any(feature = "disk", feature = "redis"))]
-pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
+pub(crate) fn in_full(error: &dyn Error) -> String {
+    let causes = iter::successors(error.source(), |&error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
+
+const RETRY: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Router,
     body::{Body, Bytes, HttpBody},
     extract::{RawQuery, State},
     http::{HeaderMap, Response, StatusCode, header},
@@ -15,7 +15,7 @@ use axum::{
 };
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use ssekit::{Event, EventType, Text, hub::Start};
 use tokio::time::timeout;
 
@@ -84,7 +84,7 @@ async fn publish(
         event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
     }
     let id = service.source.publish(topic, event).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "id": id.as_str() }))))
+    Ok((StatusCode::CREATED, as_json(&json!({ "id": id.as_str() }))))
 }
 
 /// Reads the data of an event, unless there is too much of it.
@@ -132,7 +132,11 @@ async fn fault(
 async fn stats(State(service): State<Arc<Service>>) -> impl IntoResponse {
     let mut stats = service.source.stats();
     stats["uptime_s"] = service.started.elapsed().as_secs().into();
-    Json(stats)
+    as_json(&stats)
+}
+
+fn as_json(value: &Value) -> impl IntoResponse + use<> {
+    ([(header::CONTENT_TYPE, "application/json")], value.to_string())
 }
 
 fn bad_request(error: impl ToString) -> Refused {

@@ -9,7 +9,17 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::source::Source;
 
 /// Listens for connections, each with a bounded send buffer.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let any = SocketAddr::new(address.ip(), 0);
+            format!("{address} is in use: choose another address with --listen, such as --listen {any} for any free port")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
