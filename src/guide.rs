@@ -27,6 +27,9 @@ pub mod clients {}
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 
+#[doc = include_str!("../docs/operating.md")]
+pub mod operating {}
+
 #[doc = include_str!("../docs/scaling_out.md")]
 pub mod scaling_out {}
 

@@ -24,6 +24,8 @@
 //! at `/` does the same with a button.
 
 mod faults;
+mod figures;
+mod metrics;
 mod options;
 mod query;
 mod routes;

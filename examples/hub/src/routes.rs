@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::{
     faults::Faults,
+    metrics::Metrics,
     query::Query,
     source::{Refused, Source},
 };
@@ -32,16 +33,18 @@ struct Service {
     heartbeat: Duration,
     patience: Duration,
     faults: Faults,
+    metrics: Metrics,
     started: Instant,
 }
 
 pub(crate) fn router(source: Source, heartbeat: Duration, patience: Duration) -> Router {
-    let (faults, started) = (Faults::new(), Instant::now());
-    let service = Arc::new(Service { source, heartbeat, patience, faults, started });
+    let (faults, metrics) = (Faults::new(), Metrics::new(source.clone()));
+    let service = Arc::new(Service { source, heartbeat, patience, faults, metrics, started: Instant::now() });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
         .route("/stats", get(stats))
+        .route("/metrics", get(scrape))
         .route("/faults", post(fault))
         .with_state(service)
 }
@@ -130,9 +133,13 @@ async fn fault(
 }
 
 async fn stats(State(service): State<Arc<Service>>) -> impl IntoResponse {
-    let mut stats = service.source.stats();
-    stats["uptime_s"] = service.started.elapsed().as_secs().into();
-    as_json(&stats)
+    as_json(&service.source.figures().as_json(service.started))
+}
+
+async fn scrape(State(service): State<Arc<Service>>) -> Result<impl IntoResponse, Refused> {
+    let text =
+        service.metrics.text().map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text))
 }
 
 fn as_json(value: &Value) -> impl IntoResponse + use<> {

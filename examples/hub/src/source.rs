@@ -5,7 +5,6 @@ use std::{convert::Infallible, error::Error, iter, time::Duration};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
-use serde_json::{Value, json};
 #[cfg(feature = "disk")]
 use ssekit::relay::DiskLog;
 #[cfg(feature = "redis")]
@@ -14,10 +13,10 @@ use ssekit::relay::RedisLog;
 use ssekit::relay::{self, Relay};
 use ssekit::{
     Event, EventId, Hub, LastEventId, Subscribe,
-    hub::{Close, PublishError, Refusal, Start, Stats},
+    hub::{Close, PublishError, Refusal, Start},
 };
 
-use crate::options::Options;
+use crate::{figures::Figures, options::Options};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
@@ -112,41 +111,15 @@ impl Source {
         }
     }
 
-    pub(crate) fn stats(&self) -> Value {
+    pub(crate) fn figures(&self) -> Figures {
         match self {
-            Self::Local(hub) => hub_stats(hub.stats()),
+            Self::Local(hub) => hub.stats().into(),
             #[cfg(feature = "disk")]
-            Self::Kept(relay) => relay_stats(relay.stats()),
+            Self::Kept(relay) => relay.stats().into(),
             #[cfg(feature = "redis")]
-            Self::Shared(relay) => relay_stats(relay.stats()),
+            Self::Shared(relay) => relay.stats().into(),
         }
     }
-}
-
-#[cfg(any(feature = "disk", feature = "redis"))]
-fn relay_stats(stats: relay::Stats) -> Value {
-    let mut value = hub_stats(stats.hub);
-    value["connected"] = stats.connected.into();
-    value["lag_ms"] = u64::try_from(stats.lag.as_millis()).unwrap_or(u64::MAX).into();
-    value["reconnects"] = stats.reconnects.into();
-    value["resets"] = stats.resets.into();
-    value["failed_publishes"] = stats.failed_publishes.into();
-    value["paging"] = stats.paging.into();
-    value
-}
-
-fn hub_stats(stats: Stats) -> Value {
-    json!({
-        "subscribers": stats.subscribers,
-        "topics": stats.topics,
-        "published": stats.published,
-        "delivered": stats.delivered,
-        "lagged": stats.lagged,
-        "resumed": stats.resumed,
-        "gaps": stats.gaps,
-        "ring_events": stats.events,
-        "ring_bytes": stats.bytes,
-    })
 }
 
 fn refused(error: PublishError) -> Refused {

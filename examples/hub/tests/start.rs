@@ -9,7 +9,7 @@ use program::{Program, Shell, refuses};
 
 #[test]
 fn the_printed_commands_receive_and_send_an_event() {
-    let mut hub = Program::start();
+    let mut hub = Program::start(&[]);
     let lines = hub.lines_until("Ctrl-C");
     let printed: Vec<_> = lines.iter().filter(|line| line.starts_with("curl")).collect();
     let [receive, send] = printed[..] else { panic!("{lines:?}") };
@@ -21,7 +21,7 @@ fn the_printed_commands_receive_and_send_an_event() {
 
 #[test]
 fn the_printed_page_is_there() {
-    let mut hub = Program::start();
+    let mut hub = Program::start(&[]);
     let line = hub.lines_until("Open").pop().unwrap();
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
     assert_eq!(url, format!("http://{}/", hub.address()));

@@ -1,4 +1,5 @@
 //! The service as a process, seen as a user at a terminal sees it.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -14,8 +15,9 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts it on a free port and waits until it accepts.
-    pub(crate) fn start() -> Self {
-        let mut child = command(&["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let mut child =
+            command(options).args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
@@ -70,6 +72,12 @@ impl Shell {
                 .spawn()
                 .unwrap(),
         )
+    }
+
+    pub(crate) fn read_to_end(&mut self) -> String {
+        let mut read = String::new();
+        self.0.stdout.as_mut().unwrap().read_to_string(&mut read).unwrap();
+        read
     }
 
     /// Reads until the output contains `wanted`.

@@ -1,0 +1,52 @@
+//! The figures of a running service, as JSON for people and programs; `metrics` has them for Prometheus.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use ssekit::{hub, relay};
+
+/// The statistics of the hub, and of the log that feeds it, if there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    pub(crate) hub: hub::Stats,
+    pub(crate) log: Option<relay::Stats>,
+}
+
+impl Figures {
+    /// Returns the answer to `GET /stats`.
+    pub(crate) fn as_json(&self, started: Instant) -> Value {
+        let mut value = json!({
+            "subscribers": self.hub.subscribers,
+            "topics": self.hub.topics,
+            "published": self.hub.published,
+            "delivered": self.hub.delivered,
+            "lagged": self.hub.lagged,
+            "resumed": self.hub.resumed,
+            "gaps": self.hub.gaps,
+            "ring_events": self.hub.events,
+            "ring_bytes": self.hub.bytes,
+            "uptime_s": started.elapsed().as_secs(),
+        });
+        if let Some(log) = &self.log {
+            value["connected"] = log.connected.into();
+            value["lag_ms"] = u64::try_from(log.lag.as_millis()).unwrap_or(u64::MAX).into();
+            value["reconnects"] = log.reconnects.into();
+            value["resets"] = log.resets.into();
+            value["failed_publishes"] = log.failed_publishes.into();
+            value["paging"] = log.paging.into();
+        }
+        value
+    }
+}
+
+impl From<hub::Stats> for Figures {
+    fn from(hub: hub::Stats) -> Self {
+        Self { hub, log: None }
+    }
+}
+
+impl From<relay::Stats> for Figures {
+    fn from(log: relay::Stats) -> Self {
+        Self { hub: log.hub, log: Some(log) }
+    }
+}
