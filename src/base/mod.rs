@@ -1,4 +1,5 @@
-//! The ground that the rest stands on: the clock, the lock, random numbers and containers.
+//! The ground that the rest stands on: the clock, the lock, random numbers, containers and
+//! reports for an operator.
 //!
 //! Nothing here knows of events.
 
@@ -11,3 +12,4 @@ pub(crate) mod random;
 pub(crate) mod shrink;
 pub(crate) mod slab;
 pub(crate) mod sync;
+pub(crate) mod trace;

@@ -3,7 +3,10 @@ use std::{fmt, ops::RangeInclusive, time::Duration};
 use bytes::Bytes;
 
 use crate::{
-    base::sync::{Arc, lock},
+    base::{
+        sync::{Arc, lock},
+        trace::hub as trace,
+    },
     event::id::EventId,
     history::{
         position::Position,
@@ -136,9 +139,10 @@ impl Subscribe {
     pub(super) fn begin(self, shared: &Arc<Shared>) -> Result<(Live, Option<Bytes>, Option<Gap>), Refusal> {
         let claim = Claim::new(self.after.as_ref(), &shared.ids);
         let now = shared.now();
-        let placed = self
-            .place(&claim, now, shared)
-            .map_err(|refusal| refusal.for_client(self.after.as_ref(), &shared.notices))?;
+        let placed = self.place(&claim, now, shared).map_err(|refusal| {
+            trace::refused(self.topics.iter(), &refusal);
+            refusal.for_client(self.after.as_ref(), &shared.notices)
+        })?;
         // From here on application code is called. If it panics, the subscription is dropped, and leaves the hub.
         let mut live = Live::new(Arc::clone(shared), placed.reader);
 
@@ -153,6 +157,9 @@ impl Subscribe {
         reader.lag = self.lag;
         reader.filter = self.filter;
         let gap = placed.gap.map(|reason| Gap::new(reason, id.clone()));
+        if let Some(gap) = &gap {
+            trace::gap(self.topics.iter(), gap.reason().as_str());
+        }
         let first = match &gap {
             Some(gap) => Some(shared.notices.gap(gap, shared.retry)),
             None => shared.notices.position(id, shared.retry),

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    base::trace::relay::log_fault,
     event::id::EventId,
     history::{
         ids::{IdOrder, Ids},
@@ -161,7 +162,10 @@ impl<L: Log> Pages for Core<L> {
                 loop {
                     match self.try_page(after.as_ref(), limit).await {
                         Ok(page) => return page,
-                        Err(_) => backoff.wait().await,
+                        Err(error) => {
+                            log_fault(&error);
+                            backoff.wait().await;
+                        }
                     }
                 }
             };

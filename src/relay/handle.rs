@@ -5,6 +5,7 @@ use std::{
 };
 
 use crate::{
+    base::trace::relay::{not_published, publishing},
     event::{id::EventId, value::Event},
     hub::{
         builder::HubBuilder, close::Close, handle::Stats as HubStats,
@@ -189,12 +190,14 @@ impl<L: Log> Relay<L> {
     ) -> Result<EventId, PublishError<L::Error>> {
         self.check_open()?;
         self.core.node.builder.check(&event)?;
-        self.record(Record::Event { topic: topic.to_owned(), event }, key).await
+        let record = Record::Event { topic: topic.to_owned(), event };
+        publishing(topic, self.record(record, key)).await
     }
 
     async fn record(&self, record: Record, key: Option<&str>) -> Result<EventId, PublishError<L::Error>> {
         self.core.log.append(record, key).await.map_err(|error| {
-            if !matches!(error, AppendError::Finished) {
+            if let AppendError::Refused(cause) | AppendError::Unacknowledged(cause) = &error {
+                not_published(cause);
                 self.core.node.failed_publishes.fetch_add(1, Ordering::Relaxed);
             }
             error.into()

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 
 use crate::{
+    base::trace::hub as trace,
     event::{id::EventId, value::Event},
     history::position::Position,
     hub::{
@@ -208,6 +209,7 @@ impl Paging {
             return Some(self.lose(&page));
         }
         if !page.held && !begins {
+            trace::lagged(self.topics.iter());
             if let Some(current) = self.pages.node().current() {
                 current.hub.count_lagged();
             }
@@ -260,6 +262,7 @@ impl Paging {
 
     /// Returns the block that reports a gap, and counts it.
     fn tell(&mut self, reason: GapReason) -> Bytes {
+        trace::gap(self.topics.iter(), reason.as_str());
         let node = self.pages.node();
         if let Some(current) = node.current() {
             current.hub.count_resumed(true);

@@ -3,6 +3,7 @@ use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    base::trace,
     event::id::EventId,
     history::position::Position,
     hub::{
@@ -46,10 +47,15 @@ impl<L: Log> Arrival<'_, L> {
         let topics = self.what.topics.clone();
         // Closing ends all waiting. If its tail is gone, the relay has nothing to wait for either.
         let last_event_id = self.what.after.take();
-        let resumed = node.unless_closed(self.resume_unless_closed(last_event_id.clone())).await;
-        resumed
-            .unwrap_or_else(|| Err(node.refusal(&topics)))
-            .map_err(|refusal| refusal.for_client(last_event_id.as_ref(), node.builder.notices()))
+        let resume = node.unless_closed(self.resume_unless_closed(last_event_id.clone()));
+        let resumed = trace::relay::subscribing(topics.iter(), resume).await;
+        resumed.unwrap_or_else(|| Err(node.refusal(&topics))).map_err(|refusal| {
+            // The hub reports its own refusals.
+            if refusal.reason() == RefusalReason::Unavailable {
+                trace::hub::refused(topics.iter(), &refusal);
+            }
+            refusal.for_client(last_event_id.as_ref(), node.builder.notices())
+        })
     }
 
     async fn resume_unless_closed(self, last_event_id: Option<LastEventId>) -> Result<Subscription, Refusal> {
@@ -157,7 +163,11 @@ impl<L: Log> Arrival<'_, L> {
                 let follower = Follower::new(State::Live(live), reading, false);
                 Ok(Subscription::of(follower).beginning_with(first, None))
             }
-            Joined::Finished => Err(Refusal::finished()),
+            Joined::Finished => {
+                let refusal = Refusal::finished();
+                trace::hub::refused(self.what.topics.iter(), &refusal);
+                Err(refusal)
+            }
             Joined::Closed(_) if node.is_sealed() => {
                 // The closed hub builds the refusal, with its reconnection time.
                 generation.hub.subscribe(&self.what.topics).map(|_| self.page(Some(position), None, None))
@@ -186,6 +196,9 @@ impl<L: Log> Arrival<'_, L> {
         paging.advanced = gap.is_some();
         let id = (paging.seen > 0).then(|| node.id(paging.seen));
         let gap = gap.map(|(reason, _)| Gap::new(reason, id.clone()));
+        if let Some(gap) = &gap {
+            trace::hub::gap(reading.topics.iter(), gap.reason().as_str());
+        }
         let first = match &gap {
             Some(gap) => Some(node.builder.gap_block(gap, true)),
             None => node.builder.position_block(id, true),

@@ -1,11 +1,13 @@
 use std::{
     convert::Infallible,
+    error::Error,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
 };
 
 use crate::{
+    base::trace::relay as trace,
     event::{id::EventId, value::Event},
     hub::{close::Close, publish_error::PublishError},
     relay::{
@@ -42,6 +44,16 @@ enum Broken<E> {
     Disordered,
     /// The last entry read is gone: the log was trimmed past it, or was replaced.
     Replaced,
+}
+
+impl<E: Error> Broken<E> {
+    fn report(&self) {
+        match self {
+            Self::Fault(error) => trace::log_fault(error),
+            Self::Disordered => trace::log_replaced("its entries are not in the order of their IDs"),
+            Self::Replaced => trace::log_replaced("the last entry that was read is gone"),
+        }
+    }
 }
 
 impl<L: Log> Tail<L> {
@@ -81,6 +93,7 @@ impl<L: Log> Tail<L> {
         let mut backoff = Backoff::new();
         loop {
             let Err(broken) = self.follow(&mut backoff).await;
+            broken.report();
             if let Broken::Fault(error) = &broken {
                 if let Some(on_fault) = &mut self.on_fault {
                     // A panic in the callback must not stop the tail.
@@ -154,6 +167,7 @@ impl<L: Log> Tail<L> {
         });
         if let Some(before) = before {
             node.resets.fetch_add(1, Ordering::Relaxed);
+            trace::log_reset();
             before.hub.close(Close::new());
         }
         Ok((last, generation))
@@ -189,6 +203,7 @@ fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()>
                 generation.hub.advance(last);
             }
             Ok(Record::Event { .. }) | Err(_) => {
+                trace::invalid_entry(id.as_str());
                 node.invalid.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -1,9 +1,12 @@
 use std::{
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use crate::timer::{interface::Timer, tokio::TokioTimer};
+use crate::{
+    base::trace::serve::slow_reader,
+    timer::{interface::Timer, tokio::TokioTimer},
+};
 
 /// A limit on how long a peer may accept nothing. It uses a timer only while a write is pending.
 #[derive(Debug)]
@@ -33,7 +36,11 @@ impl Stall {
             self.timer.arm(self.timeout);
             self.armed = true;
         }
-        self.timer.poll_elapsed(cx)
+        ready!(self.timer.poll_elapsed(cx));
+        if !self.last {
+            slow_reader(self.timeout);
+        }
+        Poll::Ready(())
     }
 
     /// Limits all that follows to [`LINGER`] in total.

@@ -105,7 +105,7 @@ impl Reader {
         }
     }
 
-    pub(crate) fn topics(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &str> + Clone {
         self.place.cursors().iter().map(|cursor| &*cursor.name)
     }
 
