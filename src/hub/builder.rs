@@ -38,8 +38,7 @@ pub struct HubBuilder {
     max_bytes: Option<usize>,
     max_topics: usize,
     ids: Ids,
-    pub(super) retry: Option<Duration>,
-    pub(super) notices: Notices,
+    pub(crate) notices: Arc<Notices>,
     pub(crate) clock: Clock,
 }
 
@@ -50,8 +49,7 @@ impl HubBuilder {
             max_bytes: None,
             max_topics: 100_000,
             ids: Ids::generated(),
-            retry: None,
-            notices: Notices::default(),
+            notices: Arc::default(),
             clock: Clock::system(),
         }
     }
@@ -97,13 +95,13 @@ impl HubBuilder {
 
     /// Sets the reconnection time that each stream begins with. By default none is sent.
     pub fn retry(mut self, reconnection_time: Duration) -> Self {
-        self.retry = Some(reconnection_time);
+        Arc::make_mut(&mut self.notices).retry = Some(reconnection_time);
         self
     }
 
     /// Sets how to send a position that has moved without an event.
     pub fn position_form(mut self, form: PositionForm) -> Self {
-        self.notices.form = form;
+        Arc::make_mut(&mut self.notices).form = form;
         self
     }
 
@@ -111,13 +109,13 @@ impl HubBuilder {
     ///
     /// A reconnection time is sent with the position, or in a block of this type without data and ID.
     pub fn position_type(mut self, event_type: EventType) -> Self {
-        self.notices.position_type = event_type;
+        Arc::make_mut(&mut self.notices).position_type = event_type;
         self
     }
 
     /// Sets the event type of [gaps](super::Gap). Default: `reset`. You cannot publish other events with it.
     pub fn reset_type(mut self, event_type: EventType) -> Self {
-        self.notices.reset_type = event_type;
+        Arc::make_mut(&mut self.notices).reset_type = event_type;
         self
     }
 
@@ -145,7 +143,6 @@ impl HubBuilder {
             state: Mutex::new(State::new(ids, self.bounds, max_bytes, self.max_topics)),
             clock: self.clock,
             notices: self.notices,
-            retry: self.retry,
         };
         Hub { shared: Arc::new(shared) }
     }

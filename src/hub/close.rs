@@ -64,8 +64,8 @@ impl Close {
     /// Sends each client one more event at the end.
     ///
     /// It follows the client's position. If it has an ID, the client reconnects with that.
-    pub fn last_event(mut self, event: Event) -> Self {
-        self.last = Some(event);
+    pub fn last_event(mut self, event: impl Into<Event>) -> Self {
+        self.last = Some(event.into());
         self
     }
 

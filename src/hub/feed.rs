@@ -69,7 +69,7 @@ impl Hub {
         if state.closing.is_some() {
             let ending = Ending::of_closed(&mut state);
             drop(state);
-            return Joined::Closed(ending.block(shared));
+            return Joined::Closed(ending.block(&shared.ids, &shared.notices));
         }
         state.expire(now);
         if state.ids.head() < seen {
@@ -142,30 +142,17 @@ impl HubBuilder {
     pub(crate) fn is_reserved(&self, event: &Event) -> bool {
         self.notices.is_reserved(event)
     }
-
-    /// Encodes a gap, with the reconnection time if it is the first block.
-    pub(crate) fn gap_block(&self, gap: &Gap, is_first: bool) -> Bytes {
-        self.notices.gap(gap, self.retry.filter(|_| is_first))
-    }
-
-    /// Encodes a position and a reconnection time, if there is either.
-    pub(crate) fn position_block(&self, id: Option<EventId>, is_first: bool) -> Option<Bytes> {
-        self.notices.position(id, self.retry.filter(|_| is_first))
-    }
-
-    /// Encodes a position that has moved in a silence. A due event may carry it.
-    pub(crate) fn moved_block(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
-        self.notices.moved(id, due)
-    }
-
-    pub(crate) fn notices(&self) -> &Notices {
-        &self.notices
-    }
 }
 
 impl Live {
     pub(crate) fn with_filter(mut self, filter: Option<Filter>) -> Self {
         self.reader.filter = filter;
+        self
+    }
+
+    /// Sets how it tells positions and gaps, if not as its hub does.
+    pub(crate) fn with_notices(mut self, notices: Option<Arc<Notices>>) -> Self {
+        self.notices = notices;
         self
     }
 

@@ -40,6 +40,7 @@
 pub(crate) mod builder;
 pub(crate) mod close;
 mod core;
+pub(crate) mod end;
 pub(crate) mod event_info;
 #[cfg(feature = "tokio")]
 pub(crate) mod feed;
@@ -52,22 +53,27 @@ pub(crate) mod publish_error;
 pub(crate) mod reader;
 pub(crate) mod refusal;
 pub(crate) mod source;
+mod steering;
+mod stream_handle;
 pub(crate) mod subscribe;
 pub(crate) mod subscription;
 mod topic;
 mod topic_names;
 mod topic_stats;
 mod unsubscribed;
+pub(crate) mod voice;
 
 pub use self::{
     builder::HubBuilder,
     close::{Close, Drained},
+    end::End,
     event_info::EventInfo,
     handle::{Hub, Stats},
     notice::{Gap, GapReason, Notice, PositionForm},
     policies::{Lag, Start},
     publish_error::PublishError,
     refusal::{Refusal, RefusalReason},
+    stream_handle::StreamHandle,
     subscribe::Subscribe,
     subscription::Subscription,
     topic::Topic,

@@ -151,6 +151,8 @@ pub(crate) struct Notices {
     pub(super) form: PositionForm,
     pub(super) position_type: EventType,
     pub(super) reset_type: EventType,
+    /// The reconnection time that streams begin with.
+    pub(super) retry: Option<Duration>,
 }
 
 impl Default for Notices {
@@ -159,6 +161,7 @@ impl Default for Notices {
             form: PositionForm::Event,
             position_type: EventType::from_static(POSITION),
             reset_type: EventType::from_static(RESET),
+            retry: None,
         }
     }
 }
@@ -168,14 +171,26 @@ impl Notices {
         event.event_type().is_some_and(|ty| *ty == self.position_type || *ty == self.reset_type)
     }
 
-    /// Encodes a gap, with a reconnection time if this is the first block.
-    pub(super) fn gap(&self, gap: &Gap, retry: Option<Duration>) -> Bytes {
+    /// Encodes the first block of a stream: the gap if there is one, or the position.
+    pub(crate) fn first(&self, gap: Option<&Gap>, id: Option<EventId>) -> Option<Bytes> {
+        match gap {
+            Some(gap) => Some(self.encode_gap(gap, self.retry)),
+            None => self.position(id, self.retry),
+        }
+    }
+
+    /// Encodes a gap.
+    pub(crate) fn gap(&self, gap: &Gap) -> Bytes {
+        self.encode_gap(gap, None)
+    }
+
+    fn encode_gap(&self, gap: &Gap, retry: Option<Duration>) -> Bytes {
         let event = Event::new(gap.reason.data()).with_type(self.reset_type.clone());
         finish(event, gap.position.clone(), retry).encode()
     }
 
     /// Encodes a position and a reconnection time in one block, if there is either.
-    pub(super) fn position(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
+    pub(crate) fn position(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
         let id = id.filter(|_| self.form != PositionForm::Off);
         if id.is_none() && retry.is_none() {
             return None;
@@ -192,7 +207,7 @@ impl Notices {
 
     /// Encodes a position that has moved in a silence. A due event without an ID carries it, if clients store an ID
     /// with such an event.
-    pub(super) fn moved(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
+    pub(crate) fn moved(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
         match due.filter(|due| self.form != PositionForm::Off && has_data(due)) {
             Some(due) => Some([ID, id.as_bytes(), b"\n", due].concat().into()),
             None => self.position(Some(id), None),

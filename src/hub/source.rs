@@ -5,7 +5,10 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::base::panics::Panic;
+use crate::{
+    base::panics::Panic,
+    hub::{end::End, notice::Notices},
+};
 
 /// The blocks that a subscription yields after its first one, if they do not come from a hub alone.
 pub(crate) trait Source: Send {
@@ -18,6 +21,11 @@ pub(crate) trait Source: Send {
 
     /// Returns the rest of the maximum lifetime, if there is one.
     fn time_left(&self) -> Option<Duration>;
+
+    /// Ends it now. Returns the last block: the position if it has moved, or with a reconnection time, and the last event.
+    fn finish(&mut self, end: &End) -> Option<Bytes>;
+
+    fn notices(&self) -> &Notices;
 
     /// Returns whether it has yielded its last block.
     fn has_ended(&self) -> bool;

@@ -7,7 +7,7 @@ use crate::{
         sync::{Arc, lock},
         trace::hub as trace,
     },
-    event::id::EventId,
+    event::{event_type::EventType, id::EventId},
     history::{
         position::Position,
         scheme::{Mark, Scheme},
@@ -15,7 +15,7 @@ use crate::{
     hub::{
         core::{shared::Shared, state::State},
         event_info::EventInfo,
-        notice::{Gap, GapReason},
+        notice::{Gap, GapReason, PositionForm},
         policies::{Lag, Start},
         reader::{
             cursor::Cursor,
@@ -25,6 +25,7 @@ use crate::{
         refusal::Refusal,
         subscription::Subscription,
         topic_names::Topics,
+        voice::Voice,
     },
     request::LastEventId,
 };
@@ -60,6 +61,7 @@ pub struct Subscribe {
     pub(crate) filter: Option<Filter>,
     /// The maximum lifetime, and by how much it may be shorter.
     pub(crate) lifetime: Option<(Duration, Duration)>,
+    pub(crate) voice: Voice,
 }
 
 impl Subscribe {
@@ -72,6 +74,7 @@ impl Subscribe {
             lag: Lag::Disconnect,
             filter: None,
             lifetime: None,
+            voice: Voice::default(),
         }
     }
 
@@ -126,6 +129,44 @@ impl Subscribe {
         self.lifetime = Some((max, max.saturating_sub(min)));
         self
     }
+
+    /// Sets the reconnection time that this stream begins with. Default: [`HubBuilder::retry`](super::HubBuilder::retry).
+    pub fn retry(mut self, reconnection_time: Duration) -> Self {
+        self.voice.retry = Some(reconnection_time);
+        self
+    }
+
+    /// Sets how to send this stream's position when it has moved without an event.
+    ///
+    /// Default: [`HubBuilder::position_form`](super::HubBuilder::position_form). Choose it by client, if some of your
+    /// clients take a block with an ID for a message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::FutureExt as _;
+    /// use futures_util::StreamExt as _;
+    /// use ssekit::{Bounds, Hub, Subscribe, hub::PositionForm};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let mut events = hub.subscribe(Subscribe::to("orders").position_form(PositionForm::IdOnly))?;
+    /// let position = events.next().now_or_never().flatten().unwrap();
+    /// assert!(position.starts_with(b"id: ") && !position.windows(6).any(|part| part == b"event:"));
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
+    pub fn position_form(mut self, form: PositionForm) -> Self {
+        self.voice.form = Some(form);
+        self
+    }
+
+    /// Sets the event type of this stream's positions.
+    ///
+    /// Default: [`HubBuilder::position_type`](super::HubBuilder::position_type), which alone is reserved: do not publish
+    /// events with this one.
+    pub fn position_type(mut self, event_type: EventType) -> Self {
+        self.voice.position_type = Some(event_type);
+        self
+    }
 }
 
 impl Subscribe {
@@ -141,7 +182,8 @@ impl Subscribe {
         let now = shared.now();
         let placed = self.place(&claim, now, shared).map_err(|refusal| {
             trace::refused(self.topics.iter(), &refusal);
-            refusal.for_client(self.after.as_ref(), &shared.notices)
+            let notices = self.voice.notices(&shared.notices);
+            refusal.for_client(self.after.as_ref(), notices.as_deref().unwrap_or(&shared.notices))
         })?;
         // From here on application code is called. If it panics, the subscription is dropped, and leaves the hub.
         let mut live = Live::new(Arc::clone(shared), placed.reader);
@@ -160,10 +202,8 @@ impl Subscribe {
         if let Some(gap) = &gap {
             trace::gap(self.topics.iter(), gap.reason().as_str());
         }
-        let first = match &gap {
-            Some(gap) => Some(shared.notices.gap(gap, shared.retry)),
-            None => shared.notices.position(id, shared.retry),
-        };
+        live.notices = self.voice.notices(&shared.notices);
+        let first = live.notices().first(gap.as_ref(), id);
         Ok((live, first, gap))
     }
 

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -11,9 +12,19 @@ use futures_core::Stream;
 #[cfg(feature = "tokio")]
 use crate::timer::tokio::TokioTimer;
 use crate::{
-    base::panics::{each, resume},
+    base::{
+        panics::{each, resume},
+        sync::Arc,
+    },
     event::value::Event,
-    hub::{notice::Gap, reader::live::Live, source::Source},
+    hub::{
+        end::End,
+        notice::{Gap, Notices},
+        reader::{live::Live, reading::join},
+        source::Source,
+        steering::Steering,
+        stream_handle::StreamHandle,
+    },
     keep_alive::{Fill, KeepAlive},
     timer::{alarm::Alarm, interface::Timer},
 };
@@ -54,14 +65,23 @@ use crate::{
 pub struct Subscription {
     /// The first block, until it is yielded.
     first: Option<Bytes>,
-    source: From,
-    gap: Option<Box<Gap>>,
+    source: Origin,
     alarm: Alarm,
+    /// Boxed, because most subscriptions have none of it.
+    extras: Option<Box<Extras>>,
+}
+
+/// What few subscriptions have.
+#[derive(Default)]
+struct Extras {
+    gap: Option<Gap>,
     on_end: Option<Box<dyn FnOnce() + Send>>,
+    until: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    steering: Option<Arc<Steering>>,
 }
 
 /// The origin of the blocks after the first one.
-enum From {
+enum Origin {
     Hub(Live),
     #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only a relay has other sources"))]
     Elsewhere(Box<dyn Source>),
@@ -69,23 +89,29 @@ enum From {
 
 impl Subscription {
     pub(super) fn of_hub(live: Live) -> Self {
-        Self::new(From::Hub(live))
+        Self::new(Origin::Hub(live))
     }
 
     #[cfg(feature = "tokio")]
     pub(crate) fn of(source: impl Source + 'static) -> Self {
-        Self::new(From::Elsewhere(Box::new(source)))
+        Self::new(Origin::Elsewhere(Box::new(source)))
     }
 
-    fn new(source: From) -> Self {
-        Self { first: None, source, gap: None, alarm: Alarm::new(), on_end: None }
+    fn new(source: Origin) -> Self {
+        Self { first: None, source, alarm: Alarm::new(), extras: None }
     }
 
     /// Sets the first block and the gap that it reports.
     pub(crate) fn beginning_with(mut self, first: Option<Bytes>, gap: Option<Gap>) -> Self {
         self.first = first;
-        self.gap = gap.map(Box::new);
+        if gap.is_some() {
+            self.extras().gap = gap;
+        }
         self
+    }
+
+    fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
     }
 
     /// Returns the gap between the events that the client asked for and those it gets, or `None` if nothing is
@@ -94,15 +120,98 @@ impl Subscription {
     /// It is known from the start and does not change. The stream's first block reports it to the client. Check it to
     /// send a snapshot first, or a notice of your own.
     pub fn gap(&self) -> Option<&Gap> {
-        self.gap.as_deref()
+        self.extras.as_ref()?.gap.as_ref()
     }
 
     /// Registers a callback that runs once, when the subscription has ended or is dropped.
     ///
     /// It replaces an earlier callback. It runs outside the hub's lock, so it may use the hub.
     pub fn on_end(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
-        self.on_end = Some(Box::new(callback));
+        self.extras().on_end = Some(Box::new(callback));
         self
+    }
+
+    /// Returns a handle that ends the stream from outside, when an HTTP stack owns it.
+    pub fn handle(&mut self) -> StreamHandle {
+        let steering = Arc::clone(self.extras().steering.get_or_insert_default());
+        if self.has_ended() {
+            steering.set_over();
+        }
+        StreamHandle::new(steering)
+    }
+
+    /// Ends the stream in an orderly way when a future completes: when a token expires, or a user is logged out.
+    ///
+    /// The client gets its position, and may reconnect. The stream ends at once, if its peer reads. With several futures,
+    /// it ends with the first one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt as _, StreamExt as _};
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// # let (log_out, logged_out) = futures_channel();
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let mut events = hub.subscribe("orders")?.until(logged_out);
+    /// let _position = events.next().now_or_never();
+    /// assert!(events.next().now_or_never().is_none(), "it goes on");
+    /// log_out.send(()).unwrap();
+    /// assert_eq!(events.next().now_or_never(), Some(None));
+    /// # fn futures_channel() -> (tokio::sync::oneshot::Sender<()>, tokio::sync::oneshot::Receiver<()>) {
+    /// #     tokio::sync::oneshot::channel()
+    /// # }
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
+    pub fn until<F: Future + Send + 'static>(mut self, end: F) -> Self {
+        self.extras().until.push(Box::pin(async {
+            end.await;
+        }));
+        self
+    }
+
+    /// Sends events ahead of the stream, such as a snapshot of the state that later events change.
+    ///
+    /// Subscribe first, then read the state: whatever changes meanwhile follows on the stream. If there is a
+    /// [gap](Self::gap), the client learns of it before the snapshot. It learns its position after the snapshot, so that
+    /// a client which is cut within it does not take the rest for received. IDs of the events themselves are not sent.
+    ///
+    /// Call it before the stream is polled. The events are encoded at once, and held until they are yielded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt as _, StreamExt as _};
+    /// use ssekit::{Bounds, Event, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let mut events = hub.subscribe("orders")?.snapshot(["two coffees", "one tea"]);
+    /// let first = events.next().now_or_never().flatten().unwrap();
+    /// assert!(first.starts_with(b"data: two coffees\n\ndata: one tea\n\nid: "));
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
+    pub fn snapshot<E: Into<Event>>(mut self, events: impl IntoIterator<Item = E>) -> Self {
+        let mut blocks = Vec::new();
+        let notices = self.notices();
+        // A gap with its position would acknowledge the snapshot that follows.
+        let position = match self.gap() {
+            Some(gap) => {
+                blocks.push(notices.gap(&Gap::new(gap.reason(), None)));
+                notices.first(None, gap.position().cloned())
+            }
+            None => self.first.take(),
+        };
+        blocks.extend(events.into_iter().map(|event| event.into().without_id().encode()));
+        blocks.extend(position);
+        self.first = join(blocks);
+        self
+    }
+
+    fn notices(&self) -> &Notices {
+        match &self.source {
+            Origin::Hub(live) => live.notices(),
+            Origin::Elsewhere(source) => source.notices(),
+        }
     }
 
     /// Keeps the connection alive: whenever nothing was sent for `interval`, sends a comment, or the client's
@@ -154,8 +263,8 @@ impl Subscription {
     /// Returns the rest of the maximum lifetime, if there is one.
     fn time_left(&self) -> Option<Duration> {
         match &self.source {
-            From::Hub(live) => live.time_left(),
-            From::Elsewhere(source) => source.time_left(),
+            Origin::Hub(live) => live.time_left(),
+            Origin::Elsewhere(source) => source.time_left(),
         }
     }
 
@@ -164,8 +273,8 @@ impl Subscription {
             return None;
         }
         match &mut self.source {
-            From::Hub(live) => live.moved(due),
-            From::Elsewhere(source) => source.moved(due),
+            Origin::Hub(live) => live.moved(due),
+            Origin::Elsewhere(source) => source.moved(due),
         }
     }
 
@@ -174,25 +283,47 @@ impl Subscription {
             return Poll::Ready(Some(first));
         }
         match &mut self.source {
-            From::Hub(live) => live.poll_piece(cx),
-            From::Elsewhere(source) => source.poll_piece(cx),
+            Origin::Hub(live) => live.poll_piece(cx),
+            Origin::Elsewhere(source) => source.poll_piece(cx),
         }
     }
 
     fn has_ended(&self) -> bool {
         match &self.source {
-            From::Hub(live) => live.has_ended(),
-            From::Elsewhere(source) => source.has_ended(),
+            Origin::Hub(live) => live.has_ended(),
+            Origin::Elsewhere(source) => source.has_ended(),
         }
+    }
+
+    /// Ends it if that is wanted. Returns the last blocks then.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Option<Option<Bytes>> {
+        let extras = self.extras.as_deref_mut()?;
+        let is_due = extras.until.iter_mut().any(|until| until.as_mut().poll(cx).is_ready());
+        let wanted = extras.steering.as_ref().and_then(|steering| steering.poll_end(cx));
+        let end = wanted.or_else(|| is_due.then(End::new))?;
+        let last = match &mut self.source {
+            Origin::Hub(live) => live.finish(&end),
+            Origin::Elsewhere(source) => source.finish(&end),
+        };
+        Some(join(self.first.take().into_iter().chain(last).collect()))
     }
 
     /// Leaves the hub, then runs the callback, even if a waker has panicked.
     fn end(&mut self) {
+        let mut extras = self.extras.as_deref_mut();
+        let steering = extras.as_mut().and_then(|extras| extras.steering.take());
+        let on_end = extras.and_then(|extras| {
+            extras.until.clear();
+            extras.on_end.take()
+        });
+        if let Some(steering) = steering {
+            steering.set_over();
+        }
         let left = match &mut self.source {
-            From::Hub(live) => live.leave(),
-            From::Elsewhere(source) => source.leave(),
+            Origin::Hub(live) => live.leave(),
+            Origin::Elsewhere(source) => source.leave(),
         };
-        resume(left.and(each(self.on_end.take().into_iter(), |callback| callback())));
+        resume(left.and(each(on_end.into_iter(), |callback| callback())));
     }
 }
 
@@ -232,7 +363,8 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
-        let polled = this.poll_piece(cx);
+        let ended = if this.extras.is_some() && !this.has_ended() { this.poll_end(cx) } else { None };
+        let polled = ended.map_or_else(|| this.poll_piece(cx), Poll::Ready);
         match polled {
             Poll::Pending => {
                 if let Some(left) = this.time_left() {
@@ -255,12 +387,12 @@ impl Drop for Subscription {
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let topics: Vec<_> = match &self.source {
-            From::Hub(live) => live.reader.topics().collect(),
-            From::Elsewhere(source) => source.topics(),
+            Origin::Hub(live) => live.reader.topics().collect(),
+            Origin::Elsewhere(source) => source.topics(),
         };
         f.debug_struct("Subscription")
             .field("topics", &topics)
-            .field("gap", &self.gap)
+            .field("gap", &self.gap())
             .field("ended", &self.has_ended())
             .finish_non_exhaustive()
     }

@@ -120,7 +120,8 @@ impl<S, T> KeepAlive<S, T> {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
-    pub fn event(self, event: Event) -> Self {
+    pub fn event(self, event: impl Into<Event>) -> Self {
+        let event = event.into();
         let fill = match self.fill {
             Some(fill) => fill.with_event(event),
             None => Box::new(event.encode()),

@@ -1,7 +1,6 @@
 use std::{
-    sync::Arc,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -10,13 +9,14 @@ use crate::{
     base::panics::Panic,
     history::position::Position,
     hub::{
-        policies::Lag,
+        end::End,
+        notice::Notices,
         reader::{live::Live, reading::Filter},
         source::Source,
     },
     relay::{
-        core::Pages,
         paging::{Paging, Step},
+        reading::Reading,
     },
 };
 
@@ -29,14 +29,7 @@ pub(super) struct Follower {
     advanced: bool,
 }
 
-/// Everything needed to read the log later.
-pub(super) struct Reading {
-    pub(super) pages: Arc<dyn Pages>,
-    pub(super) topics: Arc<[String]>,
-    pub(super) lag: Lag,
-    pub(super) ends_at: Option<Instant>,
-}
-
+/// The present origin of the events.
 pub(super) enum State {
     Live(Live),
     Paging(Box<Paging>),
@@ -71,7 +64,7 @@ impl Source for Follower {
                     // the client has missed anything.
                     let left = if reading.pages.node().is_sealed() { None } else { live.left_at() };
                     self.state = left.map_or(State::Ended, |(seen, told, filter)| {
-                        let mut paging = reading.after(seen, told, filter);
+                        let mut paging = page_after(reading, seen, told, filter);
                         paging.advanced = self.advanced;
                         State::Paging(Box::new(paging))
                     });
@@ -82,7 +75,7 @@ impl Source for Follower {
                         Step::Block(block) => return Poll::Ready(Some(block)),
                         Step::Live(live) => {
                             self.advanced |= paging.advanced;
-                            self.state = State::Live(live.ending_at(reading.ends_at));
+                            self.state = State::Live(reading.give(live));
                         }
                         Step::End(last) => {
                             self.state = State::Ended;
@@ -104,6 +97,20 @@ impl Source for Follower {
             State::Paging(paging) => paging.moved(due),
             State::Ended => None,
         }
+    }
+
+    fn finish(&mut self, end: &End) -> Option<Bytes> {
+        let last = match &mut self.state {
+            State::Live(live) => live.finish(end),
+            State::Paging(paging) => paging.finish(end),
+            State::Ended => None,
+        };
+        self.state = State::Ended;
+        last
+    }
+
+    fn notices(&self) -> &Notices {
+        &self.reading.notices
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -129,12 +136,9 @@ impl Source for Follower {
     }
 }
 
-impl Reading {
-    /// Begins to read the log after an entry of the hub.
-    fn after(&self, seen: Position, told: Position, filter: Option<Filter>) -> Paging {
-        let (pages, topics) = (Arc::clone(&self.pages), Arc::clone(&self.topics));
-        let mut paging = Paging::new(pages, topics, self.lag, filter, Some(seen));
-        paging.told = told;
-        paging
-    }
+/// Begins to read the log after an entry of the hub.
+fn page_after(reading: &Reading, seen: Position, told: Position, filter: Option<Filter>) -> Paging {
+    let mut paging = Paging::new(reading, filter, Some(seen));
+    paging.told = told;
+    paging
 }

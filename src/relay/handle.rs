@@ -86,8 +86,12 @@ impl<L: Log> Relay<L> {
     /// # Errors
     ///
     /// Returns a [`PublishError`], which tells whether the event may have been published.
-    pub async fn publish(&self, topic: &str, event: Event) -> Result<EventId, PublishError<L::Error>> {
-        self.append(topic, event, None).await
+    pub async fn publish(
+        &self,
+        topic: &str,
+        event: impl Into<Event>,
+    ) -> Result<EventId, PublishError<L::Error>> {
+        self.append(topic, event.into(), None).await
     }
 
     /// Publishes an event unless one was published with the same key before. Returns the ID of whichever was
@@ -103,9 +107,9 @@ impl<L: Log> Relay<L> {
         &self,
         topic: &str,
         key: &str,
-        event: Event,
+        event: impl Into<Event>,
     ) -> Result<EventId, PublishError<L::Error>> {
-        self.append(topic, event, Some(key)).await
+        self.append(topic, event.into(), Some(key)).await
     }
 
     /// Finishes a topic on all nodes: no more events will come.

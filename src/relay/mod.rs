@@ -95,6 +95,7 @@ mod oldest;
 mod page_size;
 mod paging;
 mod publish;
+mod reading;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;

@@ -14,16 +14,21 @@ use crate::{
     event::{id::EventId, value::Event},
     history::position::Position,
     hub::{
+        end::End,
         event_info::EventInfo,
         feed::Joined,
-        notice::{Gap, GapReason},
+        notice::{Gap, GapReason, Notices},
         policies::Lag,
-        reader::{live::Live, reading::Filter},
+        reader::{
+            live::Live,
+            reading::{Filter, join},
+        },
     },
     relay::{
         core::{HeldPage, Node, PageFuture, Pages, Progress},
         log::{Entry, Limit, Page},
         page_size::{MAX_KNOWN_ENTRIES, PAGE_BYTES, PageSize, weight},
+        reading::Reading,
         record::Record,
     },
 };
@@ -33,6 +38,7 @@ pub(super) struct Paging {
     pages: Arc<dyn Pages>,
     topics: Arc<[String]>,
     lag: Lag,
+    notices: Arc<Notices>,
     filter: Option<Filter>,
     /// The entry after which the next page begins. `None` for the oldest entry of the log.
     after: Option<EventId>,
@@ -70,18 +76,14 @@ enum Wait {
 
 impl Paging {
     /// Begins after an entry that the log holds, or at its oldest one.
-    pub(super) fn new(
-        pages: Arc<dyn Pages>,
-        topics: Arc<[String]>,
-        lag: Lag,
-        filter: Option<Filter>,
-        after: Option<Position>,
-    ) -> Self {
+    pub(super) fn new(reading: &Reading, filter: Option<Filter>, after: Option<Position>) -> Self {
+        let pages = Arc::clone(&reading.pages);
         pages.node().paging.fetch_add(1, Ordering::Relaxed);
         let seen = after.unwrap_or(0);
         Self {
-            topics,
-            lag,
+            topics: Arc::clone(&reading.topics),
+            lag: reading.lag,
+            notices: Arc::clone(&reading.notices),
             filter,
             after: after.map(|position| pages.node().id(position)),
             pages,
@@ -117,10 +119,17 @@ impl Paging {
             return None;
         }
         self.told = self.seen;
-        let node = self.pages.node();
-        let block = node.builder.moved_block(node.id(self.seen), due);
+        let block = self.notices.moved(self.pages.node().id(self.seen), due);
         self.advanced |= block.is_some();
         block
+    }
+
+    /// Returns the last block, if the stream is ended now.
+    pub(super) fn finish(&mut self, end: &End) -> Option<Bytes> {
+        let moved = self.seen > self.told && !self.filtering;
+        self.told = if moved { self.seen } else { self.told };
+        let id = (moved || end.retry.is_some()).then(|| self.pages.node().id(self.told));
+        join(self.notices.position(id, end.retry).into_iter().chain(end.last.clone()).collect())
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -269,7 +278,7 @@ impl Paging {
         }
         self.advanced = true;
         let position = (self.seen > 0).then(|| node.id(self.seen));
-        node.builder.gap_block(&Gap::new(reason, position), false)
+        self.notices.gap(&Gap::new(reason, position))
     }
 
     /// Encodes the events of the client's topics that pass its filter, as one block.

@@ -8,7 +8,7 @@ use crate::{
     history::position::Position,
     hub::{
         feed::Joined,
-        notice::{Gap, GapReason},
+        notice::{Gap, GapReason, Notices},
         policies::Start,
         refusal::{Refusal, RefusalReason},
         subscribe::Subscribe,
@@ -17,10 +17,11 @@ use crate::{
     relay::{
         backoff::spread,
         core::{Core, Node, Pages},
-        follower::{Follower, Reading, State},
+        follower::{Follower, State},
         generation::Generation,
         log::{Entry, Log},
         paging::Paging,
+        reading::Reading,
     },
     request::LastEventId,
 };
@@ -47,6 +48,7 @@ impl<L: Log> Arrival<'_, L> {
         let topics = self.what.topics.clone();
         // Closing ends all waiting. If its tail is gone, the relay has nothing to wait for either.
         let last_event_id = self.what.after.take();
+        let notices = self.notices();
         let resume = node.unless_closed(self.resume_unless_closed(last_event_id.clone()));
         let resumed = trace::relay::subscribing(topics.iter(), resume).await;
         resumed.unwrap_or_else(|| Err(node.refusal(&topics))).map_err(|refusal| {
@@ -54,7 +56,7 @@ impl<L: Log> Arrival<'_, L> {
             if refusal.reason() == RefusalReason::Unavailable {
                 trace::hub::refused(topics.iter(), &refusal);
             }
-            refusal.for_client(last_event_id.as_ref(), node.builder.notices())
+            refusal.for_client(last_event_id.as_ref(), &notices)
         })
     }
 
@@ -133,7 +135,9 @@ impl<L: Log> Arrival<'_, L> {
         let last_event_id = unknown.then(|| LastEventId::from(EventId::from_static("")));
         let mut generation = generation;
         let (live, first, gap) = loop {
-            match generation.hub.begin(Subscribe::to(&self.what.topics).after(last_event_id.clone())) {
+            let mut what = Subscribe::to(&self.what.topics).after(last_event_id.clone());
+            what.voice = self.what.voice.clone();
+            match generation.hub.begin(what) {
                 Err(refusal) if refusal.reason() == RefusalReason::Closed && !node.is_sealed() => {
                     // A new generation has replaced this one, unless the relay is closed.
                     let current = node.current().filter(|_| !node.is_closed());
@@ -142,7 +146,7 @@ impl<L: Log> Arrival<'_, L> {
                 begun => break begun?,
             }
         };
-        let live = live.with_filter(self.what.filter).ending_at(reading.ends_at);
+        let live = reading.give(live).with_filter(self.what.filter);
         // The first block of a client without a known ID changes its position.
         let follower = Follower::new(State::Live(live), reading, first.is_some());
         Ok(Subscription::of(follower).beginning_with(first, gap))
@@ -158,8 +162,8 @@ impl<L: Log> Arrival<'_, L> {
         ControlFlow::Break(match generation.hub.join(&self.what.topics, position, None) {
             Joined::Here(live, position) => {
                 let reading = self.reading();
-                let live = live.with_filter(self.what.filter).ending_at(reading.ends_at);
-                let first = node.builder.position_block(Some(node.id(position)), true);
+                let live = reading.give(live).with_filter(self.what.filter);
+                let first = reading.notices.first(None, Some(node.id(position)));
                 let follower = Follower::new(State::Live(live), reading, false);
                 Ok(Subscription::of(follower).beginning_with(first, None))
             }
@@ -185,8 +189,7 @@ impl<L: Log> Arrival<'_, L> {
     ) -> Subscription {
         let node = &self.core.node;
         let reading = self.reading();
-        let (pages, topics) = (Arc::clone(&reading.pages), Arc::clone(&reading.topics));
-        let mut paging = Paging::new(pages, topics, self.what.lag, self.what.filter, after);
+        let mut paging = Paging::new(&reading, self.what.filter, after);
         if let Some((_, Some(lost))) = gap {
             (paging.seen, paging.told) = (lost, lost);
         }
@@ -199,10 +202,7 @@ impl<L: Log> Arrival<'_, L> {
         if let Some(gap) = &gap {
             trace::hub::gap(reading.topics.iter(), gap.reason().as_str());
         }
-        let first = match &gap {
-            Some(gap) => Some(node.builder.gap_block(gap, true)),
-            None => node.builder.position_block(id, true),
-        };
+        let first = reading.notices.first(gap.as_ref(), id);
         if let (true, Some(current)) = (gap.is_some() || after.is_some(), node.current()) {
             current.hub.count_resumed(gap.is_some());
         }
@@ -210,12 +210,23 @@ impl<L: Log> Arrival<'_, L> {
         Subscription::of(follower).beginning_with(first, gap)
     }
 
+    fn notices(&self) -> Arc<Notices> {
+        let of_node = &self.core.node.builder.notices;
+        self.what.voice.notices(of_node).unwrap_or_else(|| Arc::clone(of_node))
+    }
+
     fn reading(&self) -> Reading {
         let core = self.core;
         let lifetime = self.what.lifetime.map(|(max, jitter)| spread(max - jitter, jitter));
         let ends_at = lifetime.and_then(|lifetime| core.node.builder.clock.now().checked_add(lifetime));
         let pages: Arc<dyn Pages> = Arc::clone(core) as Arc<dyn Pages>;
-        Reading { pages, topics: self.what.topics.clone().into(), lag: self.what.lag, ends_at }
+        Reading {
+            pages,
+            topics: self.what.topics.clone().into(),
+            lag: self.what.lag,
+            ends_at,
+            notices: self.notices(),
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use ssekit::{
     },
     decode::{EventRef, Item, Items, Leftover, LimitExceeded, LimitKind, Limits},
     hub::{
-        Close, Drained, EventInfo, Gap, GapReason, HubBuilder, Lag, Notice, PositionForm, PublishError,
-        Refusal, RefusalReason, Start, Stats, Topic, TopicStats, Topics, Unsubscribed,
+        Close, Drained, End, EventInfo, Gap, GapReason, HubBuilder, Lag, Notice, PositionForm, PublishError,
+        Refusal, RefusalReason, Start, Stats, StreamHandle, Topic, TopicStats, Topics, Unsubscribed,
     },
     replay::{Events, IdError, Ids, PushError, Replay},
 };
@@ -66,6 +66,8 @@ const _: () = {
     all::<HubBuilder>();
     all::<Close>();
     all::<Drained>();
+    all::<End>();
+    all::<StreamHandle>();
     all::<TopicStats>();
     all::<Unsubscribed>();
     all::<Gap>();
@@ -122,6 +124,8 @@ const _: () = {
     use ssekit::serve::{Drained, Hyper, RequestBody, Server, Tower, WhenReady};
 
     all::<Drained>();
+    all::<End>();
+    all::<StreamHandle>();
     all::<Hyper>();
     all::<Server>();
     all::<Tower>();

@@ -13,6 +13,7 @@ mod notice;
 mod oldest;
 mod removal;
 mod replay_buffer;
+mod stream_handles;
 mod stress;
 mod topic_handles;
 mod topics;

@@ -15,6 +15,7 @@ mod redis_connection;
 mod redis_faults;
 mod redis_log;
 mod redis_permissions;
+mod stream_handles;
 
 #[path = "../support"]
 mod support {

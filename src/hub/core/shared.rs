@@ -1,13 +1,10 @@
-use std::{
-    sync::{atomic, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{atomic, atomic::Ordering};
 
 use crate::{
     base::{
         clock::Clock,
         panics::resume,
-        sync::{AtomicU64, Mutex, lock},
+        sync::{Arc, AtomicU64, Mutex, lock},
     },
     history::scheme::Scheme,
     hub::{
@@ -35,8 +32,7 @@ pub(crate) struct Shared {
     /// The maximum memory of all topics together, in bytes.
     pub(crate) max_bytes: usize,
     pub(crate) ids: Scheme,
-    pub(crate) notices: Notices,
-    pub(crate) retry: Option<Duration>,
+    pub(crate) notices: Arc<Notices>,
 }
 
 impl Shared {

@@ -14,7 +14,8 @@ use crate::{
     },
     hub::{
         core::shared::Shared,
-        notice::{Gap, GapReason},
+        end::End,
+        notice::{Gap, GapReason, Notices},
         reader::reading::{Ending, Reader, Step, join},
     },
 };
@@ -25,6 +26,8 @@ use crate::{
 pub(crate) struct Live {
     shared: Arc<Shared>,
     pub(in crate::hub) reader: Reader,
+    /// How it tells positions and gaps, if not as the hub does.
+    pub(in crate::hub) notices: Option<Arc<Notices>>,
     /// It ended because it fell behind, or because the hub was closed.
     pub(in crate::hub) left: bool,
     phase: Phase,
@@ -42,7 +45,22 @@ enum Phase {
 
 impl Live {
     pub(in crate::hub) fn new(shared: Arc<Shared>, reader: Reader) -> Self {
-        Self { shared, reader, left: false, phase: Phase::Reading, is_out: false }
+        Self { shared, reader, notices: None, left: false, phase: Phase::Reading, is_out: false }
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        self.notices.as_deref().unwrap_or(&self.shared.notices)
+    }
+
+    /// Ends the stream now. Returns its last block: the position if it has moved, or with a reconnection time.
+    pub(crate) fn finish(&mut self, end: &End) -> Option<Bytes> {
+        if self.phase != Phase::Reading {
+            return None;
+        }
+        self.phase = Phase::Ended;
+        let position = self.reader.last_position(&lock(&self.shared.state), end.retry.is_some());
+        let id = position.and_then(|mark| self.shared.ids.id(mark));
+        join(self.notices().position(id, end.retry).into_iter().chain(end.last.clone()).collect())
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -66,7 +84,7 @@ impl Live {
             Step::Lagged(mark) => {
                 self.report_lag(true);
                 let gap = Gap::new(GapReason::Lagged, self.shared.ids.id(mark));
-                Poll::Ready(Some(self.shared.notices.gap(&gap, None)))
+                Poll::Ready(Some(self.notices().gap(&gap)))
             }
             Step::End(ending) => {
                 if ending.is_none() {
@@ -74,7 +92,7 @@ impl Live {
                 }
                 self.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
                 self.phase = Phase::Ended;
-                Poll::Ready(ending.and_then(|ending| ending.block(&self.shared)))
+                Poll::Ready(ending.and_then(|ending| ending.block(&self.shared.ids, self.notices())))
             }
             Step::Piece(bytes) => Poll::Ready(Some(bytes)),
             Step::Pieces(pieces) => Poll::Ready(join(pieces)),
@@ -109,7 +127,8 @@ impl Live {
         if self.phase != Phase::Reading {
             return None;
         }
-        self.reader.moved(&self.shared, due)
+        let id = self.reader.moved(&self.shared)?;
+        self.notices().moved(id, due)
     }
 
     /// Returns the rest of the maximum lifetime, if there is one.

@@ -9,13 +9,18 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     base::sync::{Arc, lock},
-    history::{position::Position, scheme::Mark},
+    event::id::EventId,
+    history::{
+        position::Position,
+        scheme::{Mark, Scheme},
+    },
     hub::{
         core::{
             shared::Shared,
             state::{Closing, State},
         },
         event_info::EventInfo,
+        notice::Notices,
         policies::Lag,
         reader::{
             cursor::Cursor,
@@ -221,9 +226,8 @@ impl Reader {
         parked && self.ends_at.is_none_or(|end| shared.clock.now() < end)
     }
 
-    /// Returns a block with the position, if it has moved since it was last sent. If a due event can carry it, the
-    /// block is that event.
-    pub(crate) fn moved(&mut self, shared: &Shared, due: Option<&Bytes>) -> Option<Bytes> {
+    /// Returns the ID of the position, if it has moved since it was last sent.
+    pub(crate) fn moved(&mut self, shared: &Shared) -> Option<EventId> {
         let mark = {
             let state = lock(&shared.state);
             if !self.place.has_more(&state) {
@@ -231,7 +235,7 @@ impl Reader {
             }
             self.unsaid(&state)?
         };
-        shared.notices.moved(shared.ids.id(mark)?, due)
+        shared.ids.id(mark)
     }
 
     /// Returns the position, if it has moved since it was last sent, and records it as sent.
@@ -295,10 +299,13 @@ impl Reader {
     fn ending(&mut self, state: &mut State) -> Ending {
         let closing = state.closing.clone();
         let retry = closing.as_ref().and_then(|closing| closing.retry(state));
-        let moved = self.unsaid(state);
-        // A reconnection time goes out in an event, which has the client's ID even if that has not moved.
-        let position = moved.or_else(|| retry.map(|_| state.ids.mark(self.told)));
-        Ending { position, retry, closing }
+        Ending { position: self.last_position(state, retry.is_some()), retry, closing }
+    }
+
+    /// Returns the position for the last block. A reconnection time goes out in an event, which has the client's ID even
+    /// if that has not moved.
+    pub(crate) fn last_position(&mut self, state: &State, with_retry: bool) -> Option<Mark> {
+        self.unsaid(state).or_else(|| with_retry.then(|| state.ids.mark(self.told)))
     }
 }
 
@@ -350,10 +357,10 @@ impl Ending {
     }
 
     /// Returns the last block: the position if it must be sent, and the hub's last event.
-    pub(crate) fn block(self, shared: &Shared) -> Option<Bytes> {
-        let id = self.position.and_then(|mark| shared.ids.id(mark));
+    pub(crate) fn block(self, ids: &Scheme, notices: &Notices) -> Option<Bytes> {
+        let id = self.position.and_then(|mark| ids.id(mark));
         let last = self.closing.as_ref().and_then(|closing| closing.last.clone());
-        join(shared.notices.position(id, self.retry).into_iter().chain(last).collect())
+        join(notices.position(id, self.retry).into_iter().chain(last).collect())
     }
 }
 

@@ -1,0 +1,58 @@
+use std::task::{Context, Waker};
+
+use crate::{
+    base::sync::{Mutex, lock},
+    hub::end::End,
+};
+
+/// What handles on a stream want of it.
+#[derive(Debug, Default)]
+pub(crate) struct Steering(Mutex<Wanted>);
+
+#[derive(Debug, Default)]
+struct Wanted {
+    end: Option<End>,
+    /// The stream has ended.
+    is_over: bool,
+    /// The task that polls the stream.
+    waker: Option<Waker>,
+}
+
+impl Steering {
+    /// Ends the stream. Only the first call has an effect.
+    pub(super) fn end(&self, end: End) {
+        let waker = {
+            let mut wanted = lock(&self.0);
+            wanted.end.get_or_insert(end);
+            wanted.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Returns the end that is wanted, or wakes the task once there is one.
+    pub(super) fn poll_end(&self, cx: &Context<'_>) -> Option<End> {
+        let (end, replaced) = {
+            let mut wanted = lock(&self.0);
+            let is_same = wanted.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            let replaced = if is_same { None } else { wanted.waker.replace(cx.waker().clone()) };
+            (wanted.end.take(), replaced)
+        };
+        // Wakers are application code, which does not run under the lock.
+        drop(replaced);
+        end
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        lock(&self.0).is_over
+    }
+
+    /// Records that the stream has ended.
+    pub(super) fn set_over(&self) {
+        let waker = {
+            let mut wanted = lock(&self.0);
+            wanted.is_over = true;
+            wanted.waker.take()
+        };
+        drop(waker);
+    }
+}

@@ -1,0 +1,22 @@
+use std::{sync::Arc, time::Instant};
+
+use crate::{
+    hub::{notice::Notices, policies::Lag, reader::live::Live},
+    relay::core::Pages,
+};
+
+/// The options of a subscription, for each of the places that it reads from.
+pub(super) struct Reading {
+    pub(super) pages: Arc<dyn Pages>,
+    pub(super) topics: Arc<[String]>,
+    pub(super) lag: Lag,
+    pub(super) ends_at: Option<Instant>,
+    pub(super) notices: Arc<Notices>,
+}
+
+impl Reading {
+    /// Passes the options on to a reader of a hub.
+    pub(super) fn give(&self, live: Live) -> Live {
+        live.ending_at(self.ends_at).with_notices(Some(Arc::clone(&self.notices)))
+    }
+}

@@ -1,0 +1,71 @@
+//! Streams of a relay that are ended from outside, while the hub feeds them or the log, and what they begin with.
+
+use std::time::Duration;
+
+use ssekit::{
+    Bounds, Event, EventType, Hub, Subscribe,
+    hub::{End, Start},
+    relay::Relay,
+};
+
+use crate::support::{
+    hub_client::last_event_id,
+    memory_log::MemoryLog,
+    relay_client::{first, is_pending, read, read_to_end},
+};
+
+fn start(log: &MemoryLog) -> Relay<MemoryLog> {
+    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(2)));
+    tokio::spawn(tail.run());
+    relay
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_ended_while_the_hub_feeds_it_and_while_it_waits_for_the_log() {
+    let log = MemoryLog::default();
+    let relay = start(&log);
+    let id = relay.publish("a", "0").await.unwrap();
+    for n in 1..20 {
+        relay.publish("a", n.to_string()).await.unwrap();
+    }
+    let mut live = relay.subscribe("a").await.unwrap();
+    let mut paging = relay.subscribe(Subscribe::to("a").after(&id)).await.unwrap();
+    first(&mut live).await;
+    first(&mut paging).await;
+    log.set_unreachable(true);
+    assert!(is_pending(&mut paging) && is_pending(&mut live));
+    let end = End::new().retry(Duration::from_secs(2)).last_event(Event::new("bye"));
+    for client in [&mut live, &mut paging] {
+        let handle = client.handle();
+        handle.end_with(end.clone());
+        let seen = read_to_end(client).await;
+        assert_eq!((seen.blocks[0].retry, seen.data()), (Some(2_000), vec!["bye"]));
+        assert!(handle.has_ended() && seen.last_event_id().is_some());
+    }
+    log.set_unreachable(false);
+    // What the second one had not got, it gets when it comes back.
+    let mut paging = relay.subscribe(Subscribe::to("a").after(last_event_id(id.as_str()))).await.unwrap();
+    assert_eq!(read(&mut paging, 19).await.data().len(), 19);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_and_the_options_of_one_stream_hold_for_a_relay_too() {
+    let log = MemoryLog::default();
+    let relay = start(&log);
+    for n in 0..20 {
+        relay.publish("a", n.to_string()).await.unwrap();
+    }
+    let options = || {
+        let at = EventType::from_static("at");
+        Subscribe::to("a").position_type(at).retry(Duration::from_millis(5))
+    };
+    for start in [Start::Now, Start::Oldest] {
+        let client = relay.subscribe(options().start(start)).await.unwrap();
+        let mut client = client.snapshot(["the state"]).until(tokio::time::sleep(Duration::from_secs(60)));
+        let seen = read_to_end(&mut client).await;
+        assert_eq!(seen.blocks[0].data.as_deref(), Some("the state"));
+        let retries: Vec<_> = seen.blocks.iter().filter_map(|block| block.retry).collect();
+        assert_eq!(retries, [5], "{seen:?}");
+        assert!(seen.blocks.iter().all(|block| block.event.as_deref() != Some("position")));
+    }
+}
