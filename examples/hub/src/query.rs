@@ -42,7 +42,8 @@ impl Query {
                 "fault" => match value {
                     "cut" => parsed.fault = Some(Fault::Cut),
                     "stall" => parsed.fault = Some(Fault::Stall),
-                    _ => return Err("`fault` is neither `cut` nor `stall`".into()),
+                    "forget" => parsed.fault = Some(Fault::Forget),
+                    _ => return Err("`fault` is none of `cut`, `stall` and `forget`".into()),
                 },
                 _ => {}
             }

@@ -20,7 +20,7 @@ use ssekit::{Event, EventType, Text, hub::Start};
 use tokio::time::timeout;
 
 use crate::{
-    faults::Faults,
+    faults::{Fault, Faults},
     metrics::Metrics,
     query::Query,
     source::{Refused, Source},
@@ -121,14 +121,17 @@ async fn finish(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lets a fault happen to the streams that were opened with `client=` this name.
+/// Lets a fault happen to the streams that were opened with `client=` this name, or to the topics.
 async fn fault(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
     let client = query.client.ok_or_else(|| bad_request("no `client`"))?;
-    service.faults.call(&client, query.fault.ok_or_else(|| bad_request("no `fault`"))?);
+    match query.fault.ok_or_else(|| bad_request("no `fault`"))? {
+        Fault::Forget => service.source.forget(&query.topics)?,
+        fault => service.faults.call(&client, fault),
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

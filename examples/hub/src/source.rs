@@ -101,6 +101,16 @@ impl Source {
         Ok(())
     }
 
+    /// Drops the history of topics, as if it had been too short for what was published.
+    pub(crate) fn forget(&self, topics: &[String]) -> Result<(), Refused> {
+        match self {
+            Self::Local(hub) => topics.iter().for_each(|topic| hub.remove(topic)),
+            #[cfg(any(feature = "disk", feature = "redis"))]
+            _ => return Err((StatusCode::CONFLICT, "this history is kept outside the process".into())),
+        }
+        Ok(())
+    }
+
     pub(crate) fn close(&self, close: Close) {
         match self {
             Self::Local(hub) => hub.close(close),

@@ -64,7 +64,12 @@ impl Browser {
             Self::Firefox => ("moz:firefoxOptions", installed("firefox-esr", "firefox-esr"), &["-headless"]),
         };
         let arguments: Vec<_> = arguments.iter().chain(more).collect();
-        Capabilities::from_iter([(key.to_owned(), json!({ "binary": executable, "args": arguments }))])
+        let mut capabilities =
+            Capabilities::from_iter([(key.to_owned(), json!({ "binary": executable, "args": arguments }))]);
+        if self == Self::Chromium {
+            capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
+        }
+        capabilities
     }
 }
 

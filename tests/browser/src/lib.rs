@@ -1,5 +1,6 @@
 //! Browsers for tests: Chromium and Firefox, headless, each test with a browser of its own.
 
+mod console;
 mod driver;
 mod recipes;
 mod service;
