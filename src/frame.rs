@@ -21,6 +21,11 @@ use crate::event::value::Event;
 /// assert_eq!(Event::new("a").into_frame().unwrap(), "data: a\n\n");
 /// assert_eq!(Err::<Event, _>("no more").into_frame(), Err("no more"));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a stream of `{Self}` is not a stream of events",
+    label = "its items are neither `Event` nor `Bytes`, nor a `Result` of either",
+    note = "make events of them: `futures_util::StreamExt::map(stream, ssekit::Event::new)` for texts; for results `TryStreamExt::map_ok`"
+)]
 pub trait IntoFrame: sealed::Sealed {
     /// The error: that of a `Result`, otherwise one that cannot occur.
     type Error;

@@ -144,6 +144,7 @@ pub use self::{
     event::{
         event_type::{EventType, InvalidEventType},
         id::{EventId, InvalidEventId},
+        into_event::{IntoEvent, IntoEventId},
         text::Text,
         value::Event,
     },

@@ -8,6 +8,7 @@ use crate::client::{
 
 /// Follows redirects as the client is configured to. A request that reqwest cannot build is a permanent error.
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+#[diagnostic::do_not_recommend]
 impl<B> Connect<B> for reqwest::Client
 where
     B: Into<reqwest::Body> + Send + 'static,

@@ -8,6 +8,7 @@ pub(crate) mod convert;
 pub(crate) mod event_type;
 pub(crate) mod id;
 pub(crate) mod id_text;
+pub(crate) mod into_event;
 #[cfg(feature = "json")]
 pub(crate) mod json;
 pub(crate) mod shared_str;

@@ -1,7 +1,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{
-    event::{event_type::EventType, id::EventId, text::Text},
+    event::{event_type::EventType, id::EventId, into_event::IntoEventId, text::Text},
     wire::field::unwrap_lines,
 };
 
@@ -80,8 +80,8 @@ impl Event {
     /// An empty ID clears the client's last event ID.
     #[inline]
     #[must_use]
-    pub fn with_id(mut self, id: impl Into<EventId>) -> Self {
-        self.id = Some(id.into());
+    pub fn with_id(mut self, id: impl IntoEventId) -> Self {
+        self.id = Some(id.into_event_id());
         self
     }
 

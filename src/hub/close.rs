@@ -12,7 +12,7 @@ use crate::{
         slab::Key,
         sync::{Arc, lock},
     },
-    event::value::Event,
+    event::{into_event::IntoEvent, value::Event},
     hub::core::{shared::Shared, state::Closing},
 };
 
@@ -64,8 +64,8 @@ impl Close {
     /// Sends each client one more event at the end.
     ///
     /// It follows the client's position. If it has an ID, the client reconnects with that.
-    pub fn last_event(mut self, event: impl Into<Event>) -> Self {
-        self.last = Some(event.into());
+    pub fn last_event(mut self, event: impl IntoEvent) -> Self {
+        self.last = Some(event.into_event());
         self
     }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::value::Event;
+use crate::event::into_event::IntoEvent;
 
 /// The end of a single stream, for [`StreamHandle::end_with`](super::StreamHandle::end_with).
 ///
@@ -40,8 +40,8 @@ impl End {
     /// Sends the client one more event, after its position.
     ///
     /// An ID of the event itself is not sent, because the client would resume with it and the hub does not know it.
-    pub fn last_event(mut self, event: impl Into<Event>) -> Self {
-        self.last = Some(event.into().without_id().encode());
+    pub fn last_event(mut self, event: impl IntoEvent) -> Self {
+        self.last = Some(event.into_event().without_id().encode());
         self
     }
 }

@@ -2,15 +2,15 @@ use std::{fmt, sync::atomic::Ordering};
 
 use crate::{
     base::sync::{Arc, lock},
-    event::{id::EventId, value::Event},
+    event::{id::EventId, into_event::IntoEvent, value::Event},
     history::{bounds::Bounds, id_space::IdSpace, position::Position},
     hub::{
         builder::HubBuilder,
         close::{Close, Drained},
         core::shared::Shared,
+        into_subscribe::IntoSubscribe,
         publish_error::PublishError,
         refusal::Refusal,
-        subscribe::Subscribe,
         subscription::Subscription,
         topic::Topic,
     },
@@ -105,8 +105,8 @@ impl Hub {
     ///
     /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its type or
     /// ID is not allowed. Nothing is published then.
-    pub fn publish(&self, topic: &str, event: impl Into<Event>) -> Result<EventId, PublishError> {
-        let event = &event.into();
+    pub fn publish(&self, topic: &str, event: impl IntoEvent) -> Result<EventId, PublishError> {
+        let event = &event.into_event();
         self.append(topic, &mut [self.prepare(topic, event)?], |ids| ids.line().event_id(event))
     }
 
@@ -115,12 +115,12 @@ impl Hub {
     /// # Errors
     ///
     /// Returns a [`PublishError`] if one of them cannot be published.
-    pub fn publish_all<E: Into<Event>>(
+    pub fn publish_all<E: IntoEvent>(
         &self,
         topic: &str,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Vec<EventId>, PublishError> {
-        let events: Vec<Event> = events.into_iter().map(Into::into).collect();
+        let events: Vec<Event> = events.into_iter().map(IntoEvent::into_event).collect();
         let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(topic, event)).collect();
         let mut batch = batch?;
         let head = self.append(topic, &mut batch, IdSpace::head)?;
@@ -140,7 +140,7 @@ impl Hub {
 
     /// Subscribes a client to topics, from now on or from just after its last event ID.
     ///
-    /// Pass the name of a topic, or an array of names, for a new client; see [`Subscribe`] for resuming, filters and
+    /// Pass the name of a topic, or an array of names, for a new client; see [`Subscribe`](super::Subscribe) for resuming, filters and
     /// lifetimes. The stream begins with the client's position, or with a [`Gap`](super::Gap) if some of the events
     /// asked for are no longer available.
     ///
@@ -162,8 +162,8 @@ impl Hub {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "resume")]
-    pub fn subscribe(&self, what: impl Into<Subscribe>) -> Result<Subscription, Refusal> {
-        what.into().enter(&self.shared)
+    pub fn subscribe(&self, what: impl IntoSubscribe) -> Result<Subscription, Refusal> {
+        what.into_subscribe().enter(&self.shared)
     }
 
     /// Finishes a topic: no more events follow.

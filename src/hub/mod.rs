@@ -46,6 +46,7 @@ pub(crate) mod event_info;
 pub(crate) mod feed;
 pub(crate) mod handle;
 mod held;
+pub(crate) mod into_subscribe;
 pub(crate) mod notice;
 pub(crate) mod policies;
 pub(crate) mod publish;
@@ -69,6 +70,7 @@ pub use self::{
     end::End,
     event_info::EventInfo,
     handle::{Hub, Stats},
+    into_subscribe::IntoSubscribe,
     notice::{Gap, GapReason, Notice, PositionForm},
     policies::{Lag, Start},
     publish_error::PublishError,

@@ -16,7 +16,7 @@ use crate::{
         panics::{each, resume},
         sync::Arc,
     },
-    event::value::Event,
+    event::{into_event::IntoEvent, value::Event},
     hub::{
         end::End,
         notice::{Gap, Notices},
@@ -190,7 +190,7 @@ impl Subscription {
     /// assert!(first.starts_with(b"data: two coffees\n\ndata: one tea\n\nid: "));
     /// # Ok::<(), ssekit::hub::Refusal>(())
     /// ```
-    pub fn snapshot<E: Into<Event>>(mut self, events: impl IntoIterator<Item = E>) -> Self {
+    pub fn snapshot<E: IntoEvent>(mut self, events: impl IntoIterator<Item = E>) -> Self {
         let mut blocks = Vec::new();
         let notices = self.notices();
         // A gap with its position would acknowledge the snapshot that follows.
@@ -201,7 +201,7 @@ impl Subscription {
             }
             None => self.first.take(),
         };
-        blocks.extend(events.into_iter().map(|event| event.into().without_id().encode()));
+        blocks.extend(events.into_iter().map(|event| event.into_event().without_id().encode()));
         blocks.extend(position);
         self.first = join(blocks);
         self

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::{
     base::sync::{Arc, lock},
-    event::{id::EventId, value::Event},
+    event::{id::EventId, into_event::IntoEvent},
     hub::{
         handle::Hub, held::Held, publish_error::PublishError, topic_stats::TopicStats,
         unsubscribed::Unsubscribed,
@@ -81,7 +81,7 @@ impl Topic {
     ///
     /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its type or
     /// ID is not allowed. Nothing is published then.
-    pub fn publish(&self, event: impl Into<Event>) -> Result<EventId, PublishError> {
+    pub fn publish(&self, event: impl IntoEvent) -> Result<EventId, PublishError> {
         self.hub.publish(&self.held.name, event)
     }
 

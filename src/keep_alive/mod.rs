@@ -15,7 +15,12 @@ use pin_project_lite::pin_project;
 
 #[cfg(feature = "tokio")]
 use crate::timer::tokio::TokioTimer;
-use crate::{event::value::Event, frame::IntoFrame, keep_alive::silence::Silence, timer::interface::Timer};
+use crate::{
+    event::{into_event::IntoEvent, value::Event},
+    frame::IntoFrame,
+    keep_alive::silence::Silence,
+    timer::interface::Timer,
+};
 
 pin_project! {
     /// A stream of events that is never silent for longer than an interval.
@@ -120,8 +125,8 @@ impl<S, T> KeepAlive<S, T> {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
-    pub fn event(self, event: impl Into<Event>) -> Self {
-        let event = event.into();
+    pub fn event(self, event: impl IntoEvent) -> Self {
+        let event = event.into_event();
         let fill = match self.fill {
             Some(fill) => fill.with_event(event),
             None => Box::new(event.encode()),

@@ -6,11 +6,10 @@ use std::{
 
 use crate::{
     base::trace::relay::{not_published, publishing},
-    event::{id::EventId, value::Event},
+    event::{id::EventId, into_event::IntoEvent, value::Event},
     hub::{
-        builder::HubBuilder, close::Close, handle::Stats as HubStats,
-        publish_error::PublishError as HubPublishError, refusal::Refusal, subscribe::Subscribe,
-        subscription::Subscription,
+        builder::HubBuilder, close::Close, handle::Stats as HubStats, into_subscribe::IntoSubscribe,
+        publish_error::PublishError as HubPublishError, refusal::Refusal, subscription::Subscription,
     },
     relay::{
         core::Core,
@@ -89,9 +88,9 @@ impl<L: Log> Relay<L> {
     pub async fn publish(
         &self,
         topic: &str,
-        event: impl Into<Event>,
+        event: impl IntoEvent,
     ) -> Result<EventId, PublishError<L::Error>> {
-        self.append(topic, event.into(), None).await
+        self.append(topic, event.into_event(), None).await
     }
 
     /// Publishes an event unless one was published with the same key before. Returns the ID of whichever was
@@ -107,9 +106,9 @@ impl<L: Log> Relay<L> {
         &self,
         topic: &str,
         key: &str,
-        event: impl Into<Event>,
+        event: impl IntoEvent,
     ) -> Result<EventId, PublishError<L::Error>> {
-        self.append(topic, event.into(), Some(key)).await
+        self.append(topic, event.into_event(), Some(key)).await
     }
 
     /// Finishes a topic on all nodes: no more events will come.
@@ -142,8 +141,8 @@ impl<L: Log> Relay<L> {
     /// Returns a [`Refusal`], which builds the HTTP answer, if the relay is closed, if no event can follow, if it
     /// must ask the log and cannot reach it, or if its [`Tail`] is gone.
     #[doc(alias = "resume")]
-    pub async fn subscribe(&self, what: impl Into<Subscribe>) -> Result<Subscription, Refusal> {
-        Arrival { core: &self.core, what: what.into() }.enter().await
+    pub async fn subscribe(&self, what: impl IntoSubscribe) -> Result<Subscription, Refusal> {
+        Arrival { core: &self.core, what: what.into_subscribe() }.enter().await
     }
 
     /// Closes this node: each subscription ends after the events pending in the hub, new clients are refused,

@@ -1,0 +1,5 @@
+use ssekit::Hub;
+
+fn main() {
+    let _ = Hub::new(10_000);
+}

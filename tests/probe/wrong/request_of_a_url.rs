@@ -1,0 +1,5 @@
+use ssekit::EventSource;
+
+fn main() {
+    let _ = EventSource::new(reqwest::Client::new(), "http://127.0.0.1:3000/orders");
+}

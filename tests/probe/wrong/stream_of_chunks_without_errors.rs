@@ -1,0 +1,6 @@
+use futures_util::stream;
+use ssekit::EventStream;
+
+fn main() {
+    let _ = EventStream::new(stream::iter(["data: two coffees\n\n"]));
+}

@@ -1,0 +1,5 @@
+use ssekit::Event;
+
+fn main() {
+    let _ = Event::new("two coffees").with_type("order");
+}
