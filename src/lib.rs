@@ -161,6 +161,6 @@ pub use self::{
 };
 
 /// The programs in the README compile.
-#[cfg(all(doctest, feature = "http-body", feature = "tokio"))]
+#[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
