@@ -144,7 +144,8 @@ pub use self::{
     event::{
         event_type::{EventType, InvalidEventType},
         id::{EventId, InvalidEventId},
-        into_event::{IntoEvent, IntoEventId},
+        into_event::IntoEvent,
+        into_event_id::IntoEventId,
         text::Text,
         value::Event,
     },

@@ -9,6 +9,7 @@ pub(crate) mod event_type;
 pub(crate) mod id;
 pub(crate) mod id_text;
 pub(crate) mod into_event;
+pub(crate) mod into_event_id;
 #[cfg(feature = "json")]
 pub(crate) mod json;
 pub(crate) mod shared_str;

@@ -1,7 +1,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{
-    event::{event_type::EventType, id::EventId, into_event::IntoEventId, text::Text},
+    event::{event_type::EventType, id::EventId, into_event_id::IntoEventId, text::Text},
     wire::field::unwrap_lines,
 };
 

@@ -194,7 +194,7 @@ async fn write(log: PostgresLog, mut client: tokio_postgres::Client, writer: u64
 /// Reads some pieces from one node, and goes on at a node drawn at random, until it has as many events as there are.
 async fn hop(
     mut client: Client,
-    mut events: ssekit::relay::Subscription,
+    mut events: ssekit::Subscription,
     relays: Arc<[Relay<PostgresLog>; 2]>,
     mut is_done: tokio::sync::watch::Receiver<Option<usize>>,
     mut random: Random,

@@ -28,6 +28,7 @@ async fn functions_and_closures_are_transports_also_in_a_task_of_their_own() {
         request.headers_mut().insert(AUTHORIZATION, token.parse()?);
         answer(request).await
     };
+    #[allow(clippy::redundant_closure, reason = "a closure is what is tried")]
     let sources = [
         EventSource::new(answer, request()),
         EventSource::new(|request| answer(request), request()),

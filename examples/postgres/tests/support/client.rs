@@ -1,10 +1,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use ssekit::{
-    Bounds, Hub, LastEventId, Subscribe,
-    relay::{Relay, Subscription},
-};
+use ssekit::{Bounds, Hub, LastEventId, Subscribe, Subscription, relay::Relay};
 use ssekit_postgres::PostgresLog;
 use tokio::time::timeout;
 
