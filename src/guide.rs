@@ -9,6 +9,9 @@ pub mod publishing {}
 #[doc = include_str!("../docs/topics.md")]
 pub mod topics {}
 
+#[doc = include_str!("../docs/state.md")]
+pub mod state {}
+
 #[doc = include_str!("../docs/authorisation.md")]
 pub mod authorisation {}
 

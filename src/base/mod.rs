@@ -7,6 +7,7 @@ pub(crate) mod blocks;
 pub(crate) mod clock;
 pub(crate) mod deque;
 pub(crate) mod header_list;
+pub(crate) mod linear_hash;
 pub(crate) mod panics;
 pub(crate) mod random;
 pub(crate) mod shrink;

@@ -108,7 +108,7 @@ pub(super) fn written_type(event: &Event) -> Option<&[u8]> {
 /// Returns whether the event has fields that are rare. Writing these is kept out of line.
 #[inline]
 pub(super) fn has_extras(event: &Event) -> bool {
-    event.retry().is_some() || event.comment_text().is_some()
+    event.has_extras()
 }
 
 #[cold]

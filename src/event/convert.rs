@@ -12,7 +12,12 @@ use crate::{
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        self.encode() == other.encode()
+        let is_beside_equal = match (&self.rare, &other.rare) {
+            (Some(rare), Some(other)) => rare.is_beside_equal(other),
+            (Some(rare), None) | (None, Some(rare)) => !rare.is_beside(),
+            (None, None) => true,
+        };
+        is_beside_equal && self.encode() == other.encode()
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod into_event;
 pub(crate) mod into_event_id;
 #[cfg(feature = "json")]
 pub(crate) mod json;
+pub(crate) mod rare;
 pub(crate) mod shared_str;
 pub(crate) mod text;
 #[cfg(feature = "json")]

@@ -1,11 +1,14 @@
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use crate::{
-    event::{event_type::EventType, id::EventId, into_event_id::IntoEventId, text::Text},
+    event::{
+        event_type::EventType, id::EventId, id_text::IdText, into_event_id::IntoEventId, rare::Rare,
+        text::Text,
+    },
     wire::field::unwrap_lines,
 };
 
-/// One event to send: any of `id`, `event`, `retry`, `data` and a comment.
+/// One event to send: any of `id`, `event`, `retry`, `data` and a comment, and for a hub a key and a label.
 ///
 /// Create it from its data with [`new`](Self::new), or empty with [`default`](Self::default), and set other parts
 /// with the `with_` methods in any order. Setting a part again replaces it. The order on the wire does not depend on
@@ -25,19 +28,20 @@ use crate::{
 /// assert_eq!(event.encode(), "id: 7\nevent: note\ndata: two\ndata: lines\n\n");
 /// ```
 ///
-/// Two events are equal if they are equal on the wire. Comparing encodes both:
+/// Two events are equal if they are equal on the wire, and have the same key and label. Comparing encodes both:
 ///
 /// ```
 /// # use ssekit::Event;
 /// assert_eq!(Event::new("two\r\nlines"), Event::new("two\nlines"));
+/// assert_ne!(Event::new("1.08").with_key("EURUSD"), Event::new("1.08").with_key("EURCHF"));
 /// ```
 #[derive(Clone, Default)]
 pub struct Event {
     pub(super) id: Option<EventId>,
     pub(super) event_type: Option<EventType>,
-    pub(super) retry: Option<Duration>,
-    pub(super) comment: Option<Text>,
     pub(super) data: Data,
+    /// Shared, so that cloning copies none of it.
+    pub(super) rare: Option<Arc<Rare>>,
 }
 
 /// The data as text, or as `data` lines ready for the wire.
@@ -102,14 +106,87 @@ impl Event {
     /// and a type that they do not listen for, as [`reconnect_after`](crate::reconnect_after) does.
     #[must_use]
     pub fn with_retry(mut self, reconnection_time: Duration) -> Self {
-        self.retry = Some(reconnection_time);
+        self.rare_mut().retry = Some(reconnection_time);
         self
     }
 
     /// Sets a comment, which is written before the data.
     #[must_use]
     pub fn with_comment(mut self, text: impl Into<Text>) -> Self {
-        self.comment = Some(text.into());
+        self.rare_mut().comment = Some(text.into());
+        self
+    }
+
+    /// Sets the key of the value that the event brings, replacing an earlier key.
+    ///
+    /// Publishing it *supersedes* the topic's earlier event with the same key: that one leaves the history, and a
+    /// client that has not received it gets this one instead. So the history is the state of the topic: the newest
+    /// event of each key, in the order of their last change. See the [guide](crate::guide::state).
+    ///
+    /// The key never appears on the wire, so put into the data whatever clients must know of it. Any text is a key.
+    /// In a hub it counts towards [`Bounds`](crate::Bounds) together with the event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.publish("prices", Event::new("EURUSD 1.08").with_key("EURUSD"))?;
+    /// hub.publish("prices", Event::new("EURUSD 1.09").with_key("EURUSD"))?;
+    /// assert_eq!(hub.stats().events, 1);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
+    #[must_use]
+    pub fn with_key(mut self, key: impl AsRef<str>) -> Self {
+        let rare = self.rare_mut();
+        (rare.key, rare.is_removal) = (Some(key.as_ref().into()), false);
+        self
+    }
+
+    /// Sets the key that the event removes, replacing an earlier key.
+    ///
+    /// It supersedes the key's value like any event with that [key](Self::with_key), and is delivered like any event:
+    /// give it a type by which clients recognise a removal. Clients that resume need it. New clients, which start at
+    /// the oldest event, do not: once the bounds have evicted it, they are not sent a gap for it. Clients that were
+    /// away for so long are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Event, EventType};
+    ///
+    /// const GONE: EventType = EventType::from_static("gone");
+    /// let event = Event::new("EURUSD").with_type(GONE).with_removed_key("EURUSD");
+    /// assert_eq!((event.key(), event.is_removal()), (Some("EURUSD"), true));
+    /// assert_eq!(event.encode(), "event: gone\ndata: EURUSD\n\n");
+    /// ```
+    #[must_use]
+    pub fn with_removed_key(mut self, key: impl AsRef<str>) -> Self {
+        let rare = self.rare_mut();
+        (rare.key, rare.is_removal) = (Some(key.as_ref().into()), true);
+        self
+    }
+
+    /// Sets a label, which [filters](crate::Subscribe::filter) see and clients do not, replacing an earlier one.
+    ///
+    /// It may name a tenant, a recipient or the sender. It never appears on the wire.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, Hub, Subscribe};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let mine = |tenant| Subscribe::to("orders").filter(move |event| event.label() == Some(tenant));
+    /// let third = hub.subscribe(mine("tenant-3"))?;
+    /// hub.publish("orders", Event::new("two coffees").with_label("tenant-3"))?;
+    /// # drop(third);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_label(mut self, label: impl AsRef<str>) -> Self {
+        self.rare_mut().label = Some(label.as_ref().into());
         self
     }
 
@@ -125,7 +202,48 @@ impl Event {
 
     /// Returns the reconnection time, if one was set.
     pub fn retry(&self) -> Option<Duration> {
-        self.retry
+        self.rare.as_ref()?.retry
+    }
+
+    /// Returns the [key](Self::with_key), if one was set.
+    pub fn key(&self) -> Option<&str> {
+        self.rare.as_ref()?.key.as_ref().map(IdText::as_str)
+    }
+
+    /// Returns whether the event [removes its key](Self::with_removed_key).
+    pub fn is_removal(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.is_removal)
+    }
+
+    /// Returns the [label](Self::with_label), if one was set.
+    pub fn label(&self) -> Option<&str> {
+        self.rare.as_ref()?.label.as_ref().map(IdText::as_str)
+    }
+
+    /// Returns the key, without a check for UTF-8.
+    pub(crate) fn key_bytes(&self) -> Option<&[u8]> {
+        self.rare.as_ref()?.key.as_ref().map(IdText::as_bytes)
+    }
+
+    /// Returns the label, without a check for UTF-8.
+    pub(crate) fn label_bytes(&self) -> Option<&[u8]> {
+        self.rare.as_ref()?.label.as_ref().map(IdText::as_bytes)
+    }
+
+    /// Returns whether the event has a key or a label.
+    #[inline]
+    pub(crate) fn has_beside(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.is_beside())
+    }
+
+    /// Returns whether the event has a reconnection time or a comment.
+    #[inline]
+    pub(crate) fn has_extras(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.is_written())
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        Arc::make_mut(self.rare.get_or_insert_default())
     }
 
     pub(crate) fn without_id(mut self) -> Self {
@@ -134,7 +252,7 @@ impl Event {
     }
 
     pub(crate) fn comment_text(&self) -> Option<&Text> {
-        self.comment.as_ref()
+        self.rare.as_ref()?.comment.as_ref()
     }
 
     /// Returns the data, if there is any: text as it was set, JSON as a client receives it.
@@ -163,7 +281,7 @@ impl Event {
         &self.data
     }
 
-    /// Returns the length of the data and the comment in bytes.
+    /// Returns the length of the data, the comment, the key and the label in bytes.
     #[cfg(feature = "tokio")]
     pub(crate) fn text_len(&self) -> usize {
         let data = match &self.data {
@@ -171,7 +289,8 @@ impl Event {
             Data::Text(text) => text.as_bytes().len(),
             Data::Lines(lines) => lines.len(),
         };
-        data + self.comment.as_ref().map_or(0, |comment| comment.as_bytes().len())
+        let rare = [self.comment_text().map(Text::as_bytes), self.key_bytes(), self.label_bytes()];
+        data + rare.iter().flatten().map(|text| text.len()).sum::<usize>()
     }
 
     /// Returns the data as the text that a client receives. Copies only JSON of several lines.
@@ -194,11 +313,17 @@ impl fmt::Debug for Event {
         if let Some(event_type) = &self.event_type {
             debug.field("event_type", &event_type.as_str());
         }
-        if let Some(retry) = &self.retry {
-            debug.field("retry", retry);
+        if let Some(retry) = self.retry() {
+            debug.field("retry", &retry);
         }
-        if let Some(comment) = &self.comment {
+        if let Some(comment) = self.comment_text() {
             debug.field("comment", comment);
+        }
+        if let Some(key) = self.key() {
+            debug.field(if self.is_removal() { "removed_key" } else { "key" }, &key);
+        }
+        if let Some(label) = self.label() {
+            debug.field("label", &label);
         }
         match &self.data {
             Data::Absent => {}

@@ -4,6 +4,10 @@ use std::time::Duration;
 ///
 /// The oldest events are evicted first. At least one of the first two bounds is set, so memory is always bounded.
 ///
+/// Events that a newer one with the same [key](crate::Event::with_key) has superseded are not counted; until they are
+/// cleaned up, they take at most as much memory again. Count and age evict the value of a key as any event, even if
+/// the key has no newer one. To hold the whole state of a topic, allow as many events as it can have keys, and no age.
+///
 /// # Examples
 ///
 /// ```
@@ -24,13 +28,17 @@ impl Bounds {
     /// The bytes that an event costs in addition to its text: its entry in the index, and spare capacity.
     pub const EVENT_OVERHEAD: usize = 40;
 
+    /// The bytes that a key, a label or both cost an event in addition to their text.
+    pub const KEY_OVERHEAD: usize = 88;
+
     /// Limits the history to a number of events. Zero counts as one, because an event must be held to be delivered.
     pub const fn events(events: usize) -> Self {
         Self { events: usize::MAX, bytes: usize::MAX, age: None }.with_events(events)
     }
 
     /// Limits the history to a number of bytes: those of the encoded events, plus
-    /// [`EVENT_OVERHEAD`](Self::EVENT_OVERHEAD) for each.
+    /// [`EVENT_OVERHEAD`](Self::EVENT_OVERHEAD) for each. An event with a key or a label counts for their text and
+    /// [`KEY_OVERHEAD`](Self::KEY_OVERHEAD) in addition.
     ///
     /// An event that exceeds this bound on its own is rejected when it is published.
     pub const fn bytes(bytes: usize) -> Self {
@@ -56,6 +64,8 @@ impl Bounds {
     /// Events older than this may be evicted, but some may still be held. There is no timer: each publish and each
     /// resume evicts a bounded number of events that are too old, and `expire` evicts all of them. Until then such an
     /// event is delivered like any other.
+    ///
+    /// The value of a key is as old as its last change.
     #[must_use]
     pub const fn with_age(mut self, age: Duration) -> Self {
         self.age = Some(age);

@@ -35,6 +35,11 @@ pub enum IdError {
     /// [guide](crate::guide::publishing) shows.
     #[error("the event's ID does not come after the one before")]
     NotAfter,
+    /// The event has a key, but the IDs are [unordered](crate::replay::Ids::unordered).
+    ///
+    /// A client that resumes at an event that was superseded since would be unknown. Use IDs with an order.
+    #[error("the event has a key, which needs IDs with an order")]
+    KeyUnordered,
     /// An event with this ID is already held.
     #[error("an event with this ID is held already")]
     Duplicate,

@@ -1,444 +1,262 @@
-//! A history of encoded events in order. Each event is held once, for live delivery and for replay.
-//!
-//! New events are encoded at the end of an open chunk. The first reader that needs them seals the bytes so far,
-//! without a copy, and all readers get slices of the same sealed segment. When a chunk is full, its segments are
-//! joined, so that later reads return long runs however the chunk was sealed.
+use std::mem;
 
-use std::{mem, ops::Range};
-
-use bytes::{Bytes, BytesMut};
-
-use crate::{
-    base::deque::Deque,
-    history::{
-        bounds::Bounds,
-        position::Position,
-        prepared::{LONG_EVENT, Prepared},
-    },
+use crate::history::{
+    beside::Beside,
+    bounds::Bounds,
+    position::Position,
+    prepared::Prepared,
+    run::Run,
+    sections::{Appended, Evicted, Sections},
+    stretch::Stretch,
+    tags::Tag,
 };
 
+/// The history of one topic or buffer: events in the order of their positions.
+///
+/// A reader's place in it is a position, the one that it has read up to; so it does not change when events before or
+/// behind it leave. An event leaves in one of two ways: a newer one with its key *supersedes* it, which nobody misses,
+/// or it is *evicted*, which is a gap for those that have not read it. Only an eviction moves the two marks:
+/// [`evicted`](Self::evicted) for readers that resume, and [`has_lost`](Self::has_lost) for those that begin at the
+/// oldest event, for which the removal of a key is no loss.
+///
+/// All that it tells and counts is of the events that are not superseded.
 #[derive(Debug)]
 pub(crate) struct Log {
-    entries: Deque<Entry>,
-    /// The index of the oldest entry. Indices count all events ever appended.
-    first: u64,
-    /// The offset at which the text of the oldest entry starts. Offsets count all bytes ever appended.
-    first_start: u64,
-    open: BytesMut,
-    open_index: u64,
-    /// All text except that of the open chunk. `None` until the first read, or the end of the first chunk.
-    sealed: Option<Box<Sealed>>,
+    /// The events, if none has had a key or a label since the history was empty. Otherwise it is empty.
+    plain: Stretch,
+    /// The events, otherwise.
+    keyed: Option<Box<Sections>>,
+    len: usize,
     cost: usize,
-    /// The bytes of memory in use, [counted](Self::recount) when an allocation changes.
-    memory: usize,
+    /// The bytes of memory of the events with keys, counted after each change.
+    keyed_memory: usize,
+    /// The position of the newest event, even if it is no longer held.
+    last: Position,
     evicted: Position,
-}
-
-/// The sealed text, which can be read.
-#[derive(Debug)]
-struct Sealed {
-    segments: Deque<Segment>,
-    /// The number of newest segments that lie in the chunk still being filled.
-    in_chunk: usize,
-    /// The bytes of all segments.
-    bytes: usize,
-    /// The last run read up to the end. Most readers ask for the same one.
-    newest: Option<Run>,
-    /// The number of bytes used in the last chunk.
-    last_chunk: usize,
-}
-
-#[derive(Debug)]
-struct Entry {
-    position: Position,
-    /// The offset at which its text ends.
-    end: u64,
-    /// The time at which it was appended, in nanoseconds since its owner began.
-    at: u64,
-}
-
-/// Sealed text of one or more events.
-#[derive(Debug)]
-struct Segment {
-    index: u64,
-    start: u64,
-    bytes: Bytes,
-}
-
-/// Consecutive events of a history, as one piece of text.
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    pub(crate) bytes: Bytes,
-    pub(crate) indices: Range<u64>,
-    /// The position of the last event in it.
-    pub(crate) last: Position,
+    has_lost: bool,
 }
 
 impl Log {
     /// Creates an empty history. Events up to the position `evicted` are not held.
     pub(crate) fn new(evicted: Position) -> Self {
-        Self::starting_at(0, 0, evicted)
-    }
-
-    fn starting_at(first: u64, first_start: u64, evicted: Position) -> Self {
         Self {
-            entries: Deque::new(),
-            first,
-            first_start,
-            open: BytesMut::new(),
-            open_index: first,
-            sealed: None,
+            plain: Stretch::new(),
+            keyed: None,
+            len: 0,
             cost: 0,
-            memory: 0,
+            keyed_memory: 0,
+            last: evicted,
             evicted,
+            has_lost: false,
         }
     }
 
+    /// Appends an event. Returns whether that superseded an earlier event with the same key.
     #[inline]
-    pub(crate) fn append(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
-        let len = id_line.len() + event.len();
-        if len > self.open.capacity() - self.open.len() && !self.open_chunk(len) {
-            self.append_alone(position, at, id_line, event);
-            return;
+    pub(crate) fn append(
+        &mut self,
+        position: Position,
+        at: u64,
+        id_line: &[u8],
+        event: &mut Prepared<'_>,
+    ) -> bool {
+        debug_assert!(self.last < position, "events are appended in their order");
+        self.last = position;
+        if self.keyed.is_some() || event.event().has_beside() {
+            return self.append_keyed(position, at, id_line, event);
         }
-        event.write(id_line, &mut self.open);
-        if self.push_entry(position, at, len) {
-            self.recount();
-        }
+        let len = self.plain.append(position, at, id_line, event);
+        self.len += 1;
+        self.cost += len + Bounds::EVENT_OVERHEAD;
+        false
     }
 
-    /// Ends the open chunk and opens one with room for an event. Returns `false` if the event is so long that it gets
-    /// its own segment.
     #[inline(never)]
-    fn open_chunk(&mut self, len: usize) -> bool {
-        if len >= LONG_EVENT {
-            self.close_chunk(0);
-            return false;
+    fn append_keyed(
+        &mut self,
+        position: Position,
+        at: u64,
+        id_line: &[u8],
+        event: &mut Prepared<'_>,
+    ) -> bool {
+        // What it holds becomes the first section.
+        let sections = self.keyed.get_or_insert_with(|| {
+            let plain = mem::replace(&mut self.plain, Stretch::new());
+            Box::new(Sections::of_plain(plain))
+        });
+        let Appended { cost, superseded } = sections.append(position, at, id_line, event);
+        self.len += 1 - usize::from(superseded.is_some());
+        self.cost = (self.cost + cost) - superseded.unwrap_or(0);
+        self.keyed_memory = sections.memory();
+        self.assert_sound();
+        superseded.is_some()
+    }
+
+    /// Evicts the oldest event. Returns whether there was one.
+    #[inline]
+    pub(crate) fn evict(&mut self) -> bool {
+        if self.keyed.is_some() {
+            return self.evict_keyed();
         }
-        let unread = self.close_chunk(MAX_CHUNK / 2);
-        self.open = BytesMut::with_capacity(self.next_chunk().max(unread.len() + len));
-        self.open.extend_from_slice(&unread);
-        self.recount();
+        let Some((position, len)) = self.plain.pop_front() else { return false };
+        self.note_evicted(position, len + Bounds::EVENT_OVERHEAD);
+        self.has_lost = true;
         true
     }
 
-    /// Appends an event as its own segment, without a copy. No chunk may be open.
-    fn append_alone(&mut self, position: Position, at: u64, id_line: &[u8], event: &mut Prepared<'_>) {
-        let text = event.take(id_line);
-        let len = text.len();
-        self.push_segment(self.end(), text, 0);
-        self.push_entry(position, at, len);
-        self.open_index = self.next();
-        self.recount();
-    }
-
-    /// Returns the size of the next chunk: no more than is held, so that spare capacity at most doubles the memory.
-    ///
-    /// For the first event, it is exactly the size of the event.
-    fn next_chunk(&self) -> usize {
-        if self.entries.is_empty() {
-            return 0;
+    #[inline(never)]
+    fn evict_keyed(&mut self) -> bool {
+        let Some(sections) = &mut self.keyed else { return false };
+        let Some(Evicted { position, cost, was_removal }) = sections.evict() else { return false };
+        self.keyed_memory = sections.memory();
+        self.note_evicted(position, cost);
+        self.has_lost |= !was_removal;
+        if self.len == 0 {
+            (self.keyed, self.keyed_memory) = (None, 0);
         }
-        let held = self.cost - self.entries.len() * Bounds::EVENT_OVERHEAD;
-        let last = self.sealed.as_ref().map_or(0, |sealed| sealed.last_chunk);
-        (last * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
+        self.assert_sound();
+        true
     }
 
-    /// Adds an event to the index. Returns whether that took more memory.
     #[inline]
-    fn push_entry(&mut self, position: Position, at: u64, len: usize) -> bool {
-        let end = self.end() + len as u64;
-        self.cost += len + Bounds::EVENT_OVERHEAD;
-        self.entries.push_back(Entry { position, end, at })
-    }
-
-    /// Evicts the oldest event and returns its cost.
-    #[inline]
-    pub(crate) fn evict(&mut self) -> Option<usize> {
-        let entry = self.entries.pop_front()?;
-        let cost = (entry.end - self.first_start) as usize + Bounds::EVENT_OVERHEAD;
+    fn note_evicted(&mut self, position: Position, cost: usize) {
+        debug_assert!(self.evicted < position, "events are evicted in their order");
+        self.evicted = position;
+        self.len -= 1;
         self.cost -= cost;
-        self.evicted = entry.position;
-        self.first += 1;
-        self.first_start = entry.end;
-        if self.entries.is_empty() {
-            *self = Self::starting_at(self.first, self.first_start, self.evicted);
-            return Some(cost);
-        }
-        let mut less = self.entries.give_back();
-        if let Some(sealed) = &mut self.sealed {
-            less |= sealed.evict(self.first, self.first_start);
-        }
-        if less {
-            self.recount();
-        }
-        Some(cost)
+    }
+
+    fn assert_sound(&self) {
+        debug_assert!(self.plain.is_empty() || self.keyed.is_none(), "events are in one place");
+        debug_assert_eq!(self.len == 0, self.cost == 0);
+        debug_assert_eq!(self.keyed.as_ref().map_or(self.last, |sections| sections.last()), self.last);
     }
 
     /// Takes everything held, so that it can be dropped elsewhere. Leaves the history as if all had been evicted.
     pub(crate) fn take(&mut self) -> Self {
-        let evicted = self.entries.back().map_or(self.evicted, |last| last.position);
-        let empty = Self::starting_at(self.next(), self.end(), evicted);
+        let removals = self.keyed.as_ref().map_or(0, |sections| sections.removals());
+        let has_lost = self.has_lost || self.len > removals;
+        let empty = Self { has_lost, ..Self::new(self.last) };
         mem::replace(self, empty)
     }
 
-    /// Recounts the memory in use, after an allocation has changed.
-    fn recount(&mut self) {
-        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.memory());
-        self.memory = self.entries.bytes() + self.open.capacity() + sealed + ALLOCATIONS;
-    }
-
-    /// Reads the events from `index` on that lie in one piece, up to the position `before`.
-    ///
-    /// The event at `index` must be held.
+    /// Reads the events after a position and before another one that lie in one piece. Returns `None` if there are
+    /// none.
     #[inline]
-    pub(crate) fn read(&mut self, index: u64, before: Position) -> Run {
-        if let Some(newest) = self.sealed.as_ref().and_then(|sealed| sealed.newest.as_ref()) {
-            if newest.indices == (index..self.next()) && newest.last < before {
-                return newest.clone();
-            }
-        }
-        let run = self.find(index, before);
-        if run.indices.end == self.next() {
-            if let Some(sealed) = &mut self.sealed {
-                sealed.newest = Some(run.clone());
-            }
-        }
+    pub(crate) fn read(&mut self, after: Position, before: Position) -> Option<Run> {
+        let Some(sections) = &mut self.keyed else { return self.plain.read(after, before) };
+        let run = sections.read(after, before);
+        self.keyed_memory = sections.memory();
         run
     }
 
-    fn find(&mut self, index: u64, before: Position) -> Run {
-        if index >= self.open_index {
-            self.seal();
+    /// Returns the offset at which each event of a run ends in its text. The run must be the last one read.
+    ///
+    /// Also returns the key and label of each event, or nothing if none of the events ever had any.
+    pub(crate) fn parts(&self, run: &Run) -> (Vec<usize>, Vec<Option<Beside>>) {
+        match &self.keyed {
+            None => (self.plain.ends(run).collect(), Vec::new()),
+            Some(sections) => {
+                let (mut ends, mut beside) = (Vec::new(), Vec::new());
+                let mut end = 0;
+                sections.each_of(run, |len, tag| {
+                    end += len;
+                    ends.push(end);
+                    beside.push(match tag {
+                        Tag::Slot(slot) => sections.keys().get(slot).cloned(),
+                        _ => None,
+                    });
+                });
+                debug_assert_eq!((ends.len() as u64, end), (run.events, run.bytes.len()));
+                (ends, beside)
+            }
         }
-        let sealed =
-            self.sealed.as_ref().expect("an event that is held lies in a segment once that is sealed");
-        // Fast path: most readers ask for the newest events, which need no search.
-        let is_in_last = sealed.segments.back().is_some_and(|last| last.index <= index);
-        let at = match is_in_last {
-            true => sealed.segments.len() - 1,
-            false => sealed.segments.partition_point(|segment| segment.index <= index) - 1,
-        };
-        let segment = sealed.segments.get(at).expect("the index is held");
-        let mut end = sealed.segments.get(at + 1).map_or(self.open_index, |next| next.index);
-        let mut last = self.entry(end - 1).position;
-        let start = (self.start(index) - segment.start) as usize;
-        let mut bytes = segment.bytes.slice(start..);
-        if last >= before {
-            end = self.index_after(before - 1).clamp(index + 1, end);
-            last = self.entry(end - 1).position;
-            bytes.truncate((self.start(end) - self.start(index)) as usize);
+    }
+
+    /// Returns the position of the first event after a position.
+    #[inline]
+    pub(crate) fn position_after(&self, after: Position) -> Option<Position> {
+        match &self.keyed {
+            None => {
+                let index = self.plain.index_after(after);
+                (index < self.plain.next()).then(|| self.plain.entry(index).position)
+            }
+            Some(sections) => sections.position_after(after),
         }
-        Run { bytes, indices: index..end, last }
     }
 
-    /// Returns the offset at which each event of a run ends in its text.
-    pub(crate) fn ends(&self, indices: Range<u64>) -> impl Iterator<Item = usize> {
-        let start = self.start(indices.start);
-        indices.map(move |index| (self.entry(index).end - start) as usize)
+    /// Returns the number of events after a position.
+    pub(crate) fn count_after(&self, after: Position) -> usize {
+        match &self.keyed {
+            None => (self.plain.next() - self.plain.index_after(after)) as usize,
+            Some(sections) => sections.count_after(after),
+        }
     }
 
-    /// Returns the index of the first event after a position, which may be the next event to be appended.
-    pub(crate) fn index_after(&self, position: Position) -> u64 {
-        self.first + self.entries.partition_point(|entry| entry.position <= position) as u64
-    }
-
-    /// Returns the position of the event at an index. The event must be held.
-    pub(crate) fn position(&self, index: u64) -> Position {
-        self.entry(index).position
-    }
-
-    /// Returns the index of the oldest event held; if there is none, that of the next event to be appended.
-    pub(crate) fn first(&self) -> u64 {
-        self.first
-    }
-
-    /// Returns the index of the next event to be appended.
-    pub(crate) fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
+    /// Returns the position of the newest event, even if it is no longer held. Nothing follows it.
+    #[inline]
+    pub(crate) fn last(&self) -> Position {
+        self.last
     }
 
     pub(crate) fn first_position(&self) -> Option<Position> {
-        self.entries.front().map(|entry| entry.position)
+        self.front().front().map(|entry| entry.position)
     }
 
     pub(crate) fn first_at(&self) -> Option<u64> {
-        self.entries.front().map(|entry| entry.at)
+        self.front().front().map(|entry| entry.at)
     }
 
-    /// Returns the newest position that is no longer held.
+    /// Returns the text of the oldest event held.
+    pub(crate) fn first_text(&self) -> Option<&[u8]> {
+        self.front().first_text()
+    }
+
+    /// Returns the part with the oldest event held.
+    #[inline]
+    fn front(&self) -> &Stretch {
+        match &self.keyed {
+            None => &self.plain,
+            Some(sections) => sections.front(),
+        }
+    }
+
+    /// Returns the newest position that is no longer held: a reader that has not read up to there has lost an event.
+    #[inline]
     pub(crate) fn evicted(&self) -> Position {
         self.evicted
     }
 
+    /// Returns whether an event was evicted that did not remove a key.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Returns whether the history exceeds the bounds of a topic.
     #[inline]
     pub(crate) fn is_over(&self, bounds: &Bounds) -> bool {
-        self.entries.len() > bounds.events || self.cost > bounds.bytes
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len > bounds.events || self.cost > bounds.bytes
     }
 
     /// Returns the bytes held, as [`Bounds`] counts them.
+    #[inline]
     pub(crate) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Returns the bytes of memory allocated: text, index and spare capacity.
+    /// Returns the bytes of memory allocated: text, index, keys and spare capacity.
+    #[inline]
     pub(crate) fn memory(&self) -> usize {
-        self.memory
-    }
-
-    /// Returns the text of the oldest event held.
-    pub(crate) fn first_text(&self) -> Option<&[u8]> {
-        let len = self.entries.front()?.end - self.first_start;
-        let (start, text) = match self.sealed.as_ref().and_then(|sealed| sealed.segments.front()) {
-            Some(segment) => (segment.start, &segment.bytes[..]),
-            None => (self.open_start(), &self.open[..]),
-        };
-        text.get((self.first_start - start) as usize..)?.get(..len as usize)
-    }
-
-    fn entry(&self, index: u64) -> &Entry {
-        self.entries.get((index - self.first) as usize).expect("the index is held")
-    }
-
-    fn start(&self, index: u64) -> u64 {
-        if index == self.first { self.first_start } else { self.entry(index - 1).end }
-    }
-
-    /// Returns the offset at which the text of all events ends.
-    #[inline]
-    fn end(&self) -> u64 {
-        self.entries.back().map_or(self.first_start, |last| last.end)
-    }
-
-    /// Returns the offset at which the text of the open chunk starts.
-    fn open_start(&self) -> u64 {
-        self.end() - self.open.len() as u64
-    }
-
-    /// Turns the open chunk's bytes into a segment, without a copy.
-    fn seal(&mut self) {
-        if !self.open.is_empty() {
-            // A full chunk is sealed as a whole, which needs no allocation to share it.
-            let is_full = self.open.len() == self.open.capacity();
-            let start = self.open_start();
-            let text = if is_full { mem::take(&mut self.open) } else { self.open.split() };
-            let grows = self.push_segment(start, text.freeze(), 1);
-            let is_last = self.sealed.as_ref().is_some_and(|sealed| sealed.in_chunk >= MAX_PIECES);
-            if is_last {
-                // Without spare capacity, the next event closes the chunk.
-                self.open = BytesMut::new();
-            }
-            self.open_index = self.next();
-            if grows || is_last {
-                self.recount();
-            }
-        }
-    }
-
-    /// Adds text that can be read, in so many pieces of the open chunk. Returns whether that took more memory.
-    #[inline]
-    fn push_segment(&mut self, start: u64, bytes: Bytes, pieces: usize) -> bool {
-        let sealed = self.sealed.get_or_insert_default();
-        sealed.in_chunk += pieces;
-        sealed.bytes += bytes.len();
-        sealed.segments.push_back(Segment { index: self.open_index, start, bytes })
-    }
-
-    /// Ends the open chunk and joins its segments: one copy of at most a chunk.
-    ///
-    /// A chunk with spare capacity is copied as well, so that the history does not keep the unused part.
-    ///
-    /// Returns the unread bytes if there are at most `most`, so that they move to the next chunk and are read in one
-    /// piece with the events that follow. They are copied a bounded number of times, because a chunk without any read
-    /// is sealed unless it is short.
-    fn close_chunk(&mut self, most: usize) -> BytesMut {
-        let in_chunk = self.sealed.as_ref().map_or(0, |sealed| sealed.in_chunk);
-        let is_unread = in_chunk == 0 && self.open.len() >= MIN_CHUNK;
-        if is_unread || self.open.len() > most {
-            self.seal();
-        }
-        if let Some(sealed) = &mut self.sealed {
-            sealed.close(self.open.capacity(), self.open.len());
-        }
-        mem::take(&mut self.open)
+        if self.keyed.is_some() { self.keyed_memory } else { self.plain.memory() }
     }
 }
-
-impl Sealed {
-    /// Evicts the segments that end before the first event held. Returns whether that freed memory.
-    #[inline]
-    fn evict(&mut self, first: u64, first_start: u64) -> bool {
-        if self.newest.as_ref().is_some_and(|newest| newest.indices.start < first) {
-            self.newest = None;
-        }
-        let mut less = false;
-        while self.segments.front().is_some_and(|segment| segment.end() <= first_start) {
-            self.bytes -= self.segments.pop_front().map_or(0, |segment| segment.bytes.len());
-            self.segments.give_back();
-            self.in_chunk = self.in_chunk.min(self.segments.len());
-            less = true;
-        }
-        less
-    }
-
-    /// Joins the segments of the chunk that ends. Its open part has `capacity` bytes, of which `unread` are used.
-    fn close(&mut self, capacity: usize, unread: usize) {
-        let first = self.segments.len() - self.in_chunk;
-        let start = self.segments.get(first).map(|piece| piece.start);
-        let end = self.segments.back().map(Segment::end);
-        let used = start.zip(end).map_or(0, |(start, end)| (end - start) as usize);
-        if self.in_chunk > 1 || self.in_chunk == 1 && (capacity > used || unread > 0) {
-            let mut joined = BytesMut::with_capacity(used);
-            self.segments.iter_from(first).for_each(|piece| joined.extend_from_slice(&piece.bytes));
-            self.replace_last(joined.freeze());
-        }
-        self.newest = None;
-        self.last_chunk = used + unread;
-        self.in_chunk = 0;
-    }
-
-    /// Replaces the segments of the chunk that ends by their text in one piece.
-    fn replace_last(&mut self, joined: Bytes) {
-        let mut first = None;
-        for _ in 0..self.in_chunk {
-            first = self.segments.pop_back().or(first);
-        }
-        if let Some(Segment { index, start, .. }) = first {
-            self.segments.push_back(Segment { index, start, bytes: joined });
-        }
-    }
-
-    fn memory(&self) -> usize {
-        mem::size_of::<Self>() + self.segments.bytes() + self.bytes
-    }
-}
-
-impl Default for Sealed {
-    fn default() -> Self {
-        Self { segments: Deque::new(), in_chunk: 0, bytes: 0, newest: None, last_chunk: 0 }
-    }
-}
-
-impl Segment {
-    fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-}
-
-/// The minimum size of a chunk after the first, and of the chunks of a small history.
-const MIN_CHUNK: usize = 256;
-const MAX_CHUNK: usize = 64 * 1024;
-/// The overhead of the two allocations of a history: on average half of the allocator's granularity, and a header
-/// each.
-const ALLOCATIONS: usize = 2 * 16;
-/// A chunk sealed in this many pieces is closed, because each piece has an overhead.
-const MAX_PIECES: usize = 128;

@@ -6,6 +6,7 @@ use crate::{
     encode::{plan::Plan, short::ShortEvent},
     event::value::Event,
     history::{
+        beside::Beside,
         bounds::Bounds,
         error::PushError,
         position::Position,
@@ -38,7 +39,7 @@ impl<'a> Prepared<'a> {
     #[inline]
     pub(crate) fn new(event: &'a Event, scheme: &Scheme, max: usize) -> Result<Self, PushError> {
         let position = scheme.position_of(event)?;
-        let beside = scheme.max_line() + Bounds::EVENT_OVERHEAD;
+        let beside = scheme.max_line() + Bounds::EVENT_OVERHEAD + Beside::cost_of(event);
         let text = match ShortEvent::new(event, event.id()) {
             Some(short) => {
                 check_len(short.len + beside, max)?;

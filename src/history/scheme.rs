@@ -50,6 +50,7 @@ impl Scheme {
             (Self::Ordered(order), Some(id)) => {
                 order.position(id.as_str()).map(Some).ok_or(IdError::Unordered)
             }
+            (Self::Unordered, Some(_)) if event.key().is_some() => Err(IdError::KeyUnordered),
             _ => Ok(None),
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     base::sync::{Arc, lock},
     event::{id::EventId, value::Event},
-    history::{bounds::Bounds, error::IdError, position::Position, prepared::Prepared},
+    history::{beside::Beside, bounds::Bounds, error::IdError, position::Position, prepared::Prepared},
     hub::{
         builder::HubBuilder,
         core::state::State,
@@ -85,16 +85,13 @@ impl Hub {
             leave(&mut state, &cursors);
             return Joined::NotHere;
         }
-        let nothing_remains = cursors.iter().all(|cursor| {
-            let topic = state.topics.get(cursor.topic);
-            topic.is_finished() && cursor.next == topic.log.next()
-        });
+        let nothing_remains = cursors.iter().all(|cursor| cursor.is_at_the_end(&state));
         if nothing_remains {
             leave(&mut state, &cursors);
             return Joined::Finished;
         }
         state.resumed += u64::from(told.is_none());
-        let position = freshest(&cursors, &state).max(seen);
+        let position = freshest(&cursors, seen, &state);
         let mut reader = Reader::enter(cursors, position, &mut state);
         drop(state);
         reader.told = told.unwrap_or(position);
@@ -133,7 +130,7 @@ impl HubBuilder {
         if event.id().is_some() {
             return Err(IdError::Unexpected.into());
         }
-        let len = event.encoded_len() + EventId::MAX_BYTES + Bounds::EVENT_OVERHEAD;
+        let len = event.encoded_len() + EventId::MAX_BYTES + Bounds::EVENT_OVERHEAD + Beside::cost_of(event);
         let max = self.max_event();
         if len > max { Err(PublishError::TooLarge { len, max }) } else { Ok(()) }
     }

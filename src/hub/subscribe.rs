@@ -229,10 +229,7 @@ impl Subscribe {
             true => Some(GapReason::Unknown),
             false => (evicted || may_have_ended).then_some(GapReason::Evicted),
         };
-        let nothing_remains = cursors.iter().all(|cursor| {
-            let topic = state.topics.get(cursor.topic);
-            topic.is_finished() && cursor.next == topic.log.next()
-        });
+        let nothing_remains = cursors.iter().all(|cursor| cursor.is_at_the_end(state));
         if nothing_remains && gap.is_none() {
             for cursor in &cursors {
                 state.topics.retire(cursor.topic);
@@ -242,7 +239,7 @@ impl Subscribe {
 
         state.gaps += u64::from(gap.is_some());
         state.resumed += u64::from(gap.is_none() && after.is_some());
-        let position = freshest(&cursors, state).max(after.unwrap_or(0));
+        let position = freshest(&cursors, after.unwrap_or(0), state);
         let lifetime = match may_have_ended {
             true => Some(Duration::ZERO),
             false => self.lifetime.map(|(max, jitter)| max - state.spread(jitter)),
@@ -302,10 +299,7 @@ fn may_have_ended(cursors: &[Cursor], after: Position, state: &State) -> bool {
     let topic = |cursor: &Cursor| state.topics.get(cursor.topic);
     state.topics.may_have_ended_since(after)
         && cursors.iter().any(|cursor| topic(cursor).is_unknown())
-        && cursors.iter().all(|cursor| {
-            let topic = topic(cursor);
-            topic.is_unknown() || topic.is_finished() && cursor.next == topic.log.next()
-        })
+        && cursors.iter().all(|cursor| topic(cursor).is_unknown() || cursor.is_at_the_end(state))
 }
 
 /// Opens the topics and finds the start in each. Also returns whether one of them has a gap.
@@ -320,18 +314,20 @@ pub(super) fn find(
     for name in topics {
         let key = state.topics.open(name);
         let topic = state.topics.get(key);
-        let next = match (after, start) {
+        // Several positions are the same place. Using one for all lets readers share what was read there.
+        let (oldest, newest) = (topic.log.evicted(), topic.log.last());
+        let after = match (after, start) {
             (Some(position), _) => {
-                gap |= position < topic.log.evicted();
-                topic.log.index_after(position)
+                gap |= position < oldest;
+                position.clamp(oldest, newest)
             }
-            (None, Start::Now) => topic.log.next(),
+            (None, Start::Now) => newest,
             (None, Start::Oldest) => {
                 gap |= topic.has_lost();
-                topic.log.first()
+                oldest
             }
         };
-        cursors.push(Cursor { topic: key, name: topic.name.clone(), next });
+        cursors.push(Cursor { topic: key, name: topic.name.clone(), after });
     }
     (cursors, gap)
 }

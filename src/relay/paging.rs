@@ -291,7 +291,9 @@ impl Paging {
             let Some((topic, event)) = self.event_in(entry) else { continue };
             let start = block.len();
             event.clone().with_id(entry.id.clone()).encode_into(&mut block);
-            if filter.as_mut().is_none_or(|filter| filter(&EventInfo::new(topic, &block[start..]))) {
+            if filter.as_mut().is_none_or(|filter| {
+                filter(&EventInfo::new(topic, &block[start..], event.key(), event.label()))
+            }) {
                 count += 1;
                 last = Some(&entry.id);
             } else {

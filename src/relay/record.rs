@@ -24,6 +24,9 @@ use crate::{
 /// | `data` | if the event has data | the data |
 /// | `comment` | if the event has one | the comment |
 /// | `retry` | if the event sets it | the reconnection time in milliseconds |
+/// | `key` | if the event has one | the [key](Event::with_key) |
+/// | `removes` | if the event [removes its key](Event::with_removed_key) | `key` |
+/// | `label` | if the event has one | the [label](Event::with_label) |
 ///
 /// Other fields are ignored.
 ///
@@ -93,6 +96,9 @@ impl Record {
                     (DATA, event.data_text()),
                     (COMMENT, event.comment_text().map(Text::to_bytes)),
                     (RETRY, retry.map(Bytes::from)),
+                    (KEY, event.key().map(copied)),
+                    (REMOVES, event.is_removal().then(|| Bytes::from_static(KEY.as_bytes()))),
+                    (LABEL, event.label().map(copied)),
                 ];
                 let rest = rest.into_iter().filter_map(|(name, value)| Some((name, value?)));
                 [(TOPIC, copied(topic))].into_iter().chain(rest).collect()
@@ -111,6 +117,7 @@ impl Record {
         fields: impl IntoIterator<Item = (N, Bytes)>,
     ) -> Result<Self, InvalidRecord> {
         let (mut topic, mut mark, mut event) = (None, None, Event::default());
+        let (mut key, mut removes) = (None, false);
         for (name, value) in fields {
             match str::from_utf8(name.as_ref()).unwrap_or_default() {
                 TOPIC => topic = Some(text(&value)?.to_owned()),
@@ -122,9 +129,17 @@ impl Record {
                 DATA => event = event.with_data(Text::try_from(value).map_err(InvalidRecord::NotUtf8)?),
                 COMMENT => event = event.with_comment(Text::try_from(value).map_err(InvalidRecord::NotUtf8)?),
                 RETRY => event = event.with_retry(millis(&value)?),
+                KEY => key = Some(text(&value)?.to_owned()),
+                REMOVES => removes = true,
+                LABEL => event = event.with_label(text(&value)?),
                 _ => {}
             }
         }
+        event = match key {
+            Some(key) if removes => event.with_removed_key(key),
+            Some(key) => event.with_key(key),
+            None => event,
+        };
         match (mark.as_deref(), topic) {
             (Some(BEGIN), _) => Ok(Self::Begin),
             (Some(FINISH), Some(topic)) => Ok(Self::Finish { topic }),
@@ -174,5 +189,8 @@ const TYPE: &str = "type";
 const DATA: &str = "data";
 const COMMENT: &str = "comment";
 const RETRY: &str = "retry";
+const KEY: &str = "key";
+const REMOVES: &str = "removes";
+const LABEL: &str = "label";
 const BEGIN: &[u8] = b"begin";
 const FINISH: &[u8] = b"finish";

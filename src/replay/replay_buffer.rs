@@ -1,4 +1,4 @@
-use std::{ops::Range, time::Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -14,7 +14,8 @@ use crate::{
 /// A bounded buffer of encoded events that returns the events a client has missed.
 ///
 /// Events are encoded once, when they are pushed, and returned as shared [`Bytes`]. Pushing copies the event once;
-/// [`after`](Self::after) is a binary search.
+/// [`after`](Self::after) is a binary search. An event with a [key](Event::with_key) supersedes the earlier one with
+/// that key, which then counts as never held.
 ///
 /// # Examples
 ///
@@ -55,7 +56,9 @@ pub enum Replay<'a> {
 #[derive(Debug)]
 pub struct Events<'a> {
     log: &'a mut Log,
-    indices: Range<u64>,
+    /// The position up to which they were returned.
+    after: Position,
+    remaining: u64,
 }
 
 impl ReplayBuffer {
@@ -104,14 +107,14 @@ impl ReplayBuffer {
         let located = self.ids.scheme().locate(last_event_id);
         let Some(position) = self.ids.resolve(last_event_id, located) else { return Replay::Unknown };
         let evicted = position < self.log.evicted() || self.ids.is_before_known(position);
-        let events = Events { indices: self.log.index_after(position)..self.log.next(), log: &mut self.log };
+        let events = Events::new(&mut self.log, position);
         if evicted { Replay::Evicted(events) } else { Replay::After(events) }
     }
 
     /// Returns all events held, for a client that has none.
     pub fn all(&mut self) -> Events<'_> {
         self.expire();
-        Events { indices: self.log.first()..self.log.next(), log: &mut self.log }
+        Events::new(&mut self.log, 0)
     }
 
     /// Evicts all events that are now too old.
@@ -158,10 +161,15 @@ impl ReplayBuffer {
     }
 }
 
-impl Events<'_> {
+impl<'a> Events<'a> {
+    fn new(log: &'a mut Log, after: Position) -> Self {
+        let remaining = log.count_after(after) as u64;
+        Self { log, after, remaining }
+    }
+
     /// Returns the number of events left.
     pub fn remaining(&self) -> u64 {
-        self.indices.end - self.indices.start
+        self.remaining
     }
 }
 
@@ -169,11 +177,9 @@ impl Iterator for Events<'_> {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        if self.indices.is_empty() {
-            return None;
-        }
-        let run = self.log.read(self.indices.start, Position::MAX);
-        self.indices.start = run.indices.end;
+        let run = self.log.read(self.after, Position::MAX)?;
+        self.after = run.last;
+        self.remaining -= run.events;
         Some(run.bytes)
     }
 }

@@ -7,6 +7,7 @@ mod ending;
 mod handles;
 mod ids;
 mod keep_alive;
+mod keys;
 mod lifetime;
 mod model;
 mod notice;

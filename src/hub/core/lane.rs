@@ -7,7 +7,7 @@ use crate::{
         panics::Panic,
         sync::{Arc, Mutex, MutexGuard, lock},
     },
-    history::{log::Run, position::Position},
+    history::{position::Position, run::Run},
     hub::{
         core::parking::{Parking, Places},
         reader::read::{Left, Read},
@@ -53,8 +53,8 @@ pub(crate) struct Shown {
 /// A snapshot of a topic that is not finished, for subscriptions that have read all of its events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
-    /// The index of the next event to come.
-    pub(crate) next: u64,
+    /// The position of the topic's newest event. Nothing follows it.
+    pub(crate) last: Position,
     /// The newest position of the hub.
     pub(crate) head: Position,
 }
@@ -67,8 +67,8 @@ pub(crate) struct Lanes {
     subscriptions: Vec<usize>,
     /// A bit for each lane that may have a snapshot or a run.
     shown: u64,
-    /// A lower bound of the indices of the events in the lanes' runs.
-    oldest: u64,
+    /// A lower bound of the positions that the lanes' runs were read from.
+    oldest: Position,
     /// An allocation to reuse for the next wake-up.
     spare: Option<Box<OnLanes>>,
 }
@@ -97,24 +97,25 @@ impl Lane {
 }
 
 impl Shown {
-    /// Reads all events from index `next` on, or returns `None` if the hub must be asked. Also returns the newest
-    /// position of the hub in the snapshot.
+    /// Reads all events after a position, or returns `None` if the hub must be asked. Also returns the newest position of
+    /// the hub in the snapshot.
     #[inline]
-    pub(crate) fn read(&mut self, next: &mut u64) -> Option<(Read<Bytes>, Position)> {
-        let View { next: end, head } = self.view?;
-        if *next == end {
+    pub(crate) fn read(&mut self, after: &mut Position) -> Option<(Read<Bytes>, Position)> {
+        let View { last, head } = self.view?;
+        if *after >= last {
             return Some((Read { found: None, last: 0, left: Left::Nothing }, head));
         }
-        let run = self.newest.as_ref().filter(|run| run.indices.start == *next)?;
-        self.delivered += end - *next;
-        *next = end;
+        let run = self.newest.as_ref().filter(|run| run.after == *after)?;
+        debug_assert_eq!(run.last, last, "a run on a lane reaches the end");
+        self.delivered += run.events;
+        *after = last;
         Some((Read { found: Some(run.bytes.clone()), last: run.last, left: Left::Nothing }, head))
     }
 }
 
 impl Lanes {
     pub(crate) fn new() -> Self {
-        Self { lanes: Vec::new(), subscriptions: Vec::new(), shown: 0, oldest: u64::MAX, spare: None }
+        Self { lanes: Vec::new(), subscriptions: Vec::new(), shown: 0, oldest: Position::MAX, spare: None }
     }
 
     /// Adds a subscription to a lane, or to a new one.
@@ -155,7 +156,7 @@ impl Lanes {
     #[inline(never)]
     pub(crate) fn leave_run(&mut self, lane: &Lane, run: Run) {
         self.shown |= 1 << lane.at;
-        self.oldest = self.oldest.min(run.indices.start);
+        self.oldest = self.oldest.min(run.after);
         lane.lock().newest = Some(run);
     }
 
@@ -164,7 +165,7 @@ impl Lanes {
         if self.shown == 0 {
             return None;
         }
-        self.oldest = u64::MAX;
+        self.oldest = Position::MAX;
         let mut taken = self.spare.take().unwrap_or_default();
         for lane in ones(mem::take(&mut self.shown)).filter_map(|at| self.lanes.get(at)) {
             let mut shown = lane.lock();
@@ -179,10 +180,10 @@ impl Lanes {
         Some(taken)
     }
 
-    /// Drops runs with events older than an index.
-    pub(crate) fn evict(&mut self, first: u64) {
-        if self.oldest < first {
-            self.oldest = u64::MAX;
+    /// Drops runs with events that are evicted: those up to a position.
+    pub(crate) fn evict(&mut self, evicted: Position) {
+        if self.oldest < evicted {
+            self.oldest = Position::MAX;
             self.lanes.iter().for_each(|lane| lane.lock().newest = None);
         }
     }
@@ -248,10 +249,11 @@ const MAX_LANES: usize = if cfg!(ssekit_loom) { 2 } else { u64::BITS as usize };
 mod tests {
     use super::*;
 
-    const VIEW: View = View { next: 5, head: 7 };
+    const VIEW: View = View { last: 4, head: 7 };
 
-    fn run(indices: std::ops::Range<u64>) -> Run {
-        Run { bytes: Bytes::from_static(b"text"), last: 7, indices }
+    /// A run after a position, up to the last event.
+    fn run(after: Position) -> Run {
+        Run::new(Bytes::from_static(b"text"), after, VIEW.last, (VIEW.last - after) as u64)
     }
 
     #[test]
@@ -275,27 +277,27 @@ mod tests {
         assert!(!lanes.leave(last));
     }
 
-    /// Reads from an index on, as far as it is shown.
-    fn read(lane: &Lane, mut next: u64) -> Option<(Option<Bytes>, u64)> {
-        let (read, head) = lane.lock().read(&mut next)?;
+    /// Reads after a position, as far as it is shown.
+    fn read(lane: &Lane, mut after: Position) -> Option<(Option<Bytes>, Position)> {
+        let (read, head) = lane.lock().read(&mut after)?;
         assert_eq!(head, VIEW.head);
-        Some((read.found, next))
+        Some((read.found, after))
     }
 
     #[test]
     fn what_a_lane_shows_goes_with_the_next_change_or_when_some_of_it_is_evicted() {
-        let changes: [fn(&mut Lanes); 2] = [|lanes| assert!(lanes.hide().is_none()), |lanes| lanes.evict(4)];
+        let changes: [fn(&mut Lanes); 2] = [|lanes| assert!(lanes.hide().is_none()), |lanes| lanes.evict(3)];
         for change in changes {
             let mut lanes = Lanes::new();
             let lane = lanes.join();
-            lanes.leave_run(&lane, run(3..5));
+            lanes.leave_run(&lane, run(2));
             drop(lanes.show(&lane, VIEW));
-            lanes.evict(3);
-            assert_eq!(read(&lane, 3), Some((Some(Bytes::from_static(b"text")), 5)));
+            lanes.evict(2);
+            assert_eq!(read(&lane, 2), Some((Some(Bytes::from_static(b"text")), 4)));
             assert_eq!(lanes.delivered(), 2);
             change(&mut lanes);
             assert!(lane.lock().newest.is_none());
-            assert!(read(&lane, 3).is_none());
+            assert!(read(&lane, 2).is_none());
         }
     }
 
@@ -303,15 +305,15 @@ mod tests {
     fn the_hub_is_asked_for_what_a_lane_does_not_show() {
         let mut lanes = Lanes::new();
         let lane = lanes.join();
-        assert!(read(&lane, 5).is_none(), "nobody has looked");
-        lanes.leave_run(&lane, run(4..5));
-        assert!(read(&lane, 4).is_none(), "more may be left behind it");
+        assert!(read(&lane, 4).is_none(), "nobody has looked");
+        lanes.leave_run(&lane, run(3));
+        assert!(read(&lane, 3).is_none(), "more may be left behind it");
         drop(lanes.show(&lane, VIEW));
-        assert!(read(&lane, 4).is_some());
-        assert!(read(&lane, 3).is_none(), "it has only the last part");
-        assert_eq!(read(&lane, 5), Some((None, 5)));
+        assert!(read(&lane, 3).is_some());
+        assert!(read(&lane, 2).is_none(), "it has only the last part");
+        assert_eq!(read(&lane, 4), Some((None, 4)));
         assert!(lanes.hide().is_none());
-        assert!(read(&lane, 5).is_none());
+        assert!(read(&lane, 4).is_none());
     }
 
     #[test]

@@ -2,42 +2,30 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::{
     base::{
-        blocks::Blocks,
+        linear_hash::{Buckets, Link, Linked},
         slab::{Key, Slab},
     },
     hub::core::topic_state::TopicState,
 };
 
-/// The topics by name: a hash table that never moves more than a few topics at once.
-///
-/// It uses linear hashing: there are as many buckets as named topics. Adding a topic splits one bucket into two, and
-/// removing one merges the last bucket with the one that it was split from. The topics of a bucket are linked.
+/// The topics by name.
 #[derive(Debug)]
 pub(crate) struct Names {
     hasher: RandomState,
-    /// The slot of the first topic of each bucket, or [`NONE`].
-    buckets: Blocks<u32>,
-    /// A mask of the low bits of a hash that select a bucket.
-    mask: u32,
+    buckets: Buckets,
 }
 
-/// A topic, and its link in a bucket.
+/// A topic, and its link in the table of names.
 #[derive(Debug)]
 pub(crate) struct Named {
-    /// The low half of the hash of the name. Most other topics differ in it, so their names are not compared.
-    hash: u32,
-    /// The slot of the next topic of the same bucket, or [`NONE`].
-    next: u32,
+    link: Link,
     /// Boxed, to keep a block of many topics small.
     pub(crate) topic: Box<TopicState>,
 }
 
-/// The slot of no topic.
-const NONE: u32 = u32::MAX;
-
 impl Names {
     pub(crate) fn new() -> Self {
-        Self { hasher: RandomState::new(), buckets: Blocks::new(), mask: 0 }
+        Self { hasher: RandomState::new(), buckets: Buckets::new() }
     }
 
     #[inline]
@@ -48,95 +36,30 @@ impl Names {
     /// Returns the topic of a name with this hash.
     #[inline]
     pub(crate) fn find(&self, hash: u64, name: &str, topics: &Slab<Named>) -> Option<Key> {
-        let hash = hash as u32;
-        let mut slot = *self.buckets.get(self.bucket(hash))?;
-        while let Some((key, named)) = topics.at(slot) {
-            if named.hash == hash && *named.topic.name == *name {
-                return Some(key);
-            }
-            slot = named.next;
-        }
-        None
+        self.buckets.find(hash, topics, |named| *named.topic.name == *name)
     }
 
     /// Adds a topic. No other topic may have its name.
     pub(crate) fn insert(&mut self, topic: TopicState, topics: &mut Slab<Named>) -> Key {
-        let hash = topic.hash as u32;
-        let key = topics.insert(Named { hash, next: NONE, topic: Box::new(topic) });
-        self.split(topics);
-        self.link(self.bucket(hash), key.index(), topics);
+        let link = Link::new(topic.hash);
+        let key = topics.insert(Named { link, topic: Box::new(topic) });
+        self.buckets.insert(key, topics);
         key
     }
 
     /// Removes the name of a topic, if it is still here.
     pub(crate) fn remove(&mut self, key: Key, topics: &mut Slab<Named>) {
-        let Some(named) = topics.get(key) else { return };
-        let (bucket, next) = (self.bucket(named.hash), named.next);
-        let Some(mut before) = self.buckets.get(bucket).copied() else { return };
-        if before == key.index() {
-            self.set_first(bucket, next);
-        } else {
-            while let Some(named) = topics.at_mut(before) {
-                if named.next == key.index() {
-                    named.next = next;
-                    break;
-                }
-                before = named.next;
-            }
-        }
-        self.merge(topics);
+        self.buckets.remove(key, topics);
+    }
+}
+
+impl Linked for Named {
+    fn link(&self) -> &Link {
+        &self.link
     }
 
-    #[inline]
-    fn bucket(&self, hash: u32) -> usize {
-        let bucket = (hash & self.mask) as usize;
-        // If that bucket does not exist yet, its topics are still in the one that it will be split from.
-        if bucket < self.buckets.len() { bucket } else { (hash & self.mask >> 1) as usize }
-    }
-
-    fn set_first(&mut self, bucket: usize, slot: u32) {
-        if let Some(first) = self.buckets.get_mut(bucket) {
-            *first = slot;
-        }
-    }
-
-    fn link(&mut self, bucket: usize, slot: u32, topics: &mut Slab<Named>) {
-        if let (Some(first), Some(named)) = (self.buckets.get_mut(bucket), topics.at_mut(slot)) {
-            named.next = *first;
-            *first = slot;
-        }
-    }
-
-    /// Links the topics of a chain into their present buckets.
-    fn link_anew(&mut self, mut slot: u32, topics: &mut Slab<Named>) {
-        while let Some(named) = topics.at_mut(slot) {
-            let (hash, next) = (named.hash, named.next);
-            self.link(self.bucket(hash), slot, topics);
-            slot = next;
-        }
-    }
-
-    /// Adds a bucket, and moves its topics there from the one that it is split from.
-    fn split(&mut self, topics: &mut Slab<Named>) {
-        let added = self.buckets.len();
-        self.buckets.push(NONE);
-        if added as u32 > self.mask {
-            self.mask = self.mask << 1 | 1;
-        }
-        let from = added & (self.mask >> 1) as usize;
-        if let Some(first) = self.buckets.get_mut(from).filter(|_| from != added) {
-            let slot = std::mem::replace(first, NONE);
-            self.link_anew(slot, topics);
-        }
-    }
-
-    /// Removes the last bucket, and moves its topics to the one that it was split from.
-    fn merge(&mut self, topics: &mut Slab<Named>) {
-        let Some(slot) = self.buckets.pop() else { return };
-        if self.buckets.len() as u32 <= (self.mask >> 1) + 1 {
-            self.mask >>= 1;
-        }
-        self.link_anew(slot, topics);
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
     }
 }
 

@@ -104,9 +104,10 @@ impl TopicState {
         Record { evicted: self.log.evicted(), finished: self.finished, lost: self.has_lost() }
     }
 
-    /// Returns whether some of its events are no longer held, or may not be if its record was dropped.
+    /// Returns whether a client that begins at the oldest event lacks some of the topic: an event was evicted that did
+    /// not remove a key, or may have been if the topic's record was dropped.
     pub(crate) fn has_lost(&self) -> bool {
-        self.lost || self.log.first() > 0
+        self.lost || self.log.has_lost()
     }
 
     pub(crate) fn lanes(&mut self) -> Option<&mut Lanes> {
@@ -186,11 +187,11 @@ impl Followers {
         mem::take(&mut self.unsubscribed)
     }
 
-    /// Drops runs with events older than an index.
+    /// Drops runs with events that are evicted: those up to a position.
     #[inline]
-    pub(crate) fn evict(&mut self, first: u64) {
+    pub(crate) fn evict(&mut self, evicted: Position) {
         if let Some(lanes) = &mut self.lanes {
-            lanes.evict(first);
+            lanes.evict(evicted);
         }
     }
 }

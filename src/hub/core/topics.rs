@@ -3,11 +3,7 @@ use std::num::NonZeroU64;
 use crate::{
     base::slab::{Key, Slab},
     history::{
-        bounds::Bounds,
-        id_space::IdSpace,
-        log::{Log, Run},
-        position::Position,
-        prepared::Prepared,
+        bounds::Bounds, id_space::IdSpace, log::Log, position::Position, prepared::Prepared, run::Run,
         scheme::id_in,
     },
     hub::core::{
@@ -162,7 +158,8 @@ impl Topics {
         self.topics.values_mut().map(|named| &mut *named.topic)
     }
 
-    /// Adds an event, and evicts events beyond the topic's bounds until `left` is used up.
+    /// Adds an event, which may supersede another one, and evicts events beyond the topic's bounds until `left` is used
+    /// up.
     ///
     /// Returns whether that sufficed, and whether the topic holds an event.
     #[inline(always)]
@@ -178,8 +175,8 @@ impl Topics {
         let topic = &mut *self.topics[key].topic;
         let (cost, memory) = (topic.log.cost(), topic.log.memory());
         self.newest = ids.take(event);
-        topic.log.append(self.newest, now, ids.line().as_bytes(), event);
-        self.events += 1;
+        let superseded = topic.log.append(self.newest, now, ids.line().as_bytes(), event);
+        self.events += usize::from(!superseded);
         let mut fits = true;
         while topic.log.is_over(bounds) {
             if *left == 0 {
@@ -191,7 +188,7 @@ impl Topics {
             topic.log.evict();
             self.events -= 1;
             if let Some(followers) = &mut topic.followers {
-                followers.evict(topic.log.first());
+                followers.evict(topic.log.evicted());
             }
         }
         self.cost = (self.cost + topic.log.cost()) - cost;
@@ -253,13 +250,15 @@ impl Topics {
     /// Evicts the oldest event of a topic.
     pub(crate) fn evict(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
-        let memory = topic.log.memory();
-        let Some(cost) = topic.log.evict() else { return };
-        self.cost -= cost;
+        let (cost, memory) = (topic.log.cost(), topic.log.memory());
+        if !topic.log.evict() {
+            return;
+        }
+        self.cost = (self.cost + topic.log.cost()) - cost;
         self.events -= 1;
         self.memory = (self.memory + topic.log.memory()) - memory;
         if let Some(followers) = &mut topic.followers {
-            followers.evict(topic.log.first());
+            followers.evict(topic.log.evicted());
         }
         if topic.log.is_empty() {
             self.dequeue(key);
@@ -267,11 +266,13 @@ impl Topics {
     }
 
     /// Reads events of a topic. This may allocate, so it updates the memory in use. See [`Log::read`].
-    #[inline]
-    pub(crate) fn read(&mut self, key: Key, index: u64, before: Position) -> Run {
+    ///
+    /// Out of line, so that a poll which finds its lane's run does not pay for it (`benches/hub.rs`).
+    #[inline(never)]
+    pub(crate) fn read(&mut self, key: Key, after: Position, before: Position) -> Option<Run> {
         let log = &mut self.topics[key].topic.log;
         let memory = log.memory();
-        let run = log.read(index, before);
+        let run = log.read(after, before);
         self.memory = (self.memory + log.memory()) - memory;
         run
     }

@@ -4,10 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     base::slab::Key,
-    history::{
-        log::{Log, Run},
-        position::Position,
-    },
+    history::{log::Log, position::Position, run::Run},
     hub::{
         core::{state::State, subscriber::Subscriber, topic_state::Waiting},
         reader::{
@@ -68,7 +65,7 @@ impl Many {
     pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Vec<Bytes>>, Lagged> {
         let mut delivered = 0;
         let read = self.read_runs(state, |_, _, run| {
-            delivered += run.indices.end - run.indices.start;
+            delivered += run.events;
             run.bytes
         });
         state.delivered += delivered;
@@ -77,10 +74,7 @@ impl Many {
 
     /// Like [`read`](Self::read), for the filter.
     pub(crate) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
-        self.read_runs(state, |ordinal, log, Run { bytes, indices, last }| {
-            let ends = log.ends(indices).collect();
-            Unfiltered { ordinal, bytes, ends, last }
-        })
+        self.read_runs(state, Unfiltered::new)
     }
 
     fn read_runs<T>(
@@ -95,18 +89,20 @@ impl Many {
             let cursor = &mut self.cursors[ordinal as usize];
             let topic = state.topics.get(cursor.topic);
             self.removed |= topic.is_removed();
-            if self.removed || cursor.next < topic.log.first() {
+            if self.removed || cursor.has_lost(&topic.log) {
                 self.enqueue(ordinal, state);
                 if pieces.is_empty() && !self.removed {
                     return Err(Lagged);
                 }
                 break;
             }
-            let run = state.topics.read(cursor.topic, cursor.next, before);
-            cursor.next = run.indices.end;
-            last = run.last;
-            len += run.bytes.len();
-            pieces.push(found(ordinal, &state.topics.get(cursor.topic).log, run));
+            // There may be none: the event that the topic was queued at may be superseded, and its next one come later.
+            if let Some(run) = state.topics.read(cursor.topic, cursor.after, before) {
+                cursor.after = run.last;
+                last = run.last;
+                len += run.bytes.len();
+                pieces.push(found(ordinal, &state.topics.get(cursor.topic).log, run));
+            }
             self.enqueue(ordinal, state);
             if len >= MAX_PIECE || pieces.len() >= MAX_PIECES {
                 break;
@@ -128,8 +124,7 @@ impl Many {
         self.queue.clear();
         for ordinal in 0..self.cursors.len() {
             if self.doing[ordinal] == Doing::Queued {
-                let cursor = &mut self.cursors[ordinal];
-                cursor.next = cursor.next.max(state.topics.get(cursor.topic).log.first());
+                self.cursors[ordinal].skip(state);
                 self.enqueue(ordinal as u32, state);
             }
         }
@@ -183,11 +178,11 @@ impl Many {
         let topic = state.topics.get_mut(cursor.topic);
         self.unfinished += usize::from(*doing == Doing::Finished);
         self.removed |= topic.is_removed();
-        if cursor.next < topic.log.first() {
+        if cursor.has_lost(&topic.log) {
             self.queue.push(Reverse((0, ordinal)));
             *doing = Doing::Queued;
-        } else if cursor.next < topic.log.next() {
-            self.queue.push(Reverse((topic.log.position(cursor.next), ordinal)));
+        } else if let Some(next) = cursor.next(&topic.log) {
+            self.queue.push(Reverse((next, ordinal)));
             *doing = Doing::Queued;
         } else {
             let finished = topic.is_finished();

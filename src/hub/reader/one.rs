@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     base::sync::Arc,
-    history::{log::Run, position::Position},
+    history::{position::Position, run::Run},
     hub::{
         core::{
             lane::{Lane, View},
@@ -52,7 +52,7 @@ impl One {
     #[inline(always)]
     pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
         let mut shown = self.lane.as_ref()?.lock();
-        let (read, head) = shown.read(&mut self.cursor.next)?;
+        let (read, head) = shown.read(&mut self.cursor.after)?;
         let is_parked = self.stay.park(&mut shown.parking, current, brought);
         Some(Look { read, head, is_parked })
     }
@@ -60,38 +60,36 @@ impl One {
     /// Reads the next events, as many as lie in one piece.
     #[inline(always)]
     pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Bytes>, Lagged> {
-        let before = self.cursor.next;
         let lane = self.lane.as_deref();
+        let mut delivered = 0;
         let read = read_run(&mut self.cursor, state, |topic, run| {
-            let is_newest = run.indices.end == topic.log.next();
+            let is_newest = run.last == topic.log.last();
             if let (Some(lane), Some(lanes)) = (lane, topic.lanes()) {
                 if is_newest {
                     lanes.leave_run(lane, run.clone());
                 }
             }
+            delivered = run.events;
             run.bytes
         });
-        state.delivered += self.cursor.next - before;
+        state.delivered += delivered;
         read
     }
 
     /// Like [`read`](Self::read), for the filter.
     pub(crate) fn read_unfiltered(&mut self, state: &mut State) -> Result<Read<Vec<Unfiltered>>, Lagged> {
-        read_run(&mut self.cursor, state, |topic, Run { bytes, indices, last }| {
-            vec![Unfiltered { ordinal: 0, bytes, ends: topic.log.ends(indices).collect(), last }]
-        })
+        read_run(&mut self.cursor, state, |topic, run| vec![Unfiltered::new(0, &topic.log, run)])
     }
 
     /// Continues from the oldest event held.
     pub(crate) fn skip(&mut self, state: &State) {
-        let first = state.topics.get(self.cursor.topic).log.first();
-        self.cursor.next = self.cursor.next.max(first);
+        self.cursor.skip(state);
     }
 
     /// Returns whether it must not move to the newest position: events are pending, or the topic was removed.
     pub(crate) fn has_more(&self, state: &State) -> bool {
         let topic = state.topics.get(self.cursor.topic);
-        topic.is_removed() || self.cursor.next < topic.log.next()
+        topic.is_removed() || self.cursor.is_behind(&topic.log)
     }
 
     /// Returns whether it needs a new waker to park.
@@ -107,11 +105,11 @@ impl One {
     pub(crate) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
         let State { topics, ids, .. } = state;
         let topic = topics.get_mut(self.cursor.topic);
-        let next = topic.log.next();
+        let last = topic.log.last();
         let Some(followers) = &mut topic.followers else { return false };
         match (&self.lane, &mut followers.lanes) {
             (Some(lane), Some(lanes)) => {
-                let mut shown = lanes.show(lane, View { next, head: ids.head() });
+                let mut shown = lanes.show(lane, View { last, head: ids.head() });
                 self.stay.park(&mut shown.parking, current, brought)
             }
             _ => self.stay.park(&mut followers.parking, current, brought),
@@ -146,15 +144,18 @@ fn read_run<T>(
         return Ok(Read { found: None, last: 0, left: Left::Removed });
     }
     let none_left = if topic.is_finished() { Left::Finished } else { Left::Nothing };
-    let (next, end) = (cursor.next, topic.log.next());
-    if next < topic.log.first() {
+    if cursor.has_lost(&topic.log) {
         return Err(Lagged);
     }
-    if next == end {
+    let end = topic.log.last();
+    if cursor.after >= end {
         return Ok(Read { found: None, last: 0, left: none_left });
     }
-    let run = state.topics.read(cursor.topic, next, Position::MAX);
-    cursor.next = run.indices.end;
-    let (last, left) = (run.last, if run.indices.end == end { none_left } else { Left::More });
+    let Some(run) = state.topics.read(cursor.topic, cursor.after, Position::MAX) else {
+        debug_assert!(false, "the newest event is held unless it was evicted");
+        return Ok(Read { found: None, last: 0, left: none_left });
+    };
+    cursor.after = run.last;
+    let (last, left) = (run.last, if run.last == end { none_left } else { Left::More });
     Ok(Read { found: Some(found(state.topics.get_mut(cursor.topic), run)), last, left })
 }

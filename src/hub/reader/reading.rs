@@ -119,7 +119,7 @@ impl Reader {
     #[inline(always)]
     pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
         // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
-        let mut waker = self.place.needs_waker().then(|| cx.waker().clone());
+        let mut waker = if self.place.needs_waker() { Some(cx.waker().clone()) } else { None };
         loop {
             // A waker left here by the swap is dropped without the lock.
             if let Some(step) = self.look(shared, cx.waker(), &mut waker) {
@@ -146,7 +146,11 @@ impl Reader {
                     self.told = last;
                 }
                 self.parked = Parked::new(changes, current).filter(|_| is_parked);
-                return found.map(Step::Piece).or_else(|| is_parked.then_some(Step::Parked));
+                return match found {
+                    Some(bytes) => Some(Step::Piece(bytes)),
+                    None if is_parked => Some(Step::Parked),
+                    None => None,
+                };
             }
         }
         let mut state = lock(&shared.state);
@@ -250,20 +254,18 @@ impl Reader {
         let filter = self.filter.as_mut()?;
         let cursors = self.place.cursors();
         let (mut kept, mut count, mut last_kept) = (Vec::new(), 0, None);
-        for Unfiltered { ordinal, bytes, ends, last } in pieces {
-            let topic = &cursors[ordinal as usize].name;
-            let (mut from, mut at) = (0, 0);
-            for end in ends {
-                let is_kept = filter(&EventInfo::new(topic, &bytes[at..end]));
+        for piece in pieces {
+            let (bytes, mut from) = (&piece.bytes, 0);
+            piece.each(&cursors[piece.ordinal as usize].name, |event, at, end| {
+                let is_kept = filter(event);
                 count += u64::from(is_kept);
-                last_kept = is_kept.then_some(last);
+                last_kept = is_kept.then_some(piece.last);
                 if !is_kept {
                     kept.extend((from < at).then(|| bytes.slice(from..at)));
                     from = end;
                 }
-                at = end;
-            }
-            kept.extend((from < at).then(|| bytes.slice(from..)));
+            });
+            kept.extend((from < bytes.len()).then(|| bytes.slice(from..)));
         }
         self.told = last_kept.unwrap_or(self.told);
         shared.filtered.fetch_add(count, Ordering::Relaxed);
@@ -291,7 +293,7 @@ impl Reader {
             Place::One(one) => one.skip(state),
             Place::Many(many) => many.skip(state),
         }
-        let position = freshest(self.place.cursors(), state).max(self.seen);
+        let position = freshest(self.place.cursors(), self.seen, state);
         (self.seen, self.told) = (position, position);
         Step::Lagged(state.ids.mark(position))
     }
@@ -364,16 +366,21 @@ impl Ending {
     }
 }
 
-/// Returns the newest position that acknowledges no pending event. All pending events must be held.
-pub(crate) fn freshest(cursors: &[Cursor], state: &State) -> Position {
+/// Returns the newest position that acknowledges no pending event, but at least `least`, which must acknowledge none. All
+/// pending events must be held.
+pub(crate) fn freshest(cursors: &[Cursor], least: Position, state: &State) -> Position {
     let log = |cursor: &Cursor| &state.topics.get(cursor.topic).log;
-    let pending = cursors.iter().filter(|cursor| cursor.next < log(cursor).next());
-    let Some(next) = pending.map(|cursor| log(cursor).position(cursor.next)).min() else {
-        return state.ids.head();
-    };
+    if !cursors.iter().any(|cursor| cursor.is_behind(log(cursor))) {
+        return state.ids.head().max(least);
+    }
     // Some positions have no event and so no ID, but positions of evicted events had one.
-    let evicted = cursors.iter().map(|cursor| log(cursor).evicted());
-    evicted.filter(|evicted| *evicted < next).max().unwrap_or(0)
+    let evicted = || cursors.iter().map(|cursor| log(cursor).evicted()).filter(|evicted| *evicted > least);
+    // Fast path: no search for a client that has lost nothing.
+    if evicted().next().is_none() {
+        return least;
+    }
+    let next = cursors.iter().filter_map(|cursor| cursor.next(log(cursor))).min();
+    evicted().filter(|evicted| next.is_none_or(|next| *evicted < next)).max().unwrap_or(least)
 }
 
 /// Joins consecutive pieces, with one copy if there are several.

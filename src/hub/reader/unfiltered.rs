@@ -1,6 +1,9 @@
 use bytes::Bytes;
 
-use crate::history::position::Position;
+use crate::{
+    history::{beside::Beside, log::Log, position::Position, run::Run},
+    hub::event_info::EventInfo,
+};
 
 /// A piece that has not been filtered.
 pub(crate) struct Unfiltered {
@@ -8,7 +11,28 @@ pub(crate) struct Unfiltered {
     pub(crate) ordinal: u32,
     pub(crate) bytes: Bytes,
     /// The offset at which each event ends.
-    pub(crate) ends: Vec<usize>,
+    ends: Vec<usize>,
+    /// The key and label of each event, or nothing if no event has any.
+    beside: Vec<Option<Beside>>,
     /// The position of its last event.
     pub(crate) last: Position,
+}
+
+impl Unfiltered {
+    /// Takes the run of a topic that was just read from its history.
+    pub(crate) fn new(ordinal: u32, log: &Log, run: Run) -> Self {
+        let (ends, beside) = log.parts(&run);
+        Self { ordinal, bytes: run.bytes, ends, beside, last: run.last }
+    }
+
+    /// Calls a function with each event, and the offsets at which its text starts and ends.
+    pub(crate) fn each(&self, topic: &str, mut call: impl FnMut(&EventInfo<'_>, usize, usize)) {
+        let mut start = 0;
+        for (at, end) in self.ends.iter().copied().enumerate() {
+            let beside = self.beside.get(at).and_then(Option::as_ref);
+            let (key, label) = (beside.and_then(Beside::key), beside.and_then(Beside::label));
+            call(&EventInfo::new(topic, &self.bytes[start..end], key, label), start, end);
+            start = end;
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The clients: what each is owed, and what it is given.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -20,7 +20,7 @@ use super::super::{
     hub_client::reason,
     manual_timer::ManualTimer,
 };
-use super::{INTERVAL, Position, World, name, steps::Options};
+use super::{INTERVAL, Position, World, apply, key_text, name, steps::Options};
 
 pub(super) struct Client {
     pub(super) options: Options,
@@ -28,6 +28,15 @@ pub(super) struct Client {
     pub(super) last_event_id: Option<String>,
     /// Where that is.
     pub(super) position: Position,
+    /// The newest value of each key that it was given, if it has begun at the oldest event and missed nothing since.
+    pub(super) state: Option<BTreeMap<(usize, u8), Position>>,
+}
+
+impl Client {
+    pub(super) fn new(options: Options, position: Position) -> Self {
+        let state = options.oldest.then(BTreeMap::new);
+        Self { options, stream: None, last_event_id: None, position, state }
+    }
 }
 
 /// An open stream.
@@ -66,8 +75,14 @@ impl World {
         if options.skip {
             subscription = subscription.lag(Lag::Skip);
         }
-        if options.only_typed {
-            subscription = subscription.filter(|event| event.event_type() == Some("t"));
+        if options.only_typed || options.only_label.is_some() {
+            let (only_typed, label) = (options.only_typed, options.only_label.map(|label| label.to_string()));
+            subscription = subscription.filter(move |event| {
+                let key = event.key().map(|key| key.strip_prefix("key ").unwrap().parse::<u8>().unwrap());
+                assert!(key.is_none_or(|key| event.key() == Some(&*key_text(key))));
+                (!only_typed || event.event_type() == Some("t"))
+                    && (label.is_none() || event.label() == label.as_deref())
+            });
         }
         if let Some(lifetime) = options.lifetime {
             subscription =
@@ -92,7 +107,8 @@ impl World {
                 let remembers = !self.forgets();
                 // A topic that the hub forgot while it had no history may have begun anew since.
                 let gone = of_topics()
-                    .any(|(at, event)| !event.held && (remembers || *at > self.empty_at[event.topic]));
+                    .filter(|(_, event)| event.is_lost() && !event.removal)
+                    .any(|(at, event)| remembers || *at > self.empty_at[event.topic]);
                 assert!(told || !gone, "a beginning that is gone is hidden");
                 assert!(gone || !told || !remembers, "a beginning is said to be gone that is not");
                 let held = missed(0).filter(|(_, event)| event.held).map(|(at, _)| *at);
@@ -104,7 +120,7 @@ impl World {
             }
             Some(None) => (BTreeSet::new(), Some("unknown")),
             Some(Some(position)) => {
-                let gone = missed(position).any(|(_, event)| !event.held) || position < self.start();
+                let gone = missed(position).any(|(_, event)| event.is_lost()) || position < self.start();
                 let told = result.as_ref().is_ok_and(|events| events.gap().is_some());
                 let may_be_false = self.forgets()
                     && (options.topics.iter().any(|topic| position < self.empty_at[*topic])
@@ -140,8 +156,7 @@ impl World {
         }
         assert_eq!(subscription.gap().map(|gap| gap.reason().as_str()), gap);
 
-        let only_typed = options.only_typed;
-        let owed = pending.iter().copied().filter(|at| self.all[at].typed || !only_typed).collect();
+        let owed = pending.iter().copied().filter(|at| self.all[at].passes(&options)).collect();
         let timer = ManualTimer::new();
         let (wakes, waker) = CountingWaker::new();
         let events = subscription.keep_alive_with_timer(INTERVAL, timer.clone());
@@ -149,6 +164,9 @@ impl World {
         let start = self.start();
         let client = &mut self.clients[at];
         client.position = after.flatten().unwrap_or(start);
+        if gap.is_some() {
+            client.state = None;
+        }
         client.stream = Some(Open {
             events,
             timer,
@@ -237,6 +255,7 @@ impl World {
         match (block.event.as_deref(), position) {
             (Some("reset"), Some(position)) => {
                 let told = reason(block.data.as_deref().unwrap());
+                client.state = None;
                 if lagged {
                     assert_eq!(told, "lagged");
                     stream.owed.retain(|at| all[at].held);
@@ -272,6 +291,9 @@ impl World {
                 assert!(published.held);
                 assert_eq!(event.is_some(), published.typed);
                 assert_eq!(blocks(published.wire.as_bytes()), std::slice::from_ref(block));
+                if let Some(state) = &mut client.state {
+                    apply(state, position, published);
+                }
                 self.delivered += 1;
             }
             (Some(_), None) => panic!("{block:?}"),
@@ -284,8 +306,12 @@ impl World {
         client.last_event_id = block.id.clone();
     }
 
-    /// A stream that waits has been given all that there is.
+    /// A stream that waits has been given all that there is, so its client has the state of its topics.
     fn assert_caught_up(&mut self, at: usize) {
+        let (options, state) = (&self.clients[at].options, &self.clients[at].state);
+        if let Some(state) = state.as_ref().filter(|_| !options.only_typed) {
+            assert_eq!(*state, self.state(options), "its state is not the hub's");
+        }
         let Client { options, stream, .. } = &mut self.clients[at];
         let stream = stream.as_mut().unwrap();
         assert!(stream.begun);

@@ -4,6 +4,9 @@
 //! so that nothing is left out, comes twice or comes in another order; and what is owed but no longer held must be
 //! told before anything else comes. Each ID that it sees on the wire must claim exactly what it has been given, so
 //! that it may be cut at any moment.
+//!
+//! An event with a key leaves the list when a later one has its key, and nobody is owed it any more. A client that has
+//! begun at the oldest event and was never told a gap has, whenever it waits, the newest value of each key.
 
 mod client;
 pub(crate) mod steps;
@@ -55,14 +58,32 @@ pub(crate) struct World {
 struct Published {
     topic: usize,
     typed: bool,
+    key: Option<u8>,
+    removal: bool,
+    label: Option<u8>,
     wire: String,
     at: u64,
     held: bool,
+    /// A later event has its key.
+    superseded: bool,
 }
 
 impl Published {
     fn cost(&self) -> usize {
-        self.wire.len() + Bounds::EVENT_OVERHEAD
+        let beside = [self.key.map(key_text), self.label.map(|label| label.to_string())];
+        let texts = beside.iter().flatten().map(String::len).reduce(|key, label| key + label);
+        self.wire.len() + Bounds::EVENT_OVERHEAD + texts.map_or(0, |texts| texts + Bounds::KEY_OVERHEAD)
+    }
+
+    /// Whether it has left by a bound, or was removed with its topic.
+    fn is_lost(&self) -> bool {
+        !self.held && !self.superseded
+    }
+
+    /// Whether it passes the filter of these options.
+    fn passes(&self, options: &Options) -> bool {
+        (self.typed || !options.only_typed)
+            && options.only_label.is_none_or(|label| self.label == Some(label))
     }
 }
 
@@ -108,10 +129,10 @@ impl World {
             oldest: false,
             skip: false,
             only_typed: false,
+            only_label: None,
             lifetime: None,
         };
-        let client =
-            || Client { options: options.clone(), stream: None, last_event_id: None, position: start };
+        let client = || Client::new(options.clone(), start);
         Self {
             setup,
             hub,
@@ -157,8 +178,7 @@ impl World {
                 self.clock.advance(Duration::from_secs(seconds));
             }
             Step::Subscribe(client, options) => {
-                self.clients[client] =
-                    Client { options, stream: None, last_event_id: None, position: self.start() };
+                self.clients[client] = Client::new(options, self.start());
                 self.connect(client, None);
             }
             Step::Resume(client) => {
@@ -168,6 +188,7 @@ impl World {
             Step::ResumeFrom(client, from) => {
                 let last = self.id_from(&from);
                 self.clients[client].last_event_id = None;
+                self.clients[client].state = None;
                 self.connect(client, last);
             }
             Step::Cut(client) => self.clients[client].stream = None,
@@ -294,7 +315,7 @@ impl World {
     /// Notes for each topic without history what else had gone by now: if the topic was forgotten, that is the floor
     /// above which it begins again.
     fn note_empty(&mut self) {
-        let evicted = self.all.iter().rev().find(|(_, event)| !event.held).map_or(0, |(at, _)| *at);
+        let evicted = self.all.iter().rev().find(|(_, event)| event.is_lost()).map_or(0, |(at, _)| *at);
         for (topic, empty_at) in self.empty_at.iter_mut().enumerate() {
             if self.all.values().all(|event| !event.held || event.topic != topic) {
                 *empty_at = evicted;
@@ -319,6 +340,14 @@ impl World {
             if new.typed {
                 event = event.with_type(EventType::from_static("t"));
             }
+            event = match (new.key.map(key_text), new.removal) {
+                (Some(key), true) => event.with_removed_key(key),
+                (Some(key), false) => event.with_key(key),
+                (None, _) => event,
+            };
+            if let Some(label) = new.label() {
+                event = event.with_label(label.to_string());
+            }
             number += 1;
             if self.setup.ordered {
                 number += Position::from(new.left_out);
@@ -327,7 +356,11 @@ impl World {
             events.push((number, event));
         }
         let room = |event: &Event| if event.id().is_some() { 0 } else { "id: 0123456789ab-\n".len() + 20 };
-        let cost = |event: &Event| event.encoded_len() + room(event) + Bounds::EVENT_OVERHEAD;
+        let beside = |event: &Event| {
+            let texts = [event.key(), event.label()].into_iter().flatten().map(str::len);
+            texts.reduce(|key, label| key + label).map_or(0, |texts| texts + Bounds::KEY_OVERHEAD)
+        };
+        let cost = |event: &Event| event.encoded_len() + room(event) + Bounds::EVENT_OVERHEAD + beside(event);
         let largest = events.iter().map(|(_, event)| cost(event)).max().unwrap_or(0);
         let result = self.hub.publish_all(&name(topic), events.iter().map(|(_, event)| event));
         if let Err(PublishError::TooLarge { len, max }) = result {
@@ -362,7 +395,20 @@ impl World {
             };
             let wire = String::from_utf8(event.encode().to_vec()).unwrap();
             self.head = number;
-            let event = Published { topic, typed: new.typed, wire, at: self.now, held: true };
+            if let Some(key) = new.key {
+                self.supersede(topic, key);
+            }
+            let event = Published {
+                topic,
+                typed: new.typed,
+                key: new.key,
+                removal: new.key.is_some() && new.removal,
+                label: new.label(),
+                wire,
+                at: self.now,
+                held: true,
+                superseded: false,
+            };
             self.all.insert(number, event);
             let (mut count, mut bytes) = self.totals(Some(topic));
             while count > self.setup.events || bytes > self.setup.bytes {
@@ -376,13 +422,34 @@ impl World {
                 let Some(stream) = client.stream.as_mut() else { continue };
                 if client.options.topics.contains(&topic) {
                     stream.unseen.insert(number);
-                    if new.typed || !client.options.only_typed {
+                    if self.all[&number].passes(&client.options) {
                         stream.owed.insert(number);
                     }
                 }
             }
         }
         self.assert_woken(|client| client.options.topics.contains(&topic));
+    }
+
+    /// The event with a key leaves, and nobody is owed it.
+    fn supersede(&mut self, topic: usize, key: u8) {
+        let of_key = |event: &Published| event.held && (event.topic, event.key) == (topic, Some(key));
+        let Some((at, event)) = self.all.iter_mut().rev().find(|(_, event)| of_key(event)) else { return };
+        (event.held, event.superseded) = (false, true);
+        for stream in self.clients.iter_mut().filter_map(|client| client.stream.as_mut()) {
+            stream.owed.remove(at);
+            stream.unseen.remove(at);
+        }
+    }
+
+    /// Returns the position of the newest value of each key, for a client that has missed nothing.
+    fn state(&self, options: &Options) -> BTreeMap<(usize, u8), Position> {
+        let mut state = BTreeMap::new();
+        for (at, event) in self.all.iter().filter(|(_, event)| options.topics.contains(&event.topic)) {
+            apply(&mut state, *at, event);
+        }
+        state.retain(|_, at| self.all[at].passes(options));
+        state
     }
 
     /// Whether not all topics can be remembered, for their number or for want of memory.
@@ -424,6 +491,20 @@ impl World {
 
 fn name(topic: usize) -> String {
     ["a", "b", "c", "d"][topic].to_owned()
+}
+
+fn key_text(key: u8) -> String {
+    format!("key {key}")
+}
+
+/// What an event changes in the state of a client.
+fn apply(state: &mut BTreeMap<(usize, u8), Position>, at: Position, event: &Published) {
+    let Some(key) = event.key.map(|key| (event.topic, key)) else { return };
+    if event.removal {
+        state.remove(&key);
+    } else {
+        state.insert(key, at);
+    }
 }
 
 /// Returns what comes before the number in a hub's own IDs.

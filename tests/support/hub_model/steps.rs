@@ -10,6 +10,7 @@ use proptest::{
 
 pub(crate) const TOPICS: usize = 4;
 pub(crate) const CLIENTS: usize = 4;
+pub(crate) const LABELS: u8 = 2;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -60,6 +61,18 @@ pub(crate) struct New {
     pub(crate) typed: bool,
     /// How many numbers are left out before it.
     pub(crate) left_out: u64,
+    pub(crate) key: Option<u8>,
+    /// Whether it removes its key.
+    pub(crate) removal: bool,
+    /// Its label, unless it has a key: then the label follows from that.
+    pub(crate) label: Option<u8>,
+}
+
+impl New {
+    /// Returns the label. Events of one key have one, so that a filter gives one answer for all of them.
+    pub(crate) fn label(&self) -> Option<u8> {
+        self.key.map(|key| key % LABELS).or(self.label)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +81,7 @@ pub(crate) struct Options {
     pub(crate) oldest: bool,
     pub(crate) skip: bool,
     pub(crate) only_typed: bool,
+    pub(crate) only_label: Option<u8>,
     pub(crate) lifetime: Option<u64>,
 }
 
@@ -102,20 +116,27 @@ pub(crate) fn setups() -> impl Strategy<Value = Setup> {
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let topic = || prop_oneof![4 => 0..2_usize, 1 => 0..TOPICS];
     let data = prop_oneof![20 => 0..50_usize, 2 => 100..500_usize, 1 => 10_000..40_000_usize];
-    let new = (data, any::<bool>(), prop_oneof![3 => Just(0_u64), 1 => 1..5_u64])
-        .prop_map(|(data, typed, left_out)| New { data, typed, left_out });
+    let left_out = prop_oneof![3 => Just(0_u64), 1 => 1..5_u64];
+    // Few and many keys, and none.
+    let key = prop_oneof![2 => Just(None), 2 => (0..4_u8).prop_map(Some), 1 => any::<u8>().prop_map(Some)];
+    let label = option::of(0..LABELS);
+    let new = (data, any::<bool>(), left_out, key, prop::bool::weighted(0.2), label).prop_map(
+        |(data, typed, left_out, key, removal, label)| New { data, typed, left_out, key, removal, label },
+    );
     let options = (
         btree_set(topic(), 1..4),
         any::<bool>(),
         any::<bool>(),
         any::<bool>(),
+        option::of(0..LABELS),
         prop_oneof![4 => Just(None), 1 => (0..20_u64).prop_map(Some)],
     )
-        .prop_map(|(topics, oldest, skip, only_typed, lifetime)| Options {
+        .prop_map(|(topics, oldest, skip, only_typed, only_label, lifetime)| Options {
             topics,
             oldest,
             skip,
             only_typed,
+            only_label,
             lifetime,
         });
     let from = prop_oneof![
@@ -127,7 +148,21 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let client = || 0..CLIENTS;
     let publish = |topic, events| Step::Publish { topic, events };
+    // So many keys that a section is full, and so many changes of them that some are rebuilt.
+    let state = (any::<u8>(), 1..120_usize).prop_map(|(seed, keys)| {
+        let key = |n: usize| ((n * 7 + usize::from(seed)) % keys) as u8;
+        let new = |n| New {
+            data: n % 9,
+            typed: false,
+            left_out: 0,
+            key: Some(key(n)),
+            removal: n % 13 == 0,
+            label: None,
+        };
+        (0..560).map(new).collect::<Vec<_>>()
+    });
     let step = prop_oneof![
+        1 => (topic(), state).prop_map(move |(topic, events)| publish(topic, events)),
         60 => (topic(), vec(new.clone(), 1..4)).prop_map(move |(topic, events)| publish(topic, events)),
         1 => (topic(), vec(new.clone(), 66..80)).prop_map(move |(topic, events)| publish(topic, events)),
         // So many that one poll looks only at some of them, and a filter may let none of those through.

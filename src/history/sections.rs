@@ -1,0 +1,296 @@
+use std::{collections::VecDeque, mem};
+
+use crate::history::{
+    bounds::Bounds,
+    keys::{Keys, Superseded},
+    position::Position,
+    prepared::Prepared,
+    run::Run,
+    section::Section,
+    stretch::Stretch,
+    tags::Tag,
+};
+
+/// A history with keys or labels: sections in order, and the newest event of each key.
+///
+/// An event that is superseded is marked in its section, which takes one look-up of the key and a binary search among the
+/// sections. A
+/// section of which the majority is superseded is rebuilt without them, and joined with a neighbour once it is small.
+/// So superseded events take at most as much as the others, one event at the front pins nothing behind it, and one
+/// operation copies at most a section: each publish pays for less than two copies of an event.
+///
+/// These hold after each operation:
+///
+/// - The oldest event held is not superseded. So what the history tells of its front is true of the oldest live event.
+/// - Each section but the newest has an event that is not superseded. So a reader looks at two sections at most.
+/// - The slots of the events that are not superseded are exactly those of `keys`.
+#[derive(Debug)]
+pub(super) struct Sections {
+    older: VecDeque<Older>,
+    newest: Section,
+    keys: Keys,
+    /// The number of events that remove a key and are not superseded.
+    removals: usize,
+    /// The bytes of memory of the older sections.
+    memory: usize,
+}
+
+/// A section to which nothing is appended any more.
+#[derive(Debug)]
+struct Older {
+    section: Box<Section>,
+    /// The position of its last event when it was closed. No later section has an event up to it.
+    last: Position,
+}
+
+/// An event that was appended.
+pub(super) struct Appended {
+    pub(super) cost: usize,
+    /// The cost of the event that it superseded, if it did.
+    pub(super) superseded: Option<usize>,
+}
+
+/// An event that was evicted.
+pub(super) struct Evicted {
+    pub(super) position: Position,
+    pub(super) cost: usize,
+    pub(super) was_removal: bool,
+}
+
+impl Sections {
+    /// Creates a history with keys from one without.
+    pub(super) fn of_plain(stretch: Stretch) -> Self {
+        let is_empty = stretch.is_empty();
+        let newest = Section::of_plain(stretch);
+        let mut sections = Self { older: VecDeque::new(), newest, keys: Keys::new(), removals: 0, memory: 0 };
+        if !is_empty {
+            sections.close_newest(Section::new());
+        }
+        sections
+    }
+
+    /// Appends an event, and supersedes the earlier one with its key.
+    pub(super) fn append(
+        &mut self,
+        position: Position,
+        at: u64,
+        id_line: &[u8],
+        event: &mut Prepared<'_>,
+    ) -> Appended {
+        let (mut cost, mut superseded) = (Bounds::EVENT_OVERHEAD, None);
+        let (mut tag, mut entered) = (Tag::Plain, None);
+        if event.event().has_beside() {
+            let (slot, earlier) = self.keys.enter(event.event(), position);
+            tag = Tag::Slot(slot);
+            cost += self.keys.get(slot).map_or(0, |beside| beside.cost());
+            self.removals += usize::from(event.event().is_removal());
+            superseded = earlier.map(|earlier| self.supersede(&earlier));
+            entered = Some(slot);
+        }
+        if self.newest.is_full() {
+            self.close_newest(Section::to_follow());
+        }
+        if let Some(slot) = entered {
+            self.keys.moved(slot, self.newest.next());
+        }
+        cost += self.newest.append(position, at, id_line, event, tag);
+        Appended { cost, superseded }
+    }
+
+    /// Marks an event as superseded, and rebuilds its section if that is the majority. Returns what it cost.
+    fn supersede(&mut self, superseded: &Superseded) -> usize {
+        self.removals -= usize::from(superseded.was_removal);
+        self.newest.forget_cached();
+        let at = self.section_of(superseded.position);
+        let len = match self.older.get_mut(at) {
+            None => {
+                let len = self.newest.supersede(superseded);
+                if self.newest.is_wasteful() && self.newest.has_much_superseded() {
+                    self.newest = Section::rebuilt(&mut [&mut self.newest], &mut self.keys);
+                }
+                len
+            }
+            Some(older) => {
+                let before = older.section.memory();
+                let len = older.section.supersede(superseded);
+                self.memory = (self.memory + older.section.memory()) - before;
+                if older.section.is_wasteful() {
+                    self.tidy(at);
+                }
+                len
+            }
+        };
+        self.drop_superseded_front();
+        len + Bounds::EVENT_OVERHEAD + superseded.cost
+    }
+
+    /// Evicts the oldest event.
+    pub(super) fn evict(&mut self) -> Option<Evicted> {
+        let before = self.older.front().map(|older| older.section.memory());
+        let front = self.front_mut();
+        let (position, len, tag) = front.pop_front()?;
+        debug_assert_ne!(tag, Tag::Superseded, "the oldest event held is not superseded");
+        let after = front.memory();
+        if let Some(before) = before {
+            self.memory = (self.memory + after) - before;
+        }
+        let (mut cost, mut was_removal) = (len + Bounds::EVENT_OVERHEAD, false);
+        if let Tag::Slot(slot) = tag {
+            let beside = self.keys.leave(slot)?;
+            cost += beside.cost();
+            was_removal = beside.is_removal();
+            self.removals -= usize::from(was_removal);
+        }
+        self.drop_superseded_front();
+        if self.older.front().is_some_and(|older| older.section.is_wasteful()) {
+            self.tidy(0);
+        }
+        Some(Evicted { position, cost, was_removal })
+    }
+
+    /// Removes superseded events from the front, so that the oldest event held is not superseded.
+    #[inline]
+    fn drop_superseded_front(&mut self) {
+        if self.front_section().begins_superseded() {
+            self.drop_superseded();
+        }
+    }
+
+    #[inline(never)]
+    fn drop_superseded(&mut self) {
+        while let Some(older) = self.older.front_mut() {
+            let before = older.section.memory();
+            older.section.drop_superseded_front();
+            self.memory = (self.memory + older.section.memory()) - before;
+            if !older.section.stretch().is_empty() {
+                return;
+            }
+            self.older.pop_front();
+        }
+        self.newest.drop_superseded_front();
+    }
+
+    /// Rebuilds an older section without its superseded events, together with a neighbour if it has become small.
+    fn tidy(&mut self, at: usize) {
+        let Some(older) = self.older.get(at) else { return };
+        if older.section.live() == 0 {
+            self.remove(at);
+            return;
+        }
+        let is_neighbour = |other: &usize| {
+            older.section.is_small()
+                && self.older.get(*other).is_some_and(|other| older.section.fits_with(&other.section))
+        };
+        let neighbour = [at.wrapping_sub(1), at + 1].into_iter().find(is_neighbour);
+        let first = neighbour.map_or(at, |neighbour| neighbour.min(at));
+        let mut replaced: Vec<_> = self.remove(first).into_iter().collect();
+        if neighbour.is_some() {
+            replaced.extend(self.remove(first));
+        }
+        let Some(last) = replaced.last().map(|older| older.last) else { return };
+        let mut parts: Vec<&mut Section> = replaced.iter_mut().map(|older| &mut *older.section).collect();
+        let section = Box::new(Section::rebuilt(&mut parts, &mut self.keys));
+        self.memory += section.memory();
+        self.older.insert(first, Older { section, last });
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Older> {
+        let removed = self.older.remove(at)?;
+        self.memory -= removed.section.memory();
+        Some(removed)
+    }
+
+    /// Begins a new section.
+    fn close_newest(&mut self, next: Section) {
+        let mut section = Box::new(mem::replace(&mut self.newest, next));
+        section.close();
+        let Some(last) = section.stretch().last() else { return };
+        self.memory += section.memory();
+        self.older.push_back(Older { section, last });
+    }
+
+    /// Reads events after a position and before another one. Returns `None` if there are none.
+    pub(super) fn read(&mut self, after: Position, before: Position) -> Option<Run> {
+        for at in self.first_after(after).. {
+            let Some(older) = self.older.get_mut(at) else { break };
+            let memory = older.section.memory();
+            let run = older.section.read(after, before);
+            self.memory = (self.memory + older.section.memory()) - memory;
+            if run.is_some() || older.last >= before {
+                return run;
+            }
+        }
+        self.newest.read(after, before)
+    }
+
+    /// Returns the position of the first event after a position.
+    pub(super) fn position_after(&self, after: Position) -> Option<Position> {
+        let older = self.older.range(self.first_after(after)..).map(|older| &*older.section);
+        older.chain([&self.newest]).find_map(|section| section.position_after(after))
+    }
+
+    /// Calls a function with the length of each event of a run that was just read, and its tag.
+    pub(super) fn each_of(&self, run: &Run, call: impl FnMut(usize, Tag)) {
+        let section = self.older.get(self.section_of(run.last)).map_or(&self.newest, |older| &older.section);
+        section.each_of(run, call);
+    }
+
+    /// Returns the number of events after a position.
+    pub(super) fn count_after(&self, after: Position) -> usize {
+        let mut older = self.older.range(self.first_after(after)..);
+        let first = older.next().map_or(0, |older| older.section.count_after(after));
+        let others: usize = older.map(|older| older.section.live()).sum();
+        first + others + self.newest.count_after(after)
+    }
+
+    /// Returns the section with an event; the number of older ones for the newest.
+    fn section_of(&self, position: Position) -> usize {
+        // Fast path: what changes often has changed lately.
+        if self.older.back().is_none_or(|older| older.last < position) {
+            return self.older.len();
+        }
+        self.older.partition_point(|older| older.last < position)
+    }
+
+    /// Returns the first section that may have an event after a position; the number of older ones for the newest.
+    fn first_after(&self, after: Position) -> usize {
+        self.section_of(after.saturating_add(1))
+    }
+
+    /// Returns the stretch with the oldest event held.
+    pub(super) fn front(&self) -> &Stretch {
+        self.front_section().stretch()
+    }
+
+    fn front_section(&self) -> &Section {
+        self.older.front().map_or(&self.newest, |older| &older.section)
+    }
+
+    fn front_mut(&mut self) -> &mut Section {
+        match self.older.front_mut() {
+            Some(older) => &mut older.section,
+            None => &mut self.newest,
+        }
+    }
+
+    /// Returns the position of the newest event held, or zero.
+    pub(super) fn last(&self) -> Position {
+        self.newest.stretch().last().unwrap_or(0)
+    }
+
+    /// Returns the number of events that remove a key.
+    pub(super) fn removals(&self) -> usize {
+        self.removals
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Returns the bytes of memory in use.
+    pub(super) fn memory(&self) -> usize {
+        let older =
+            self.older.capacity() * mem::size_of::<Older>() + self.older.len() * mem::size_of::<Section>();
+        mem::size_of::<Self>() + older + self.memory + self.newest.memory() + self.keys.memory()
+    }
+}

@@ -1,0 +1,490 @@
+//! Encoded events in order: the text of each is stored once, for live delivery and for replay.
+//!
+//! New events are encoded at the end of an open chunk. The first reader that needs them seals the bytes so far,
+//! without a copy, and all readers get slices of the same sealed segment. When a chunk is full, its segments are
+//! joined, so that later reads return long runs however the chunk was sealed.
+
+use std::{mem, ops::Range};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    base::deque::Deque,
+    history::{
+        position::Position,
+        prepared::{LONG_EVENT, Prepared},
+        run::Run,
+        sealed::{Sealed, Segment},
+    },
+};
+
+/// A stretch of a history: consecutive events, evicted from the front and appended at the end.
+///
+/// Its indices count all events ever appended to it. They are used only inside the history, because they change when a
+/// stretch is rebuilt without its superseded events; positions do not.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    entries: Deque<Entry>,
+    /// The index of the oldest entry.
+    first: u64,
+    /// The offset at which the text of the oldest entry starts. Offsets count all bytes ever appended.
+    first_start: u64,
+    open: BytesMut,
+    open_index: u64,
+    /// All text except that of the open chunk. `None` until the first read, or the end of the first chunk.
+    sealed: Option<Box<Sealed>>,
+    /// The bytes of memory in use, [counted](Self::recount) when an allocation changes.
+    memory: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) position: Position,
+    /// The offset at which its text ends.
+    end: u64,
+    /// The time at which it was appended, in nanoseconds since its owner began.
+    pub(super) at: u64,
+}
+
+impl Stretch {
+    pub(super) fn new() -> Self {
+        Self::starting_at(0, 0)
+    }
+
+    fn starting_at(first: u64, first_start: u64) -> Self {
+        Self {
+            entries: Deque::new(),
+            first,
+            first_start,
+            open: BytesMut::new(),
+            open_index: first,
+            sealed: None,
+            memory: 0,
+        }
+    }
+
+    /// Appends an event. Returns the length of its text.
+    #[inline]
+    pub(super) fn append(
+        &mut self,
+        position: Position,
+        at: u64,
+        id_line: &[u8],
+        event: &mut Prepared<'_>,
+    ) -> usize {
+        let len = id_line.len() + event.len();
+        if len > self.open.capacity() - self.open.len() && !self.open_chunk(len) {
+            self.append_alone(position, at, event.take(id_line));
+            return len;
+        }
+        event.write(id_line, &mut self.open);
+        if self.push_entry(position, at, len) {
+            self.recount();
+        }
+        len
+    }
+
+    /// Ends the open chunk and opens one with room for an event. Returns `false` if the event is so long that it gets
+    /// its own segment.
+    #[inline(never)]
+    fn open_chunk(&mut self, len: usize) -> bool {
+        if len >= LONG_EVENT {
+            self.close_chunk(0);
+            return false;
+        }
+        let unread = self.close_chunk(MAX_CHUNK / 2);
+        self.open = BytesMut::with_capacity(self.next_chunk().max(unread.len() + len));
+        self.open.extend_from_slice(&unread);
+        self.recount();
+        true
+    }
+
+    /// Appends an event as its own segment, without a copy. No chunk may be open.
+    fn append_alone(&mut self, position: Position, at: u64, text: Bytes) {
+        let len = text.len();
+        self.push_segment(self.end(), text, 0);
+        self.push_entry(position, at, len);
+        self.all_sealed();
+        self.recount();
+    }
+
+    /// Returns the size of the next chunk: no more than is held, so that spare capacity at most doubles the memory.
+    ///
+    /// For the first event, it is exactly the size of the event.
+    fn next_chunk(&self) -> usize {
+        if self.entries.is_empty() {
+            return 0;
+        }
+        let held = self.text_len();
+        let last = self.sealed.as_ref().map_or(0, |sealed| sealed.last_chunk);
+        (last * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
+    }
+
+    /// Adds an event to the index. Returns whether that took more memory.
+    #[inline]
+    fn push_entry(&mut self, position: Position, at: u64, len: usize) -> bool {
+        let end = self.end() + len as u64;
+        self.entries.push_back(Entry { position, end, at })
+    }
+
+    /// Removes the oldest event. Returns its position and the length of its text.
+    #[inline]
+    pub(super) fn pop_front(&mut self) -> Option<(Position, usize)> {
+        let entry = self.entries.pop_front()?;
+        let len = (entry.end - self.first_start) as usize;
+        self.first += 1;
+        self.first_start = entry.end;
+        if self.entries.is_empty() {
+            *self = Self::starting_at(self.first, self.first_start);
+            return Some((entry.position, len));
+        }
+        let mut less = self.entries.give_back();
+        if let Some(sealed) = &mut self.sealed {
+            less |= sealed.evict(entry.position, self.first_start);
+        }
+        if less {
+            self.recount();
+        }
+        Some((entry.position, len))
+    }
+
+    /// Recounts the memory in use, after an allocation has changed.
+    fn recount(&mut self) {
+        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.memory());
+        self.memory = self.entries.bytes() + self.open.capacity() + sealed + ALLOCATIONS;
+    }
+
+    /// Returns the run after a position that was read last, if nothing was appended since.
+    #[inline]
+    pub(super) fn cached(&self, after: Position, before: Position) -> Option<&Run> {
+        let newest = self.sealed.as_ref()?.newest.as_ref()?;
+        if newest.after == after && newest.end == self.next() && newest.last < before {
+            Some(newest)
+        } else {
+            None
+        }
+    }
+
+    /// Keeps a run for others that ask for the same one, if it reaches the end. `copied` are the bytes of its own.
+    #[inline]
+    pub(super) fn cache(&mut self, run: &Run, copied: usize) {
+        if run.end == self.next() {
+            if let Some(sealed) = &mut self.sealed {
+                sealed.newest = Some(run.clone());
+                if sealed.copied != copied {
+                    sealed.copied = copied;
+                    self.recount();
+                }
+            }
+        }
+    }
+
+    /// Drops the run that was read last.
+    pub(super) fn forget_cached(&mut self) {
+        if let Some(sealed) = &mut self.sealed {
+            sealed.newest = None;
+            if mem::take(&mut sealed.copied) > 0 {
+                self.recount();
+            }
+        }
+    }
+
+    /// Reads the events after a position that lie in one piece and before another position. Returns `None` if there are
+    /// none.
+    #[inline]
+    pub(super) fn read(&mut self, after: Position, before: Position) -> Option<Run> {
+        if let Some(run) = self.cached(after, before) {
+            return Some(run.clone());
+        }
+        if let Some(run) = self.read_open(after, before) {
+            return Some(run);
+        }
+        let index = self.index_after(after);
+        let end = self.index_before(before);
+        if index >= end {
+            return None;
+        }
+        let (bytes, end) = self.find(index, end);
+        let run = Run { bytes, after, last: self.entry(end - 1).position, events: end - index, end };
+        self.cache(&run, 0);
+        Some(run)
+    }
+
+    /// Fast path: a reader that has read everything that is sealed gets the text that is open, which needs no search.
+    #[inline]
+    fn read_open(&mut self, after: Position, before: Position) -> Option<Run> {
+        let last = self.sealed.as_ref()?.last_position;
+        let first = self.open_index;
+        if last != after || first < self.first || self.open.is_empty() || self.last()? >= before {
+            return None;
+        }
+        self.seal();
+        let sealed = self.sealed.as_mut()?;
+        let bytes = sealed.segments.back()?.bytes.clone();
+        let end = self.open_index;
+        let run = Run { bytes, after, last: sealed.last_position, events: end - first, end };
+        self.cache(&run, 0);
+        Some(run)
+    }
+
+    /// Returns the events from `index` on that lie in one piece, but none from `end` on, and the index after them.
+    ///
+    /// The event at `index` must be held, and come before `end`.
+    #[inline]
+    pub(super) fn find(&mut self, index: u64, end: u64) -> (Bytes, u64) {
+        if index >= self.open_index {
+            self.seal();
+        }
+        let (at, segment) = self.segment(index);
+        let sealed = self.sealed.as_ref().map(|sealed| &sealed.segments);
+        let next =
+            sealed.and_then(|segments| segments.get(at + 1)).map_or(self.open_index, |next| next.index);
+        let start = (self.start(index) - segment.start) as usize;
+        if next <= end {
+            return (segment.bytes.slice(start..), next);
+        }
+        let len = (self.start(end) - self.start(index)) as usize;
+        (segment.bytes.slice(start..start + len), end)
+    }
+
+    /// Returns the segment of a sealed event, and its place among them.
+    #[inline]
+    fn segment(&self, index: u64) -> (usize, &Segment) {
+        let sealed =
+            self.sealed.as_ref().expect("an event that is held lies in a segment once that is sealed");
+        // Fast path: most readers ask for the newest events, which need no search.
+        let is_in_last = sealed.segments.back().is_some_and(|last| last.index <= index);
+        let at = match is_in_last {
+            true => sealed.segments.len() - 1,
+            false => sealed.segments.partition_point(|segment| segment.index <= index) - 1,
+        };
+        (at, sealed.segments.get(at).expect("the index is held"))
+    }
+
+    /// Appends some of the events of another stretch. Long ones that have a segment of their own are not copied.
+    ///
+    /// Reserve the [room](Self::with_room) for the others first, so that their text is in one piece.
+    pub(super) fn append_from(&mut self, other: &mut Self, indices: Range<u64>) {
+        let mut at = indices.start;
+        while at < indices.end {
+            let (bytes, end) = other.find(at, indices.end);
+            if other.keeps_segment(at) {
+                let Entry { position, at, .. } = *other.entry(at);
+                self.finish();
+                self.append_alone(position, at, bytes);
+            } else {
+                self.open.extend_from_slice(&bytes);
+                let mut start = other.start(at);
+                for index in at..end {
+                    let Entry { position, end, at } = *other.entry(index);
+                    self.push_entry(position, at, (end - start) as usize);
+                    start = end;
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// Creates an empty stretch with room for the text of events that are [appended from](Self::append_from) others.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        let mut stretch = Self::new();
+        stretch.open = BytesMut::with_capacity(bytes);
+        stretch
+    }
+
+    /// Returns the indices of the events for which [`keeps_segment`](Self::keeps_segment) is true.
+    pub(super) fn kept_segments(&self) -> impl Iterator<Item = u64> {
+        let sealed = self.sealed.as_ref().map(|sealed| &sealed.segments);
+        let segments = sealed.into_iter().flat_map(|segments| segments.iter_from(0));
+        let long = segments.filter(|segment| segment.bytes.len() >= LONG_EVENT);
+        long.map(|segment| segment.index.max(self.first)).filter(|index| self.keeps_segment(*index))
+    }
+
+    /// Returns whether a sealed event is long and has a segment of its own, which another stretch can take over.
+    pub(super) fn keeps_segment(&self, index: u64) -> bool {
+        let len = self.len_of(index);
+        len >= LONG_EVENT && self.segment(index).1.bytes.len() == len
+    }
+
+    /// Seals the text that was appended from others. Further events are not joined with it.
+    pub(super) fn finish(&mut self) {
+        self.seal();
+        if let Some(sealed) = &mut self.sealed {
+            (sealed.in_chunk, sealed.last_chunk) = (0, sealed.bytes);
+        }
+        self.recount();
+    }
+
+    /// Seals all text, and frees the memory that only further events would need.
+    pub(super) fn close(&mut self) {
+        self.close_chunk(0);
+        self.recount();
+    }
+
+    /// Returns the offset at which each event of a run ends in its text. The run has consecutive events.
+    pub(super) fn ends(&self, run: &Run) -> impl Iterator<Item = usize> {
+        let first = run.end - run.events;
+        let start = self.start(first);
+        (first..run.end).map(move |index| (self.entry(index).end - start) as usize)
+    }
+
+    /// Returns the length of an event's text.
+    pub(super) fn len_of(&self, index: u64) -> usize {
+        (self.entry(index).end - self.start(index)) as usize
+    }
+
+    /// Returns the index of the first event after a position, which may be the next event to be appended.
+    #[inline]
+    pub(super) fn index_after(&self, position: Position) -> u64 {
+        // Fast path: most readers have read everything that is sealed, and nothing else.
+        if self.sealed.as_ref().is_some_and(|sealed| sealed.last_position == position) {
+            return self.open_index.max(self.first);
+        }
+        self.first + self.entries.partition_point(|entry| entry.position <= position) as u64
+    }
+
+    /// Returns the index after the last event before a position.
+    #[inline]
+    pub(super) fn index_before(&self, position: Position) -> u64 {
+        match self.last() {
+            Some(last) if last >= position => self.index_after(position.saturating_sub(1)),
+            _ => self.next(),
+        }
+    }
+
+    /// Returns the index of the oldest event held; if there is none, that of the next event to be appended.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Returns the index of the next event to be appended.
+    #[inline]
+    pub(super) fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// Returns the oldest event held.
+    pub(super) fn front(&self) -> Option<&Entry> {
+        self.entries.front()
+    }
+
+    /// Returns the position of the newest event held.
+    #[inline]
+    pub(super) fn last(&self) -> Option<Position> {
+        self.entries.back().map(|entry| entry.position)
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the bytes of the text held.
+    pub(super) fn text_len(&self) -> usize {
+        (self.end() - self.first_start) as usize
+    }
+
+    /// Returns the bytes of memory allocated: text, index and spare capacity.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Returns the text of the oldest event held.
+    pub(super) fn first_text(&self) -> Option<&[u8]> {
+        let len = self.entries.front()?.end - self.first_start;
+        let (start, text) = match self.sealed.as_ref().and_then(|sealed| sealed.segments.front()) {
+            Some(segment) => (segment.start, &segment.bytes[..]),
+            None => (self.open_start(), &self.open[..]),
+        };
+        text.get((self.first_start - start) as usize..)?.get(..len as usize)
+    }
+
+    /// Returns the event at an index, which must be held.
+    pub(super) fn entry(&self, index: u64) -> &Entry {
+        self.entries.get((index - self.first) as usize).expect("the index is held")
+    }
+
+    fn start(&self, index: u64) -> u64 {
+        if index == self.first { self.first_start } else { self.entry(index - 1).end }
+    }
+
+    /// Returns the offset at which the text of all events ends.
+    #[inline]
+    fn end(&self) -> u64 {
+        self.entries.back().map_or(self.first_start, |last| last.end)
+    }
+
+    /// Returns the offset at which the text of the open chunk starts.
+    fn open_start(&self) -> u64 {
+        self.end() - self.open.len() as u64
+    }
+
+    /// Turns the open chunk's bytes into a segment, without a copy.
+    pub(super) fn seal(&mut self) {
+        if !self.open.is_empty() {
+            // A full chunk is sealed as a whole, which needs no allocation to share it.
+            let is_full = self.open.len() == self.open.capacity();
+            let start = self.open_start();
+            let text = if is_full { mem::take(&mut self.open) } else { self.open.split() };
+            let grows = self.push_segment(start, text.freeze(), 1);
+            let is_last = self.sealed.as_ref().is_some_and(|sealed| sealed.in_chunk >= MAX_PIECES);
+            if is_last {
+                // Without spare capacity, the next event closes the chunk.
+                self.open = BytesMut::new();
+            }
+            self.all_sealed();
+            if grows || is_last {
+                self.recount();
+            }
+        }
+    }
+
+    /// Adds text that can be read, in so many pieces of the open chunk. Returns whether that took more memory.
+    #[inline]
+    fn push_segment(&mut self, start: u64, bytes: Bytes, pieces: usize) -> bool {
+        let sealed = self.sealed.get_or_insert_default();
+        sealed.in_chunk += pieces;
+        sealed.bytes += bytes.len();
+        sealed.segments.push_back(Segment { index: self.open_index, start, bytes })
+    }
+
+    /// Records that all events held are sealed.
+    fn all_sealed(&mut self) {
+        self.open_index = self.next();
+        if let (Some(sealed), Some(last)) = (&mut self.sealed, self.entries.back()) {
+            sealed.last_position = last.position;
+        }
+    }
+
+    /// Ends the open chunk and joins its segments: one copy of at most a chunk.
+    ///
+    /// A chunk with spare capacity is copied as well, so that the history does not keep the unused part.
+    ///
+    /// Returns the unread bytes if there are at most `most`, so that they move to the next chunk and are read in one
+    /// piece with the events that follow. They are copied a bounded number of times, because a chunk without any read
+    /// is sealed unless it is short.
+    fn close_chunk(&mut self, most: usize) -> BytesMut {
+        let in_chunk = self.sealed.as_ref().map_or(0, |sealed| sealed.in_chunk);
+        let is_unread = in_chunk == 0 && self.open.len() >= MIN_CHUNK;
+        if is_unread || self.open.len() > most {
+            self.seal();
+        }
+        if let Some(sealed) = &mut self.sealed {
+            sealed.close(self.open.capacity(), self.open.len());
+        }
+        mem::take(&mut self.open)
+    }
+}
+
+/// The minimum size of a chunk after the first, and of the chunks of a small history.
+const MIN_CHUNK: usize = 256;
+const MAX_CHUNK: usize = 64 * 1024;
+/// The overhead of the two allocations of a history: on average half of the allocator's granularity, and a header
+/// each.
+const ALLOCATIONS: usize = 2 * 16;
+/// A chunk sealed in this many pieces is closed, because each piece has an overhead.
+const MAX_PIECES: usize = 128;
