@@ -17,15 +17,17 @@ use crate::{
         publish_error::PublishError,
         reader::{
             cursor::Cursor,
+            find::find,
             live::Live,
             reading::{Ending, Filter, Reader, freshest},
         },
         refusal::Refusal,
-        subscribe::{Subscribe, find},
+        subscribe::Subscribe,
     },
 };
 
 /// The result of a subscription's attempt to continue in a hub after it has read elsewhere.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(crate) enum Joined {
     /// It continues. Everything up to this position was delivered, or does not concern it.
     Here(Live, Position),
@@ -86,7 +88,8 @@ impl Hub {
             return Joined::NotHere;
         }
         let nothing_remains = cursors.iter().all(|cursor| cursor.is_at_the_end(&state));
-        if nothing_remains {
+        // A running stream may have lost its last topic, and stays open.
+        if nothing_remains && !cursors.is_empty() {
             leave(&mut state, &cursors);
             return Joined::Finished;
         }
@@ -145,6 +148,19 @@ impl Live {
     pub(crate) fn with_filter(mut self, filter: Option<Filter>) -> Self {
         self.reader.filter = filter;
         self
+    }
+
+    /// Takes a log for what its hub has lost: it ends, to go on there.
+    pub(crate) fn with_log(mut self) -> Self {
+        self.reader.has_log = true;
+        self
+    }
+
+    /// Returns the topics, in their order.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<_> = self.reader.topics().map(str::to_owned).collect();
+        topics.sort_unstable();
+        topics
     }
 
     /// Sets how it tells positions and gaps, if not as its hub does.

@@ -54,7 +54,7 @@ pub(crate) mod publish_error;
 pub(crate) mod reader;
 pub(crate) mod refusal;
 pub(crate) mod source;
-mod steering;
+pub(crate) mod steering;
 mod stream_handle;
 pub(crate) mod subscribe;
 pub(crate) mod subscription;

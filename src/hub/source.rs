@@ -6,8 +6,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    base::panics::Panic,
-    hub::{end::End, notice::Notices},
+    base::{panics::Panic, sync::Arc},
+    hub::{end::End, notice::Notices, steering::Steering},
 };
 
 /// The blocks that a subscription yields after its first one, if they do not come from a hub alone.
@@ -21,6 +21,9 @@ pub(crate) trait Source: Send {
 
     /// Returns the rest of the maximum lifetime, if there is one.
     fn time_left(&self) -> Option<Duration>;
+
+    /// Lets handles change its topics from now on.
+    fn steer(&mut self, steering: &Arc<Steering>);
 
     /// Ends it now. Returns the last block: the position if it has moved, or with a reconnection time, and the last event.
     fn finish(&mut self, end: &End) -> Option<Bytes>;

@@ -1,4 +1,7 @@
-use std::task::{Context, Waker};
+use std::{
+    mem,
+    task::{Context, Waker},
+};
 
 use crate::{
     base::sync::{Mutex, lock},
@@ -6,19 +9,52 @@ use crate::{
 };
 
 /// What handles on a stream want of it.
+///
+/// A change of topics applies to all that is read after the call. A reader looks here while it holds the hub's lock, before
+/// it reads: an event that is published after the call is read after it, by a reader that has applied the change.
 #[derive(Debug, Default)]
 pub(crate) struct Steering(Mutex<Wanted>);
 
 #[derive(Debug, Default)]
 struct Wanted {
     end: Option<End>,
+    changes: Vec<Change>,
     /// The stream has ended.
     is_over: bool,
     /// The task that polls the stream.
     waker: Option<Waker>,
 }
 
+/// A change of a stream's topics.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Add(Vec<String>),
+    Remove(Vec<String>),
+}
+
 impl Steering {
+    /// Changes the topics, unless the stream has ended.
+    pub(super) fn change(&self, change: Change) {
+        let waker = {
+            let mut wanted = lock(&self.0);
+            if wanted.is_over {
+                return;
+            }
+            wanted.changes.push(change);
+            wanted.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        !lock(&self.0).changes.is_empty()
+    }
+
+    /// Takes the changes, in their order.
+    pub(crate) fn take_changes(&self) -> Vec<Change> {
+        mem::take(&mut lock(&self.0).changes)
+    }
+
     /// Ends the stream. Only the first call has an effect.
     pub(super) fn end(&self, end: End) {
         let waker = {

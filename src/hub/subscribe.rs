@@ -19,6 +19,7 @@ use crate::{
         policies::{Lag, Start},
         reader::{
             cursor::Cursor,
+            find::find,
             live::Live,
             reading::{Filter, Reader, freshest},
         },
@@ -300,34 +301,4 @@ fn may_have_ended(cursors: &[Cursor], after: Position, state: &State) -> bool {
     state.topics.may_have_ended_since(after)
         && cursors.iter().any(|cursor| topic(cursor).is_unknown())
         && cursors.iter().all(|cursor| topic(cursor).is_unknown() || cursor.is_at_the_end(state))
-}
-
-/// Opens the topics and finds the start in each. Also returns whether one of them has a gap.
-pub(super) fn find(
-    topics: &[String],
-    start: Start,
-    after: Option<Position>,
-    state: &mut State,
-) -> (Vec<Cursor>, bool) {
-    let mut gap = after.is_some_and(|position| state.ids.is_before_known(position));
-    let mut cursors = Vec::with_capacity(topics.len());
-    for name in topics {
-        let key = state.topics.open(name);
-        let topic = state.topics.get(key);
-        // Several positions are the same place. Using one for all lets readers share what was read there.
-        let (oldest, newest) = (topic.log.evicted(), topic.log.last());
-        let after = match (after, start) {
-            (Some(position), _) => {
-                gap |= position < oldest;
-                position.clamp(oldest, newest)
-            }
-            (None, Start::Now) => newest,
-            (None, Start::Oldest) => {
-                gap |= topic.has_lost();
-                oldest
-            }
-        };
-        cursors.push(Cursor { topic: key, name: topic.name.clone(), after });
-    }
-    (cursors, gap)
 }

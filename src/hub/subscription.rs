@@ -81,6 +81,7 @@ struct Extras {
 }
 
 /// The origin of the blocks after the first one.
+#[expect(clippy::large_enum_variant, reason = "the large variant is what it usually is")]
 enum Origin {
     Hub(Live),
     #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only a relay has other sources"))]
@@ -131,9 +132,17 @@ impl Subscription {
         self
     }
 
-    /// Returns a handle that ends the stream from outside, when an HTTP stack owns it.
+    /// Returns a handle that ends the stream or changes its topics, when an HTTP stack owns it.
+    ///
+    /// A stream with a handle reads under the hub's lock, as one of several topics does.
     pub fn handle(&mut self) -> StreamHandle {
+        let is_first = self.extras().steering.is_none();
         let steering = Arc::clone(self.extras().steering.get_or_insert_default());
+        match &mut self.source {
+            _ if !is_first => {}
+            Origin::Hub(live) => live.steer(Arc::clone(&steering)),
+            Origin::Elsewhere(source) => source.steer(&steering),
+        }
         if self.has_ended() {
             steering.set_over();
         }

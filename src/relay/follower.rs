@@ -1,4 +1,5 @@
 use std::{
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use crate::{
         notice::Notices,
         reader::{live::Live, reading::Filter},
         source::Source,
+        steering::Steering,
     },
     relay::{
         paging::{Paging, Step},
@@ -30,6 +32,7 @@ pub(super) struct Follower {
 }
 
 /// The present origin of the events.
+#[expect(clippy::large_enum_variant, reason = "the large variant is what it usually is")]
 pub(super) enum State {
     Live(Live),
     Paging(Box<Paging>),
@@ -62,6 +65,10 @@ impl Source for Follower {
                     }
                     // The hub was closed, but the node was not: a new generation replaced it. The log decides whether
                     // the client has missed anything.
+                    if reading.steering.is_some() {
+                        self.reading.topics = live.topics().into();
+                    }
+                    let reading = &self.reading;
                     let left = if reading.pages.node().is_sealed() { None } else { live.left_at() };
                     self.state = left.map_or(State::Ended, |(seen, told, filter)| {
                         let mut paging = page_after(reading, seen, told, filter);
@@ -96,6 +103,15 @@ impl Source for Follower {
             }
             State::Paging(paging) => paging.moved(due),
             State::Ended => None,
+        }
+    }
+
+    fn steer(&mut self, steering: &Arc<Steering>) {
+        self.reading.steering = Some(Arc::clone(steering));
+        match &mut self.state {
+            State::Live(live) => live.steer(Arc::clone(steering)),
+            State::Paging(paging) => paging.steer(Arc::clone(steering)),
+            State::Ended => {}
         }
     }
 

@@ -23,6 +23,7 @@ use crate::{
             live::Live,
             reading::{Filter, join},
         },
+        steering::{Change, Steering},
     },
     relay::{
         core::{HeldPage, Node, PageFuture, Pages, Progress},
@@ -39,6 +40,7 @@ pub(super) struct Paging {
     topics: Arc<[String]>,
     lag: Lag,
     notices: Arc<Notices>,
+    steering: Option<Arc<Steering>>,
     filter: Option<Filter>,
     /// The entry after which the next page begins. `None` for the oldest entry of the log.
     after: Option<EventId>,
@@ -84,6 +86,7 @@ impl Paging {
             topics: Arc::clone(&reading.topics),
             lag: reading.lag,
             notices: Arc::clone(&reading.notices),
+            steering: reading.steering.clone(),
             filter,
             after: after.map(|position| pages.node().id(position)),
             pages,
@@ -122,6 +125,27 @@ impl Paging {
         let block = self.notices.moved(self.pages.node().id(self.seen), due);
         self.advanced |= block.is_some();
         block
+    }
+
+    /// Lets handles change its topics from now on.
+    pub(super) fn steer(&mut self, steering: Arc<Steering>) {
+        self.steering = Some(steering);
+    }
+
+    /// Applies changes of the topics, between pages. The next page begins at the stream's position, so no event of a new
+    /// topic is missing in it.
+    fn apply_changes(&mut self) {
+        let changes = self.steering.as_ref().map(|steering| steering.take_changes()).unwrap_or_default();
+        for change in changes {
+            let mut topics = self.topics.to_vec();
+            match change {
+                Change::Add(added) => topics.extend(added),
+                Change::Remove(removed) => topics.retain(|topic| !removed.contains(topic)),
+            }
+            topics.sort_unstable();
+            topics.dedup();
+            self.topics = topics.into();
+        }
     }
 
     /// Returns the last block, if the stream is ended now.
@@ -163,6 +187,7 @@ impl Paging {
 
     /// Continues in the hub if possible; otherwise sets what to wait for.
     fn turn(&mut self) -> Option<Step> {
+        self.apply_changes();
         let node = self.pages.node();
         let progress = node.progress.subscribe();
         let (current, closed) = {
@@ -209,6 +234,7 @@ impl Paging {
 
     /// Delivers the part of a page that concerns the client.
     fn take(&mut self, page: Page) -> Option<Step> {
+        self.apply_changes();
         let begins = self.after.is_none();
         // A client that begins with the oldest entry was sent a gap for the entries before it, or there were none. An
         // entry not newer than those it has seen belongs to another state of the log.

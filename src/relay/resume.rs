@@ -159,6 +159,9 @@ impl<L: Log> Arrival<'_, L> {
         generation: &Generation,
     ) -> ControlFlow<Result<Subscription, Refusal>, Self> {
         let node = &self.core.node;
+        if self.what.topics.is_empty() {
+            return ControlFlow::Break(Err(Refusal::finished()));
+        }
         ControlFlow::Break(match generation.hub.join(&self.what.topics, position, None) {
             Joined::Here(live, position) => {
                 let reading = self.reading();
@@ -226,6 +229,7 @@ impl<L: Log> Arrival<'_, L> {
             lag: self.what.lag,
             ends_at,
             notices: self.notices(),
+            steering: None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod notice;
 mod oldest;
 mod removal;
 mod replay_buffer;
+mod steering;
 mod stream_handles;
 mod stress;
 mod topic_handles;

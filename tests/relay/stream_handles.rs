@@ -69,3 +69,44 @@ async fn a_snapshot_and_the_options_of_one_stream_hold_for_a_relay_too() {
         assert!(seen.blocks.iter().all(|block| block.event.as_deref() != Some("position")));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn topics_come_and_go_while_the_hub_feeds_a_stream_and_while_it_reads_the_log() {
+    let log = MemoryLog::default();
+    let relay = start(&log);
+    let id = relay.publish("a", "0").await.unwrap();
+    for n in 1..40 {
+        relay.publish(if n % 2 == 0 { "a" } else { "b" }, n.to_string()).await.unwrap();
+    }
+    // It reads the log from the beginning: a topic that is added now begins where the stream is.
+    let mut paging = relay.subscribe(Subscribe::to("a").after(&id)).await.unwrap();
+    let handle = paging.handle();
+    first(&mut paging).await;
+    handle.add("b");
+    let seen = read(&mut paging, 39).await;
+    assert_eq!(seen.data(), (1..40).map(|n| n.to_string()).collect::<Vec<_>>());
+
+    // By now the hub feeds it.
+    handle.remove("a");
+    handle.add("c");
+    for (topic, n) in [("a", 40), ("b", 41), ("c", 42)] {
+        relay.publish(topic, n.to_string()).await.unwrap();
+    }
+    assert_eq!(read(&mut paging, 2).await.data(), ["41", "42"]);
+
+    // The hub holds too little for a topic that is added, so the stream reads it from the log, and no gap is told.
+    handle.add("d");
+    for n in 43..60 {
+        relay.publish("d", n.to_string()).await.unwrap();
+    }
+    let seen = read(&mut paging, 17).await;
+    assert_eq!(seen.data(), (43..60).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(seen.gaps(), Vec::<&str>::new());
+    handle.remove(["b", "c", "d"]);
+    relay.publish("d", "60").await.unwrap();
+    relay.finish("d").await.unwrap();
+    assert!(is_pending(&mut paging), "it has no topic, and stays open");
+    handle.add("a");
+    relay.publish("a", "61").await.unwrap();
+    assert_eq!(read(&mut paging, 1).await.data(), ["61"]);
+}

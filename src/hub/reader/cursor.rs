@@ -5,7 +5,7 @@ use crate::{
 };
 
 /// The place of a subscription in one of its topics.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     pub(crate) topic: Key,
     pub(crate) name: Name,

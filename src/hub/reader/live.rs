@@ -18,6 +18,7 @@ use crate::{
         end::End,
         notice::{Gap, GapReason, Notices},
         reader::reading::{Ending, Reader, Step, join},
+        steering::Steering,
     },
 };
 
@@ -53,6 +54,14 @@ impl Live {
         self.notices.as_deref().unwrap_or(&self.shared.notices)
     }
 
+    /// Lets handles change its topics from now on.
+    pub(crate) fn steer(&mut self, steering: Arc<Steering>) {
+        if self.phase == Phase::Reading {
+            let waker = self.reader.steer(steering, &mut lock(&self.shared.state));
+            drop(waker);
+        }
+    }
+
     /// Ends the stream now. Returns its last block: the position if it has moved, or with a reconnection time.
     pub(crate) fn finish(&mut self, end: &End) -> Option<Bytes> {
         if self.phase != Phase::Reading {
@@ -82,7 +91,7 @@ impl Live {
         }
         match self.reader.step(&self.shared, cx) {
             Step::Parked => Poll::Pending,
-            Step::Lagged(mark) => Poll::Ready(Some(self.lagged(mark))),
+            Step::Gap(reason, mark) => Poll::Ready(Some(self.gap(reason, mark))),
             Step::End(ending) => Poll::Ready(self.end(ending)),
             Step::Piece(bytes) => Poll::Ready(Some(bytes)),
             Step::Pieces(pieces) => Poll::Ready(join(pieces)),
@@ -106,10 +115,12 @@ impl Live {
     ///
     /// Cold, like `end`: inlined into `poll_piece`, the reports would cost each delivery 3 % of its instructions.
     #[cold]
-    fn lagged(&mut self, mark: Mark) -> Bytes {
-        trace::lagged(self.reader.topics());
-        trace::gap(self.reader.topics(), GapReason::Lagged.as_str());
-        let gap = Gap::new(GapReason::Lagged, self.shared.ids.id(mark));
+    fn gap(&mut self, reason: GapReason, mark: Mark) -> Bytes {
+        if reason == GapReason::Lagged {
+            trace::lagged(self.reader.topics());
+        }
+        trace::gap(self.reader.topics(), reason.as_str());
+        let gap = Gap::new(reason, self.shared.ids.id(mark));
         self.notices().gap(&gap)
     }
 

@@ -22,9 +22,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Many {
     key: Key,
-    cursors: Box<[Cursor]>,
+    cursors: Vec<Cursor>,
     /// The state of each topic.
-    doing: Box<[Doing]>,
+    doing: Vec<Doing>,
     /// Topics with events not delivered yet, ordered by the position of their first such event.
     queue: BinaryHeap<Reverse<(Position, u32)>>,
     /// The number of topics that are not finished, or not yet read to their end.
@@ -49,12 +49,36 @@ impl Many {
         let ready = (0..cursors.len() as u32).collect();
         Self {
             key: state.of_many.insert(Subscriber { waker: None, ready }),
-            doing: vec![Doing::Queued; cursors.len()].into(),
+            doing: vec![Doing::Queued; cursors.len()],
             queue: BinaryHeap::new(),
             unfinished: cursors.len(),
             removed: false,
-            cursors: cursors.into(),
+            cursors,
         }
+    }
+
+    /// Adds topics, which are examined at the next read.
+    pub(crate) fn add(&mut self, cursors: Vec<Cursor>, state: &mut State) {
+        for cursor in cursors {
+            let ordinal = self.cursors.len() as u32;
+            self.cursors.push(cursor);
+            self.doing.push(Doing::Queued);
+            self.unfinished += 1;
+            state.of_many[self.key].ready.push(ordinal);
+        }
+    }
+
+    /// Removes topics. The others get new ordinals, so it enters the hub anew.
+    pub(crate) fn remove(&mut self, is_removed: impl Fn(&str) -> bool, state: &mut State) {
+        if !self.cursors.iter().any(|cursor| is_removed(&cursor.name)) {
+            return;
+        }
+        let waker = self.stop_waiting(state);
+        let (gone, kept) =
+            mem::take(&mut self.cursors).into_iter().partition(|cursor| is_removed(&cursor.name));
+        *self = Self::new(kept, state);
+        state.of_many[self.key].waker = waker;
+        Vec::into_iter(gone).for_each(|Cursor { topic, .. }| state.topics.unsubscribe(topic));
     }
 
     pub(crate) fn cursors(&self) -> &[Cursor] {
@@ -112,7 +136,7 @@ impl Many {
             // Deliver what was found first; the next read ends the stream.
             _ if self.removed && pieces.is_empty() => Left::Removed,
             _ if self.removed => Left::More,
-            true if self.unfinished == 0 => Left::Finished,
+            true if self.unfinished == 0 && !self.cursors.is_empty() => Left::Finished,
             true => Left::Nothing,
             false => Left::More,
         };
@@ -145,6 +169,13 @@ impl Many {
 
     /// Leaves the hub. Returns the waker, to be dropped without the lock.
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        let waker = self.stop_waiting(state);
+        self.cursors.iter().for_each(|cursor| state.topics.unsubscribe(cursor.topic));
+        waker
+    }
+
+    /// Takes itself off all lists of those that wait. Returns the waker, to be dropped without the lock.
+    fn stop_waiting(&mut self, state: &mut State) -> Option<Waker> {
         let subscriber = state.of_many.remove(self.key)?;
         for ordinal in subscriber.ready {
             self.doing[ordinal as usize] = Doing::Queued;
@@ -154,7 +185,6 @@ impl Many {
             if *doing != Doing::Queued {
                 topics.get_mut(cursor.topic).stop_waiting(|key| of_many.get(key).is_some());
             }
-            topics.unsubscribe(cursor.topic);
         }
         subscriber.waker
     }

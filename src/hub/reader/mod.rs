@@ -3,9 +3,11 @@
 //! Read [`live`] and [`reading`] first; [`one`] is the common case, [`many`] keeps the topics that have something in order.
 
 pub(crate) mod cursor;
+pub(crate) mod find;
 pub(crate) mod live;
 pub(crate) mod many;
 pub(crate) mod one;
 pub(crate) mod read;
 pub(crate) mod reading;
+mod steered;
 pub(crate) mod unfiltered;

@@ -20,7 +20,7 @@ use crate::{
             state::{Closing, State},
         },
         event_info::EventInfo,
-        notice::Notices,
+        notice::{GapReason, Notices},
         policies::Lag,
         reader::{
             cursor::Cursor,
@@ -29,12 +29,13 @@ use crate::{
             read::{Lagged, Left, Read},
             unfiltered::Unfiltered,
         },
+        steering::Steering,
     },
 };
 
 /// The reading part of a subscription: its cursor in each topic, and the position last sent to its client.
 pub(crate) struct Reader {
-    place: Place,
+    pub(super) place: Place,
     parked: Option<Parked>,
     /// Everything up to this position was delivered, or does not concern this subscription.
     pub(crate) seen: Position,
@@ -43,12 +44,16 @@ pub(crate) struct Reader {
     pub(crate) lag: Lag,
     pub(crate) filter: Option<Filter>,
     pub(crate) ends_at: Option<Instant>,
+    /// Handles that change its topics.
+    pub(super) steering: Option<Arc<Steering>>,
+    /// It is fed by a log, which may hold what the hub has lost.
+    pub(crate) has_log: bool,
 }
 
 pub(crate) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
 
 /// The cursors of a subscription. Most have one topic, which needs less work.
-enum Place {
+pub(super) enum Place {
     One(One),
     Many(Box<Many>),
 }
@@ -69,8 +74,8 @@ pub(crate) enum Step {
     Pieces(Vec<Bytes>),
     /// Pieces for the filter.
     Unfiltered(Vec<Unfiltered>),
-    /// Events were evicted before delivery. The client is now at this position.
-    Lagged(Mark),
+    /// Events were evicted before delivery, for this reason. The client is now at this position.
+    Gap(GapReason, Mark),
     End(Option<Ending>),
     Parked,
 }
@@ -107,6 +112,8 @@ impl Reader {
             lag: Lag::default(),
             filter: None,
             ends_at: None,
+            steering: None,
+            has_log: false,
         }
     }
 
@@ -161,6 +168,11 @@ impl Reader {
         }
         if over {
             return Some(Step::End(Some(self.ending(&mut state))));
+        }
+        if self.steering.is_some() {
+            if let Some(step) = self.apply_changes(&mut state) {
+                return Some(step);
+            }
         }
         // Settling each kind separately avoids copying a result into one type that fits all of them.
         match (&mut self.place, &self.filter) {
@@ -227,14 +239,14 @@ impl Reader {
         let parked = self.parked.as_ref().is_some_and(|parked| {
             parked.changes.get() == shared.changes.load(Ordering::Acquire) && parked.waker == addresses(waker)
         });
-        parked && self.ends_at.is_none_or(|end| shared.clock.now() < end)
+        parked && !self.has_changes() && self.ends_at.is_none_or(|end| shared.clock.now() < end)
     }
 
     /// Returns the ID of the position, if it has moved since it was last sent.
     pub(crate) fn moved(&mut self, shared: &Shared) -> Option<EventId> {
         let mark = {
             let state = lock(&shared.state);
-            if !self.place.has_more(&state) {
+            if !self.place.has_more(&state) && !self.has_changes() {
                 self.seen = state.ids.head();
             }
             self.unsaid(&state)?
@@ -272,6 +284,10 @@ impl Reader {
         join(kept)
     }
 
+    pub(super) fn unpark(&mut self) {
+        self.parked = None;
+    }
+
     /// Leaves the hub. Returns the waker, to be dropped without the lock.
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
         state.subscribers -= 1;
@@ -295,7 +311,7 @@ impl Reader {
         }
         let position = freshest(self.place.cursors(), self.seen, state);
         (self.seen, self.told) = (position, position);
-        Step::Lagged(state.ids.mark(position))
+        Step::Gap(GapReason::Lagged, state.ids.mark(position))
     }
 
     fn ending(&mut self, state: &mut State) -> Ending {

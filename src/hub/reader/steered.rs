@@ -1,0 +1,70 @@
+use std::task::Waker;
+
+use crate::{
+    base::sync::Arc,
+    hub::{
+        core::state::State,
+        notice::GapReason,
+        policies::Start,
+        reader::{
+            find::find,
+            many::Many,
+            reading::{Place, Reader, Step, freshest},
+        },
+        steering::{Change, Steering},
+    },
+};
+
+/// Changes of topics while a reader runs.
+impl Reader {
+    /// Lets handles change its topics from now on. Returns a waker, to be dropped without the lock.
+    ///
+    /// It reads under the hub's lock from now on, and no longer from a lane: a lane's snapshot may be newer than a change
+    /// that it has not applied.
+    pub(super) fn steer(&mut self, steering: Arc<Steering>, state: &mut State) -> Option<Waker> {
+        self.steering = Some(steering);
+        self.unpark();
+        let Place::One(one) = &mut self.place else { return None };
+        // Counted twice for a moment, so that the topic stays.
+        state.topics.follow(one.cursor().topic);
+        let waker = one.leave(state);
+        let cursor = one.cursor().clone();
+        self.place = Place::Many(Box::new(Many::new(vec![cursor], state)));
+        waker
+    }
+
+    /// Returns whether a change waits to be applied.
+    pub(super) fn has_changes(&self) -> bool {
+        self.steering.as_ref().is_some_and(|steering| steering.has_changes())
+    }
+
+    /// Applies the changes that wait, before the next read. Returns a step if a new topic has lost events after the client's
+    /// position: the gap, or the end if a log may hold them.
+    pub(super) fn apply_changes(&mut self, state: &mut State) -> Option<Step> {
+        let changes = self.steering.as_ref()?.take_changes();
+        let Place::Many(many) = &mut self.place else { return None };
+        let mut gap = false;
+        for change in changes {
+            match change {
+                Change::Add(mut topics) => {
+                    topics.retain(|topic| many.cursors().iter().all(|cursor| *cursor.name != **topic));
+                    let (cursors, lost) = find(&topics, Start::Now, Some(self.seen), state);
+                    cursors.iter().for_each(|cursor| state.topics.follow(cursor.topic));
+                    many.add(cursors, state);
+                    gap |= lost;
+                }
+                Change::Remove(topics) => many.remove(|topic| topics.iter().any(|gone| gone == topic), state),
+            }
+        }
+        match gap {
+            false => None,
+            true if self.has_log => Some(Step::End(None)),
+            true => {
+                state.gaps += 1;
+                self.seen = freshest(many.cursors(), self.seen, state);
+                self.told = self.seen;
+                Some(Step::Gap(GapReason::Evicted, state.ids.mark(self.seen)))
+            }
+        }
+    }
+}
