@@ -38,6 +38,7 @@
 //! under the hub's lock leaves them on the lane for the others.
 
 pub(crate) mod builder;
+mod claim;
 pub(crate) mod close;
 mod core;
 pub(crate) mod end;
@@ -46,6 +47,7 @@ pub(crate) mod event_info;
 pub(crate) mod feed;
 pub(crate) mod handle;
 mod held;
+mod history_page;
 pub(crate) mod into_subscribe;
 pub(crate) mod notice;
 pub(crate) mod policies;
@@ -70,6 +72,7 @@ pub use self::{
     end::End,
     event_info::EventInfo,
     handle::{Hub, Stats},
+    history_page::HistoryPage,
     into_subscribe::IntoSubscribe,
     notice::{Gap, GapReason, Notice, PositionForm},
     policies::{Lag, Start},

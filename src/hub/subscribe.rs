@@ -8,11 +8,9 @@ use crate::{
         trace::hub as trace,
     },
     event::{event_type::EventType, id::EventId},
-    history::{
-        position::Position,
-        scheme::{Mark, Scheme},
-    },
+    history::{position::Position, scheme::Mark},
     hub::{
+        claim::Claim,
         core::{shared::Shared, state::State},
         event_info::EventInfo,
         notice::{Gap, GapReason, PositionForm},
@@ -216,14 +214,7 @@ impl Subscribe {
         }
         state.expire(now);
 
-        let (after, unknown) = match claim {
-            Claim::Nothing => (None, false),
-            Claim::NoId => (None, true),
-            Claim::Id(id, located) => {
-                let after = state.ids.resolve(id, *located);
-                (after, after.is_none())
-            }
-        };
+        let (after, unknown) = claim.resolve(&state.ids);
         let (cursors, evicted) = find(&self.topics, self.start, after, state);
         let may_have_ended = after.is_some_and(|after| may_have_ended(&cursors, after, state));
         let gap = match unknown {
@@ -262,15 +253,6 @@ impl fmt::Debug for Subscribe {
     }
 }
 
-/// A client's last event ID, if it sent any.
-enum Claim<'a> {
-    Nothing,
-    /// A value that cannot be an ID.
-    NoId,
-    /// An ID, and its position if the ID alone determines it.
-    Id(&'a EventId, Option<Position>),
-}
-
 /// A client that has entered the hub.
 struct Placed {
     reader: Reader,
@@ -280,16 +262,6 @@ struct Placed {
     /// No event remains for it, only the end.
     nothing_remains: bool,
     lifetime: Option<Duration>,
-}
-
-impl<'a> Claim<'a> {
-    fn new(last_event_id: Option<&'a LastEventId>, ids: &Scheme) -> Self {
-        match last_event_id.map(LastEventId::as_id) {
-            None => Self::Nothing,
-            Some(None) => Self::NoId,
-            Some(Some(id)) => Self::Id(id, ids.locate(id)),
-        }
-    }
 }
 
 /// Returns whether possibly no event will follow: each topic has ended, or is unknown and may have ended.

@@ -4,9 +4,10 @@ use crate::{
     base::sync::{Arc, lock},
     event::{id::EventId, into_event::IntoEvent},
     hub::{
-        handle::Hub, held::Held, publish_error::PublishError, topic_stats::TopicStats,
-        unsubscribed::Unsubscribed,
+        handle::Hub, held::Held, history_page::HistoryPage, publish_error::PublishError,
+        topic_stats::TopicStats, unsubscribed::Unsubscribed,
     },
+    request::LastEventId,
 };
 
 /// A handle on one topic of a [`Hub`], created by [`Hub::topic`].
@@ -191,6 +192,36 @@ impl Topic {
             subscribers: topic.subscriptions() as usize,
             finished: topic.is_finished(),
         }
+    }
+
+    /// Reads events of the topic as values: up to `limit` of them after a last event ID, or from the oldest one held.
+    ///
+    /// Use it for pages of history, for catching up without a stream, and in tests. To continue, pass the
+    /// [position](HistoryPage::position) of the page: to this method for the next page, or to
+    /// [`Subscribe::after`](crate::Subscribe::after) for a stream that begins where the page ends.
+    ///
+    /// It copies the events that it returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let orders = hub.topic("orders");
+    /// for order in ["two coffees", "one tea", "a cake"] {
+    ///     orders.publish(order)?;
+    /// }
+    /// let page = orders.history(None, 2);
+    /// assert_eq!(page.events()[1].data(), "one tea");
+    /// assert!(page.has_more());
+    /// let page = orders.history(page.position(), 2);
+    /// assert_eq!(page.events()[0].data(), "a cake");
+    /// assert!(!page.has_more());
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
+    pub fn history(&self, after: impl Into<Option<LastEventId>>, limit: usize) -> HistoryPage {
+        HistoryPage::read(&self.held.shared, &self.held.name, after.into(), limit)
     }
 
     /// Returns the topic's name.

@@ -12,8 +12,9 @@ use ssekit::{
     },
     decode::{EventRef, Item, Items, Leftover, LimitExceeded, LimitKind, Limits},
     hub::{
-        Close, Drained, End, EventInfo, Gap, GapReason, HubBuilder, Lag, Notice, PositionForm, PublishError,
-        Refusal, RefusalReason, Start, Stats, StreamHandle, Topic, TopicStats, Topics, Unsubscribed,
+        Close, Drained, End, EventInfo, Gap, GapReason, HistoryPage, HubBuilder, Lag, Notice, PositionForm,
+        PublishError, Refusal, RefusalReason, Start, Stats, StreamHandle, Topic, TopicStats, Topics,
+        Unsubscribed,
     },
     replay::{Events, IdError, Ids, PushError, Replay},
 };
@@ -67,6 +68,7 @@ const _: () = {
     all::<Close>();
     all::<Drained>();
     all::<End>();
+    all::<HistoryPage>();
     all::<StreamHandle>();
     all::<TopicStats>();
     all::<Unsubscribed>();
@@ -124,8 +126,6 @@ const _: () = {
     use ssekit::serve::{Drained, Hyper, RequestBody, Server, Tower, WhenReady};
 
     all::<Drained>();
-    all::<End>();
-    all::<StreamHandle>();
     all::<Hyper>();
     all::<Server>();
     all::<Tower>();

@@ -5,6 +5,7 @@ mod crowd;
 mod delivery;
 mod ending;
 mod handles;
+mod history;
 mod ids;
 mod keep_alive;
 mod keys;
