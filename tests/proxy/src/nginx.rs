@@ -30,12 +30,20 @@ impl Nginx {
     ///
     /// Panics if nginx is not installed, or does not like the directives.
     pub async fn start(upstream: SocketAddr, directives: &str) -> Self {
+        Self::start_before(&[upstream], directives).await
+    }
+
+    /// Does the same before several nodes, which take turns.
+    ///
+    /// A node that refuses is tried again by the next request: by default nginx would avoid it for 10 seconds, and
+    /// answer 502 if the other one restarted meanwhile.
+    pub async fn start_before(nodes: &[SocketAddr], directives: &str) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("ssekit-nginx-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let configuration = folder.join("nginx.conf");
-        fs::write(&configuration, self::configuration(&folder, upstream, directives)).unwrap();
+        fs::write(&configuration, self::configuration(&folder, nodes, directives)).unwrap();
         let process = Command::new(installed())
             .args(["-e", "stderr", "-c"])
             .arg(&configuration)
@@ -66,8 +74,9 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(folder: &Path, upstream: SocketAddr, directives: &str) -> String {
+fn configuration(folder: &Path, nodes: &[SocketAddr], directives: &str) -> String {
     let folder = folder.display();
+    let nodes: String = nodes.iter().map(|node| format!("server {node} max_fails=0; ")).collect();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary = temporary.map(|kind| format!("{kind}_temp_path {folder}/{kind};")).join(" ");
     format!(
@@ -75,13 +84,14 @@ fn configuration(folder: &Path, upstream: SocketAddr, directives: &str) -> Strin
         events {{}}
         http {{
             access_log off; {temporary}
+            upstream nodes {{ {nodes} }}
             server {{
                 listen unix:{folder}/socket;
                 {directives}
-                location / {{ proxy_pass http://{upstream}; }}
+                location / {{ proxy_pass http://nodes; }}
                 location /unheeding/ {{
                     proxy_ignore_headers X-Accel-Buffering;
-                    proxy_pass http://{upstream}/;
+                    proxy_pass http://nodes/;
                 }}
             }}
         }}"

@@ -6,6 +6,7 @@ mod hub_process;
 use std::{pin::pin, time::Duration};
 
 use hub_process::HubProcess;
+use ssekit::ReceivedEvent;
 use ssekit_proxy_tests::{Block, Client, Nginx, PATIENCE};
 use tokio::time::timeout;
 
@@ -131,6 +132,46 @@ async fn a_finished_topic_stops_a_client_behind_nginx() {
 }
 
 /// Publishes one event after the other, each only when the one before it has come.
+#[tokio::test]
+async fn nodes_restart_one_by_one_and_no_client_is_refused() {
+    let (first, second) = (HubProcess::start(&[]).await, HubProcess::start(&[]).await);
+    let nginx = Nginx::start_before(&[first.address(), second.address()], "").await;
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut client = Client::subscribe(&nginx, "/events", "").await;
+        let position = client.event().await.expect("its position");
+        clients.push((client, position.last_event_id().to_owned()));
+    }
+    assert_eq!((first.stats().await.subscribers, second.stats().await.subscribers), (5, 5));
+    let address = first.address();
+    first.stop().await;
+
+    // Those of the first node come back, to whatever node nginx tries first.
+    second.publish("/events", "to those of the second node").await;
+    let mut moved = 0;
+    for (mut client, id) in clients {
+        let is_position = |event: &ReceivedEvent| event.event_type() == "position";
+        let mut event = client.event().await;
+        while event.as_ref().is_some_and(is_position) {
+            event = client.event().await;
+        }
+        if event.is_some() {
+            continue;
+        }
+        let mut client = Client::subscribe(&nginx, "/events", &id).await;
+        assert_eq!(client.head().status, 200);
+        assert_eq!(client.event().await.unwrap().event_type(), "reset", "this node has another epoch");
+        moved += 1;
+    }
+    assert_eq!(moved, 5);
+    let first = HubProcess::start_at(address, &[]).await;
+    second.stop().await;
+    assert_eq!(Client::subscribe(&nginx, "/events", "").await.head().status, 200);
+    first.stop().await;
+    // What it would be otherwise: a browser gives up for good.
+    assert_eq!(Client::subscribe(&nginx, "/events", "").await.head().status, 502);
+}
+
 async fn assert_each_comes_before_the_next(hub: &HubProcess, client: &mut Client) {
     let position = client.event().await.expect("its position");
     assert_eq!(position.event_type(), "position");
