@@ -39,6 +39,16 @@ impl Figures {
     }
 }
 
+/// Returns the answer to `GET /topics`.
+pub(crate) fn topic_as_json(stats: &hub::TopicStats) -> Value {
+    json!({
+        "subscribers": stats.subscribers,
+        "events": stats.events,
+        "bytes": stats.bytes,
+        "finished": stats.finished,
+    })
+}
+
 impl From<hub::Stats> for Figures {
     fn from(hub: hub::Stats) -> Self {
         Self { hub, log: None }

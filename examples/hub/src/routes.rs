@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::{
     faults::{Fault, Faults},
+    figures::topic_as_json,
     metrics::Metrics,
     query::Query,
     source::{Refused, Source},
@@ -44,6 +45,7 @@ pub(crate) fn router(source: Source, heartbeat: Duration, patience: Duration) ->
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(finish))
         .route("/stats", get(stats))
+        .route("/topics", get(topic_stats))
         .route("/metrics", get(scrape))
         .route("/faults", post(fault))
         .with_state(service)
@@ -137,6 +139,15 @@ async fn fault(
 
 async fn stats(State(service): State<Arc<Service>>) -> impl IntoResponse {
     as_json(&service.source.figures().as_json(service.started))
+}
+
+async fn topic_stats(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse, Refused> {
+    let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    let stats = service.source.topic_stats(query.topic().map_err(bad_request)?)?;
+    Ok(as_json(&topic_as_json(&stats)))
 }
 
 async fn scrape(State(service): State<Arc<Service>>) -> Result<impl IntoResponse, Refused> {

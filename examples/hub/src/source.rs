@@ -13,7 +13,7 @@ use ssekit::relay::RedisLog;
 use ssekit::relay::{self, Relay};
 use ssekit::{
     Event, EventId, Hub, LastEventId, Subscribe,
-    hub::{Close, PublishError, Refusal, Start},
+    hub::{Close, PublishError, Refusal, Start, TopicStats},
 };
 
 use crate::{figures::Figures, options::Options};
@@ -118,6 +118,15 @@ impl Source {
             Self::Kept(relay) => relay.close(close),
             #[cfg(feature = "redis")]
             Self::Shared(relay) => relay.close(close),
+        }
+    }
+
+    /// Returns the statistics of one topic.
+    pub(crate) fn topic_stats(&self, topic: &str) -> Result<TopicStats, Refused> {
+        match self {
+            Self::Local(hub) => Ok(hub.topic(topic).stats()),
+            #[cfg(any(feature = "disk", feature = "redis"))]
+            _ => Err((StatusCode::NOT_IMPLEMENTED, "a node does not know all of a topic".into())),
         }
     }
 

@@ -19,6 +19,22 @@ fn promtool_finds_nothing_to_complain_of_in_a_hub() {
     check(&text);
 }
 
+#[test]
+fn a_topic_has_statistics_of_its_own() {
+    let hub = Program::start(&[]);
+    let get = |path: &str| Shell::start(&format!("curl -s 'http://{}/{path}'", hub.address())).read_to_end();
+    let events = format!("'http://{}/events?topic=a+b'", hub.address());
+    assert_eq!(get("topics?topic=a+b"), r#"{"bytes":0,"events":0,"finished":false,"subscribers":0}"#);
+    let mut reader = Shell::start(&format!("curl -sN {events}"));
+    reader.read_until("event: position");
+    Shell::start(&format!("curl -s {events} -d 'hello'")).read_until("{\"id\":");
+    let text = get("topics?topic=a+b");
+    assert!(text.contains(r#""events":1,"finished":false,"subscribers":1}"#), "{text}");
+    Shell::start(&format!("curl -s -X DELETE {events}")).read_to_end();
+    assert!(get("topics?topic=a+b").contains(r#""finished":true"#));
+    assert_eq!(get("topics?topic=a&topic=b"), "more than one topic");
+}
+
 #[cfg(feature = "disk")]
 #[test]
 fn promtool_finds_nothing_to_complain_of_in_a_node() {
