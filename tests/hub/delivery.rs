@@ -421,3 +421,15 @@ fn a_client_cut_right_after_it_was_told_that_it_lagged_loses_nothing() {
     let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(last_event_id(&id))).unwrap());
     assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["15", "16", "17", "18", "19"]));
 }
+
+#[test]
+fn expiring_ends_even_if_every_event_is_too_old_at_once() {
+    let (sender, expired) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let hub = Hub::new(Bounds::events(10).with_age(Duration::ZERO));
+        hub.publish("a", "x").unwrap();
+        hub.expire();
+        sender.send(()).unwrap();
+    });
+    assert_eq!(expired.recv_timeout(Duration::from_secs(60)), Ok(()));
+}

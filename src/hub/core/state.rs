@@ -90,7 +90,8 @@ impl State {
             gaps: 0,
             bounds,
             max_bytes,
-            age: bounds.age.map(nanos),
+            // With an age of zero, an empty hub would be due at any time, and expiring it would never end.
+            age: bounds.age.map(|age| nanos(age).max(1)),
             expires_at: 0,
             random: SplitMix64::new(seed()),
             drained: Slab::new(),
