@@ -20,18 +20,19 @@ use crate::{
 /// The body of a response: a stream of events, some bytes, or nothing.
 ///
 /// It is one type for every stream, so a handler can always return `http::Response<Body>`.
-/// [`response`](crate::response) creates one from a stream of events. It is itself a `Stream` of bytes, and with the
-/// `http-body` feature an `http_body::Body`, which hyper and axum take directly. It is `Sync` even if the stream is
-/// not, and its error is [`io::Error`], because some stacks require these and none rejects them.
+/// [`response`](crate::response) creates one from a stream of events. It is itself a `Stream` of bytes, and
+/// with the `http-body` feature an `http_body::Body`, which hyper and axum take directly. It is `Sync` even
+/// if the stream is not, and its error is [`io::Error`], because some stacks require these and none rejects
+/// them.
 ///
 /// - Each chunk and frame holds whole events, or one comment line.
-/// - If a stream is pending at first, the body begins with an empty comment line, so that the stack sends the headers
-///   at once and a browser fires `open`.
-/// - If the stream fails, the body first sends a last comment, and holds the error back until the stack has sent
-///   that. The client therefore receives everything before the error, including the response's head, and then the
-///   connection breaks. (hyper drops its buffered data when it receives an error.)
-/// - The stream is dropped as soon as it ends or fails, and when the body is dropped, which is how a stack reports
-///   that the client has gone.
+/// - If a stream is pending at first, the body begins with an empty comment line, so that the stack sends the
+///   headers at once and a browser fires `open`.
+/// - If the stream fails, the body first sends a last comment, and holds the error back until the stack has
+///   sent that. The client therefore receives everything before the error, including the response's head, and
+///   then the connection breaks. (hyper drops its buffered data when it receives an error.)
+/// - The stream is dropped as soon as it ends or fails, and when the body is dropped, which is how a stack
+///   reports that the client has gone.
 ///
 /// A stream costs one allocation.
 ///
@@ -72,9 +73,19 @@ enum Content {
 impl Body {
     /// Creates a body that sends a stream of events.
     ///
-    /// An error of the stream ends the body after everything before it was sent. Most stacks then cut the connection,
-    /// and the client reconnects. An [`io::Error`] is passed on unchanged; any other error is wrapped in one
-    /// ([`io::Error::get_ref`]).
+    /// An error of the stream ends the body after everything before it was sent. Most stacks then cut the
+    /// connection, and the client reconnects. An [`io::Error`] is passed on unchanged; any other error is
+    /// wrapped in one ([`io::Error::get_ref`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt, stream};
+    /// use ssekit::{Body, Event};
+    ///
+    /// let mut body = Body::new(stream::iter([Event::new("a")]));
+    /// assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap(), "data: a\n\n");
+    /// ```
     pub fn new<S>(stream: S) -> Self
     where
         S: Stream<Item: IntoFrame<Error: Into<Box<dyn Error + Send + Sync>>>> + Send + 'static,
@@ -84,6 +95,15 @@ impl Body {
     }
 
     /// Creates an empty body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::Body;
+    ///
+    /// assert!(Body::empty().next().now_or_never().unwrap().is_none());
+    /// ```
     pub const fn empty() -> Self {
         Self { content: Content::Done }
     }

@@ -6,10 +6,10 @@ use crate::event::value::Event;
 
 /// An item of a stream of events: [`Event`], [`Bytes`], or a `Result` of either.
 ///
-/// [`KeepAlive`](crate::KeepAlive), [`Body`](crate::Body) and [`response`](crate::response) take a stream of any of
-/// these. `Bytes` are sent unchanged: they must be whole events, each ending in its blank line, as [`Event::encode`]
-/// returns them. A frame may hold several events; nothing is sent in the middle of it. A comment line may be sent
-/// between two frames, so a frame must not end within an event.
+/// [`KeepAlive`](crate::KeepAlive), [`Body`](crate::Body) and [`response`](crate::response) take a stream of
+/// any of these. `Bytes` are sent unchanged: they must be whole events, each ending in its blank line, as
+/// [`Event::encode`] returns them. A frame may hold several events; nothing is sent in the middle of it. A
+/// comment line may be sent between two frames, so a frame must not end within an event.
 ///
 /// The trait is sealed.
 ///
@@ -81,8 +81,8 @@ mod sealed {
 
 /// An empty comment: bytes on the wire that applications do not see.
 ///
-/// It is one line. A blank line after it would end an event without data, which several widely used clients turn into
-/// an empty message.
+/// It is one line. A blank line after it would end an event without data, which several widely used clients
+/// turn into an empty message.
 pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n");
 
 /// An empty comment and a blank line, for clients that buffer their input until a blank line.

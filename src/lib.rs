@@ -1,10 +1,10 @@
 //! Server-sent events that resume, for any HTTP stack.
 //!
-//! A service pushes events to browsers, agents and other services over one HTTP response. This crate encodes each
-//! event once, keeps idle connections alive, stores what a client missed, and delivers that after a reconnect without
-//! a gap or a duplicate. If some events are no longer available, it says so before any later event. It also reads
-//! event streams, and runs a client that reconnects as the standard says. It implements the WHATWG HTML Standard,
-//! section 9.2.
+//! A service pushes events to browsers, agents and other services over one HTTP response. This crate encodes
+//! each event once, keeps idle connections alive, stores what a client missed, and delivers that after a
+//! reconnect without a gap or a duplicate. If some events are no longer available, it says so before any
+//! later event. It also reads event streams, and runs a client that reconnects as the standard says. It
+//! implements the WHATWG HTML Standard, section 9.2.
 //!
 //! # Sending
 //!
@@ -60,22 +60,22 @@
 //! | follow a stream and reconnect to it | `EventSource`, with the feature `client` |
 //! | decode bytes without any I/O | [`Decoder`] |
 //!
-//! The `guide` module answers longer questions: resuming, topics, authorisation, shutting down, proxies, browsers,
-//! limits, scaling out, moving from axum's `Sse`.
+//! The `guide` module answers longer questions: resuming, topics, authorisation, shutting down, proxies,
+//! browsers, limits, scaling out, moving from axum's `Sse`.
 //!
-//! hyper and axum take [`Body`] directly; actix takes a subscription with `HttpResponse::streaming`. The repository's
-//! `examples` folder has complete programs.
+//! hyper and axum take [`Body`] directly; actix takes a subscription with `HttpResponse::streaming`. The
+//! repository's `examples` folder has complete programs.
 //!
 //! # Guarantees
 //!
-//! A subscription yields the events of its topics in order and once each. If some events are no longer available, it
-//! says so before any later event; see the [`hub`] module. Data that you send cannot inject lines. Data that a peer
-//! sends cannot cause a panic, or unbounded use of memory or time.
+//! A subscription yields the events of its topics in order and once each. If some events are no longer
+//! available, it says so before any later event; see the [`hub`] module. Data that you send cannot inject
+//! lines. Data that a peer sends cannot cause a panic, or unbounded use of memory or time.
 //!
 //! # Not guaranteed
 //!
-//! - Arrival: an event that was sent may be lost with its connection. The client reconnects with its last event ID,
-//!   and the rest is sent again.
+//! - Arrival: an event that was sent may be lost with its connection. The client reconnects with its last
+//!   event ID, and the rest is sent again.
 //! - History across a restart: a new process begins a new epoch, and clients learn of it by a notice.
 //!
 //! # Features

@@ -10,17 +10,18 @@ pub const LAST_EVENT_ID: &str = "last-event-id";
 /// The query parameters that [`last_event_id`] reads, in order of precedence.
 pub const LAST_EVENT_ID_PARAMETERS: &[&str] = &["lastEventId", "last_event_id"];
 
-/// Reads a client's last event ID: from the `Last-Event-ID` header, else from the `lastEventId` parameter of the
-/// query, else from `last_event_id`.
+/// Reads a client's last event ID: from the `Last-Event-ID` header, else from the `lastEventId` parameter of
+/// the query, else from `last_event_id`.
 ///
-/// A client sends the header when it reconnects. The parameters are for clients that cannot: `event-source-polyfill`
-/// reconnects with `lastEventId`, and a page that opens a stream at a known event uses `last_event_id`, because a
-/// browser does not let scripts set the header. The latter stays in the URL when the client reconnects, so the
-/// others, which are newer, take precedence. For other names see [`last_event_id_with`].
+/// A client sends the header when it reconnects. The parameters are for clients that cannot:
+/// `event-source-polyfill` reconnects with `lastEventId`, and a page that opens a stream at a known event
+/// uses `last_event_id`, because a browser does not let scripts set the header. The latter stays in the URL
+/// when the client reconnects, so the others, which are newer, take precedence. For other names see
+/// [`last_event_id_with`].
 ///
-/// Returns `None` for a new client: the header and the parameters are missing, or empty, which means that there is no
-/// last event ID. If a value cannot be an event ID, or if two headers or two parameters of one name disagree, returns
-/// a [`LastEventId`] without an ID. Takes time linear in the length of the query.
+/// Returns `None` for a new client: the header and the parameters are missing, or empty, which means that
+/// there is no last event ID. If a value cannot be an event ID, or if two headers or two parameters of one
+/// name disagree, returns a [`LastEventId`] without an ID. Takes time linear in the length of the query.
 ///
 /// # Examples
 ///
@@ -41,8 +42,8 @@ pub fn last_event_id(headers: &HeaderMap, query: Option<&str>) -> Option<LastEve
 
 /// Reads a client's last event ID from the values of its `Last-Event-ID` headers and its query.
 ///
-/// Like [`last_event_id`], for stacks that do not use `http` 1. Pass the values that the stack's header map returns
-/// for [`LAST_EVENT_ID`]; for a single header an `Option` suffices.
+/// Like [`last_event_id`], for stacks that do not use `http` 1. Pass the values that the stack's header map
+/// returns for [`LAST_EVENT_ID`]; for a single header an `Option` suffices.
 ///
 /// # Examples
 ///
@@ -62,9 +63,9 @@ pub fn last_event_id_from(
 
 /// Like [`last_event_id_from`], with other names of query parameters.
 ///
-/// The first name in `parameters` that has a parameter which is not empty takes precedence; with no names, only the
-/// header is read. Names are compared after decoding and are case-sensitive. Takes time linear in the length of the
-/// query, times the number of names.
+/// The first name in `parameters` that has a parameter which is not empty takes precedence; with no names,
+/// only the header is read. Names are compared after decoding and are case-sensitive. Takes time linear in
+/// the length of the query, times the number of names.
 ///
 /// # Examples
 ///
@@ -98,8 +99,8 @@ fn parameters_named(wanted: &str, query: &str) -> impl Iterator<Item = LastEvent
 
 /// A client's last event ID. Untrusted: it may be unknown, or no valid ID.
 ///
-/// Treat an invalid one like an unknown ID, not like a new client, or the events that the client missed would be lost
-/// silently.
+/// Treat an invalid one like an unknown ID, not like a new client, or the events that the client missed would
+/// be lost silently.
 ///
 /// # Examples
 ///
@@ -117,10 +118,22 @@ pub struct LastEventId {
 }
 
 impl LastEventId {
-    /// Reads the value of a header. Returns `None` if it is empty, which means that the client has no last event ID.
+    /// Reads the value of a header. Returns `None` if it is empty, which means that the client has no last
+    /// event ID.
     ///
-    /// If the text is not a valid [`EventId`], the value has no ID. Bytes that are not UTF-8 are read as Latin-1,
-    /// because clients built on `fetch` send the header so if their ID has no character above U+00FF.
+    /// If the text is not a valid [`EventId`], the value has no ID. Bytes that are not UTF-8 are read as
+    /// Latin-1, because clients built on `fetch` send the header so if their ID has no character above
+    /// U+00FF.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::LastEventId;
+    ///
+    /// let last_event_id = LastEventId::from_bytes(b"order-7").unwrap();
+    /// assert!(last_event_id.as_id().is_some_and(|id| id == "order-7"));
+    /// assert!(LastEventId::from_bytes(b"").is_none(), "the client has no ID");
+    /// ```
     pub fn from_bytes(value: &[u8]) -> Option<Self> {
         if value.is_empty() {
             return None;
@@ -138,13 +151,23 @@ impl LastEventId {
     }
 
     /// Returns the ID, which is never empty; `None` if the client's value is not a valid event ID.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{EventId, LastEventId};
+    ///
+    /// let last_event_id = LastEventId::from(EventId::from(7));
+    /// assert_eq!(last_event_id.as_id(), Some(&EventId::from(7)));
+    /// assert_eq!(LastEventId::from_bytes(b"\x01").unwrap().as_id(), None, "no valid ID");
+    /// ```
     pub fn as_id(&self) -> Option<&EventId> {
         self.id.as_ref()
     }
 }
 
-/// Converts an ID that the application knows, for [`Subscribe::after`](crate::Subscribe::after). An empty ID gives a
-/// value without an ID, because no event can have it.
+/// Converts an ID that the application knows, for [`Subscribe::after`](crate::Subscribe::after). An empty ID
+/// gives a value without an ID, because no event can have it.
 impl From<EventId> for Option<LastEventId> {
     fn from(id: EventId) -> Self {
         Some(id.into())
@@ -166,11 +189,12 @@ impl From<EventId> for LastEventId {
 
 /// Returns whether a client accepts an event stream, judged by its `Accept` headers (RFC 9110, 12.5.1).
 ///
-/// If not, answer 406. A request without the header accepts it. Otherwise the most specific of `text/event-stream`,
-/// `text/*` and `*/*` decides, and a weight of zero (`q=0`) refuses. Other parameters are ignored.
+/// If not, answer 406. A request without the header accepts it. Otherwise the most specific of
+/// `text/event-stream`, `text/*` and `*/*` decides, and a weight of zero (`q=0`) refuses. Other parameters
+/// are ignored.
 ///
-/// Malformed parts are tolerated: an entry that is not a media range is skipped, a weight that is not a number does
-/// not refuse, and a header without any media range counts as absent.
+/// Malformed parts are tolerated: an entry that is not a media range is skipped, a weight that is not a
+/// number does not refuse, and a header without any media range counts as absent.
 ///
 /// # Examples
 ///

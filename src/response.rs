@@ -12,16 +12,18 @@ use crate::{
 
 /// The headers of an event stream response, as names and values.
 ///
-/// [`response`] sets them. Use them for stacks that take neither `http` 1 responses nor their parts. Apart from the
-/// content type, they ask intermediaries not to store, compress or buffer the stream: `x-accel-buffering` is for
-/// nginx and others that obey it, `incremental` is the standard's way (RFC 10036).
+/// [`response`] sets them. Use them for stacks that take neither `http` 1 responses nor their parts. Apart
+/// from the content type, they ask intermediaries not to store, compress or buffer the stream:
+/// `x-accel-buffering` is for nginx and others that obey it, `incremental` is the standard's way (RFC 10036).
 ///
-/// The content type has no `charset`: an event stream is always UTF-8, and some clients compare the whole value. Some
-/// clients decode text without a charset as Latin-1, such as Python's `requests`. For those, add it:
+/// The content type has no `charset`: an event stream is always UTF-8, and some clients compare the whole
+/// value. Some clients decode text without a charset as Latin-1, such as Python's `requests`. For those, add
+/// it:
 ///
 /// ```
 /// # let mut response = ssekit::response(futures_util::stream::empty::<ssekit::Event>());
-/// response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/event-stream; charset=utf-8"));
+/// let content_type = http::HeaderValue::from_static("text/event-stream; charset=utf-8");
+/// response.headers_mut().insert("content-type", content_type);
 /// ```
 ///
 /// # Examples
@@ -38,8 +40,8 @@ pub const RESPONSE_HEADERS: &[(&str, &str)] = &[
 
 /// Creates the response for a stream of events: status 200 and [`RESPONSE_HEADERS`].
 ///
-/// Wrap the stream in a [`KeepAlive`](crate::KeepAlive) first, or a proxy will cut an idle connection. See [`Body`]
-/// for streams that are idle at first, end or fail.
+/// Wrap the stream in a [`KeepAlive`](crate::KeepAlive) first, or a proxy will cut an idle connection. See
+/// [`Body`] for streams that are idle at first, end or fail.
 ///
 /// # Examples
 ///
@@ -51,6 +53,7 @@ pub const RESPONSE_HEADERS: &[(&str, &str)] = &[
 /// assert_eq!(response.status(), 200);
 /// assert_eq!(response.headers()["content-type"], "text/event-stream");
 /// ```
+#[doc(alias = "sse")]
 pub fn response<S>(stream: S) -> Response<Body>
 where
     S: Stream<Item: IntoFrame<Error: Into<Box<dyn Error + Send + Sync>>>> + Send + 'static,
@@ -58,16 +61,16 @@ where
     event_stream(Body::new(stream))
 }
 
-/// Creates a response that asks a client to reconnect later: an event stream that sets the reconnection time and
-/// ends.
+/// Creates a response that asks a client to reconnect later: an event stream that sets the reconnection time
+/// and ends.
 ///
-/// A browser that receives an error status, including 503, gives up for good and ignores `Retry-After`. Use this
-/// response instead while a service is overloaded or going down. Choose the time at random within a range, or all
-/// clients reconnect at once. The client keeps the reconnection time until it receives another. It is sent in whole
-/// milliseconds, rounded up.
+/// A browser that receives an error status, including 503, gives up for good and ignores `Retry-After`. Use
+/// this response instead while a service is overloaded or going down. Choose the time at random within a
+/// range, or all clients reconnect at once. The client keeps the reconnection time until it receives another.
+/// It is sent in whole milliseconds, rounded up.
 ///
-/// It is sent in an event of type `position` with empty data and no ID, as a hub does, because several clients
-/// dispatch an empty message for a block that has only a `retry` field.
+/// It is sent in an event of type `position` with empty data and no ID, as a hub does, because several
+/// clients dispatch an empty message for a block that has only a `retry` field.
 ///
 /// # Examples
 ///
@@ -77,7 +80,8 @@ where
 /// use futures_util::{FutureExt, StreamExt};
 ///
 /// let mut body = ssekit::reconnect_after(Duration::from_secs(3)).into_body();
-/// assert_eq!(body.next().now_or_never().unwrap().unwrap().unwrap(), "event: position\nretry: 3000\ndata: \n\n");
+/// let event = body.next().now_or_never().unwrap().unwrap().unwrap();
+/// assert_eq!(event, "event: position\nretry: 3000\ndata: \n\n");
 /// assert!(body.next().now_or_never().unwrap().is_none());
 /// ```
 pub fn reconnect_after(reconnection_time: Duration) -> Response<Body> {
@@ -87,8 +91,8 @@ pub fn reconnect_after(reconnection_time: Duration) -> Response<Body> {
 
 /// Creates a response that stops a client from reconnecting: status 204, without a body.
 ///
-/// A client that follows the standard (WHATWG HTML 9.2) fails the connection and does not reconnect. There is no
-/// other way: when a stream ends, it reconnects.
+/// A client that follows the standard (WHATWG HTML 9.2) fails the connection and does not reconnect. There is
+/// no other way: when a stream ends, it reconnects.
 ///
 /// # Examples
 ///

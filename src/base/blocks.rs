@@ -6,8 +6,8 @@ use crate::base::shrink::excess;
 
 /// A vector in which no operation moves more than a block, however many elements it has.
 ///
-/// The first block grows and shrinks like a `Vec`, so a short vector costs no more than one. Further blocks are
-/// allocated and freed as a whole.
+/// The first block grows and shrinks like a `Vec`, so a short vector costs no more than one. Further blocks
+/// are allocated and freed as a whole.
 #[derive(Debug)]
 pub(crate) struct Blocks<T> {
     first: Vec<T>,

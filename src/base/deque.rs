@@ -7,9 +7,9 @@ use crate::base::shrink::excess;
 
 /// A double-ended queue in which no operation moves more than a block, however much is held.
 ///
-/// A `VecDeque` moves all of its elements when it grows or shrinks, which takes milliseconds for millions of them.
-/// Here, elements beyond the first block are stored in further blocks, which are allocated and freed as a whole. The
-/// first block grows and shrinks like a `VecDeque`, so a short queue costs no more than one.
+/// A `VecDeque` moves all of its elements when it grows or shrinks, which takes milliseconds for millions of
+/// them. Here, elements beyond the first block are stored in further blocks, which are allocated and freed as
+/// a whole. The first block grows and shrinks like a `VecDeque`, so a short queue costs no more than one.
 #[derive(Debug)]
 pub(crate) struct Deque<T> {
     front: VecDeque<T>,

@@ -66,8 +66,8 @@ impl<T> Slab<T> {
         Some(removed)
     }
 
-    /// Frees empty slots at the end: at most two, so that each removal does a bounded amount of work. Each removal
-    /// adds one empty slot, so none remain in the long run.
+    /// Frees empty slots at the end: at most two, so that each removal does a bounded amount of work. Each
+    /// removal adds one empty slot, so none remain in the long run.
     fn give_back(&mut self) {
         for _ in 0..2 {
             if self.slots.last().is_none_or(|last| last.value.is_some()) {

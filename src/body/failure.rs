@@ -1,8 +1,9 @@
 //! Holds back an error until the data before it has been sent.
 //!
-//! When a stack receives an error, it drops its buffered data: hyper discards its write buffer (HTTP/1.1), or resets
-//! the stream with all queued frames (HTTP/2), including the response's head. So a last comment is sent before the
-//! error. Stacks write in order, so once they drop the comment, everything before it has left their queues.
+//! When a stack receives an error, it drops its buffered data: hyper discards its write buffer (HTTP/1.1), or
+//! resets the stream with all queued frames (HTTP/2), including the response's head. So a last comment is
+//! sent before the error. Stacks write in order, so once they drop the comment, everything before it has left
+//! their queues.
 
 use std::{
     io,

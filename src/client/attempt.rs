@@ -4,8 +4,8 @@ use crate::client::disconnect_reason::DisconnectReason;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
-    /// The number of reconnections in a row, including this one: 0 for the first attempt. It starts again at 1 after
-    /// a connection that made progress.
+    /// The number of reconnections in a row, including this one: 0 for the first attempt. It starts again at
+    /// 1 after a connection that made progress.
     pub number: u32,
     /// The last event ID; empty if none.
     ///

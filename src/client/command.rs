@@ -23,8 +23,8 @@ pub enum Command {
     Fail(EventSourceError),
     /// Wait for an input, until this instant; with `None` for as long as it takes.
     ///
-    /// An input may come earlier than the instant; [`handle_time`](super::Protocol::handle_time) may come at any
-    /// time.
+    /// An input may come earlier than the instant; [`handle_time`](super::Protocol::handle_time) may come at
+    /// any time.
     Wait(Option<Instant>),
     /// Nothing is left to do, now or later.
     Finished,

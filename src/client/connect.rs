@@ -11,14 +11,15 @@ use http_body::Body;
 /// - an `async fn`, or an async closure: `async move |request: Request<String>| { .. }`
 /// - `reqwest::Client` as it is, with the feature `reqwest`
 ///
-/// A function is cloned for each attempt, so put state that attempts share in an [`Arc`](std::sync::Arc). Its error
-/// may be any type that converts into `Box<dyn Error + Send + Sync>`, including that type itself. Return a
-/// [`TransportError::permanent`](super::TransportError::permanent) for an error that no further attempt can get past.
+/// A function is cloned for each attempt, so put state that attempts share in an [`Arc`](std::sync::Arc). Its
+/// error may be any type that converts into `Box<dyn Error + Send + Sync>`, including that type itself.
+/// Return a [`TransportError::permanent`](super::TransportError::permanent) for an error that no further
+/// attempt can get past.
 ///
-/// The future may make several requests, for example to fetch a token first or to follow redirects to origins that
-/// you trust. It controls the credentials: [`EventSource`](crate::EventSource) sends each request to the URL in your
-/// request and follows no redirects itself. hyper follows none either, so a redirect is a status that fails the
-/// client; reqwest follows up to ten and drops credentials when the origin changes.
+/// The future may make several requests, for example to fetch a token first or to follow redirects to origins
+/// that you trust. It controls the credentials: [`EventSource`](crate::EventSource) sends each request to the
+/// URL in your request and follows no redirects itself. hyper follows none either, so a redirect is a status
+/// that fails the client; reqwest follows up to ten and drops credentials when the origin changes.
 ///
 /// # Examples
 ///
@@ -48,6 +49,7 @@ use http_body::Body;
     note = "the function and what it holds must be `Clone + Send + 'static`, and its future `Send + 'static`",
     note = "with the feature `reqwest`, `reqwest::Client` sends bodies that convert into `reqwest::Body`: `\"\"`, `String`, `Vec<u8>`, not `()`"
 )]
+#[doc(alias = "token")]
 pub trait Connect<B>: Send + 'static {
     /// The body of the response.
     type Body: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;

@@ -6,7 +6,8 @@ use http::{
 
 use crate::base::header_list::split_unquoted;
 
-/// Returns whether `headers` have the content type of an event stream, following Fetch's "extract a MIME type".
+/// Returns whether `headers` have the content type of an event stream, following Fetch's "extract a MIME
+/// type".
 ///
 /// If there are several values, the last valid one counts. Parameters are ignored.
 ///
@@ -42,10 +43,19 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Returns whether a response opens an event stream: its status is 200, its content type is that of an event stream,
-/// and it is not encoded.
+/// Returns whether a response opens an event stream: its status is 200, its content type is that of an event
+/// stream, and it is not encoded.
 ///
 /// A client accepts such responses unless you set another rule.
+///
+/// # Examples
+///
+/// ```
+/// use ssekit::client::opens_event_stream;
+///
+/// let response = http::Response::builder().header("content-type", "text/html").body(()).unwrap();
+/// assert!(!opens_event_stream(&response.into_parts().0));
+/// ```
 pub fn opens_event_stream(response: &Parts) -> bool {
     response.status == StatusCode::OK && is_event_stream(&response.headers) && !is_encoded(&response.headers)
 }

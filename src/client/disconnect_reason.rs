@@ -10,8 +10,8 @@ use crate::{client::transport_error::TransportError, decode::leftover::Leftover}
 
 /// The reason why a client lost its connection, or could not open one.
 ///
-/// `Display` shows the cause: a status with the beginning of the body, or a transport's error with all of its causes.
-/// Clones share the response and the error.
+/// `Display` shows the cause: a status with the beginning of the body, or a transport's error with all of its
+/// causes. Clones share the response and the error.
 ///
 /// A response that is not an event stream carries its body, up to
 /// [`Policy::with_max_error_body_bytes`](super::Policy::with_max_error_body_bytes).
@@ -21,7 +21,8 @@ pub enum DisconnectReason {
     /// The server ended the response. No event was unfinished.
     #[error("the event stream ended")]
     Ended,
-    /// The server ended the response in the middle of an event, or after lines that are not part of an event stream.
+    /// The server ended the response in the middle of an event, or after lines that are not part of an event
+    /// stream.
     #[error(transparent)]
     Incomplete(Arc<Leftover>),
     /// The request failed, or the response broke off.

@@ -7,7 +7,8 @@ use crate::client::disconnect_reason::DisconnectReason;
 
 /// The reason why a client failed and makes no further request.
 ///
-/// `Display` shows the cause. So does `Debug`, because `main` prints the `Debug` form of an error that it returns.
+/// `Display` shows the cause. So does `Debug`, because `main` prints the `Debug` form of an error that it
+/// returns.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventSourceError {

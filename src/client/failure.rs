@@ -8,8 +8,8 @@ use crate::client::disconnect_reason::DisconnectReason;
 ///
 /// # The default verdict
 ///
-/// [`default`](Self::default) returns the verdict in this table. *Reconnect* means [`Verdict::Reconnect`], and so on.
-/// [`Policy::browser`](super::Policy::browser) uses the last column.
+/// [`default`](Self::default) returns the verdict in this table. *Reconnect* means [`Verdict::Reconnect`],
+/// and so on. [`Policy::browser`](super::Policy::browser) uses the last column.
 ///
 /// | reason | default policy | browser policy |
 /// | --- | --- | --- |
@@ -22,9 +22,9 @@ use crate::client::disconnect_reason::DisconnectReason;
 /// | 200 with another content type, or none | fail | fail |
 /// | 200 with a content encoding that the transport did not undo | fail | fail |
 ///
-/// A request that is not idempotent (a `POST`, for example) is sent again only if there is a last event ID to resume
-/// from, or if the [policy](super::Policy::with_resend) allows it. Otherwise the default is to stop if the stream
-/// ended, and to fail in all other cases.
+/// A request that is not idempotent (a `POST`, for example) is sent again only if there is a last event ID to
+/// resume from, or if the [policy](super::Policy::with_resend) allows it. Otherwise the default is to stop if
+/// the stream ended, and to fail in all other cases.
 ///
 /// # Examples
 ///
@@ -81,8 +81,8 @@ impl Failure {
         self.retry_after
     }
 
-    /// Returns the number of reconnections since the last connection that made progress, including this one if it
-    /// made none; 0 if this one made progress or was the first.
+    /// Returns the number of reconnections since the last connection that made progress, including this one
+    /// if it made none; 0 if this one made progress or was the first.
     pub const fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -104,12 +104,13 @@ impl Failure {
 pub enum Verdict {
     /// Reconnect after the delay of the [`Policy`](super::Policy), but not before `Retry-After` has passed.
     ///
-    /// The client fails if it has made as many [attempts](super::Policy::with_max_attempts) as the policy allows.
+    /// The client fails if it has made as many [attempts](super::Policy::with_max_attempts) as the policy
+    /// allows.
     Reconnect,
     /// Reconnect after this delay, or after the policy's minimum reconnection time if that is longer.
     ///
-    /// `Retry-After` and the backoff are ignored. The client fails if it has made as many attempts as the policy
-    /// allows.
+    /// `Retry-After` and the backoff are ignored. The client fails if it has made as many attempts as the
+    /// policy allows.
     ReconnectAfter(Duration),
     /// End without an error, as after a 204.
     Stop,

@@ -8,10 +8,10 @@ use crate::client::protocol::Protocol;
 
 /// Controls an [`EventSource`](crate::EventSource) from another task.
 ///
-/// It is `Clone`, `Send` and `Sync`. Its methods return at once and wake the task that polls the source; they take
-/// effect at that poll. If you call several before the poll, the last one wins, with two exceptions: the ID of
-/// [`reconnect_after`](Self::reconnect_after) is kept, and [`close`](Self::close) is final. They do nothing once the
-/// source is closed or dropped.
+/// It is `Clone`, `Send` and `Sync`. Its methods return at once and wake the task that polls the source; they
+/// take effect at that poll. If you call several before the poll, the last one wins, with two exceptions: the
+/// ID of [`reconnect_after`](Self::reconnect_after) is kept, and [`close`](Self::close) is final. They do
+/// nothing once the source is closed or dropped.
 ///
 /// # Examples
 ///
@@ -68,26 +68,103 @@ impl EventSourceHandle {
 
     /// Drops the connection and reconnects at once with the same last event ID. Also ends a wait or a pause.
     ///
-    /// The server sends events again that were received but not yet yielded. Resets the count of reconnections in a
-    /// row.
+    /// The server sends events again that were received but not yet yielded. Resets the count of
+    /// reconnections in a row.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// source.handle().reconnect();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Reconnecting { .. }))));
+    /// # });
+    /// ```
     pub fn reconnect(&self) {
         self.ask(|wishes| wishes.action = Some(Action::Reconnect));
     }
 
     /// Sets the last event ID, which may be empty, and reconnects at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::EventSource;
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.handle().reconnect_after("41");
+    /// source.next().await;
+    /// assert_eq!(source.last_event_id(), "41");
+    /// # });
+    /// ```
     pub fn reconnect_after(&self, last_event_id: impl Into<String>) {
         let id = last_event_id.into();
         self.ask(|wishes| *wishes = Wishes { last_event_id: Some(id), action: Some(Action::Reconnect) });
     }
 
-    /// Drops the connection and makes no request until [`resume`](Self::resume) or [`reconnect`](Self::reconnect).
+    /// Drops the connection and makes no request until [`resume`](Self::resume) or
+    /// [`reconnect`](Self::reconnect).
     ///
     /// After the pause the server sends events again that were received but not yet yielded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.handle().pause();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Paused))));
+    /// # });
+    /// ```
     pub fn pause(&self) {
         self.ask(|wishes| wishes.action = Some(Action::Pause));
     }
 
     /// Ends a pause and connects at once with the last event ID. Does nothing if the source is not paused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.pause();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Paused))));
+    /// source.handle().resume();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// # });
+    /// ```
     pub fn resume(&self) {
         self.ask(|wishes| {
             wishes.action = match wishes.action {
@@ -99,6 +176,24 @@ impl EventSourceHandle {
     }
 
     /// Closes the source: drops the connection and ends the stream, without an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::EventSource;
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.handle().close();
+    /// assert!(source.next().await.is_none());
+    /// # });
+    /// ```
     pub fn close(&self) {
         self.ask(|wishes| wishes.action = Some(Action::Close));
     }

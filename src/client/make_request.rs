@@ -4,9 +4,10 @@ use crate::client::{attempt::Attempt, transport_error::TransportError};
 
 /// Makes the request for each attempt.
 ///
-/// It is implemented for a [`Request`] that can be cloned, which is sent again unchanged; for `reqwest::Request` with
-/// the feature `reqwest`; and for functions from an [`Attempt`], which can sign each request, change its URL, or
-/// `POST` first and `GET` to resume. Do asynchronous work in [`Connect`](super::Connect).
+/// It is implemented for a [`Request`] that can be cloned, which is sent again unchanged; for
+/// `reqwest::Request` with the feature `reqwest`; and for functions from an [`Attempt`], which can sign each
+/// request, change its URL, or `POST` first and `GET` to resume. Do asynchronous work in
+/// [`Connect`](super::Connect).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` makes no requests for an `EventSource`",
     label = "neither a request that can be cloned nor a function that makes one",
@@ -21,8 +22,8 @@ pub trait MakeRequest: Send + 'static {
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot make a request. If the error is [permanent](TransportError::permanent), the
-    /// client fails by default.
+    /// Returns an error if it cannot make a request. If the error is [permanent](TransportError::permanent),
+    /// the client fails by default.
     fn make_request(&mut self, attempt: &Attempt<'_>) -> Result<Request<Self::Body>, TransportError>;
 }
 

@@ -1,8 +1,8 @@
 //! Reading an event stream and reconnecting to it.
 //!
-//! Use this module to configure an [`EventSource`], to handle its updates and errors, or to run
-//! the processing model without it. [`Protocol`] implements that model (9.2.3) as plain state. [`Policy`] sets the
-//! times and limits of reconnecting; you can give each [`Failure`] a [`Verdict`] other than the default.
+//! Use this module to configure an [`EventSource`], to handle its updates and errors, or to run the
+//! processing model without it. [`Protocol`] implements that model (9.2.3) as plain state. [`Policy`] sets
+//! the times and limits of reconnecting; you can give each [`Failure`] a [`Verdict`] other than the default.
 //! `EventSource` (feature `client`) runs the model as a `Stream` over a [`Connect`] and a
 //! [`Timer`](crate::timer::Timer), and an [`EventSourceHandle`] controls it from another task.
 //!
@@ -20,21 +20,22 @@
 //! | any | `pause`, `resume` | [`Update::Paused`]; a request once resumed |
 //! | any | `close` | ends without an error |
 //!
-//! If a connection ends within an event, the client discards the event and its ID, so the next request asks for it
-//! again. The [reason](DisconnectReason::Incomplete) holds the unfinished event.
+//! If a connection ends within an event, the client discards the event and its ID, so the next request asks
+//! for it again. The [reason](DisconnectReason::Incomplete) holds the unfinished event.
 //!
 //! # Differences between `Policy::browser` and a browser
 //!
 //! Compared with the measured behaviour of Chromium:
 //!
-//! - The transport handles redirects, authentication and a second try on another connection (421). Each request
-//!   goes to the URL in your request, not to the target of the last redirect.
-//! - The charset parameter of the content type is ignored, as in the standard; Chromium rejects all but UTF-8.
+//! - The transport handles redirects, authentication and a second try on another connection (421). Each
+//!   request goes to the URL in your request, not to the target of the last redirect.
+//! - The charset parameter of the content type is ignored, as in the standard; Chromium rejects all but
+//!   UTF-8.
 //! - 204 ends the stream without an error; a browser fires `error`.
 //! - A last event ID that has a control character, or whitespace at an end, is withheld
 //!   ([`Update::LastEventIdWithheld`]); Chromium sends it, and the server may reject or misread it.
-//! - A `retry` above 2<sup>64</sup> - 1 counts as that value; Chromium ignores it. An empty one is ignored, as in the
-//!   standard; Chromium resets the time to 3 s.
+//! - A `retry` above 2<sup>64</sup> - 1 counts as that value; Chromium ignores it. An empty one is ignored,
+//!   as in the standard; Chromium resets the time to 3 s.
 
 mod attempt;
 mod command;

@@ -5,17 +5,17 @@ use http::StatusCode;
 /// The rules of reconnecting: when a client does, how long it waits, and when it gives up.
 ///
 /// [`Policy::default`] suits services and tools: it backs off, treats the statuses of an overloaded server as
-/// temporary, honours `Retry-After` and detects silent connections. [`Policy::browser`] follows the standard and does
-/// nothing more. Each `with_` method changes one setting. To decide about a single failure, see
+/// temporary, honours `Retry-After` and detects silent connections. [`Policy::browser`] follows the standard
+/// and does nothing more. Each `with_` method changes one setting. To decide about a single failure, see
 /// [`Failure`](super::Failure).
 ///
 /// # The delay before a reconnection
 ///
 /// A connection *made progress* if it dispatched an event, or if it was open for the [sustained
-/// uptime](Self::with_sustained_uptime). After such a connection the delay is the reconnection time: the server's
-/// `retry` within the [bounds](Self::with_reconnection_time_bounds), shortened at random by up to a tenth, but not
-/// below the minimum. If a server ends its responses from time to time, the client is away for no longer than the
-/// server's `retry`.
+/// uptime](Self::with_sustained_uptime). After such a connection the delay is the reconnection time: the
+/// server's `retry` within the [bounds](Self::with_reconnection_time_bounds), shortened at random by up to a
+/// tenth, but not below the minimum. If a server ends its responses from time to time, the client is away for
+/// no longer than the server's `retry`.
 ///
 /// Consecutive connections without progress form a *row of failures*. Within a row the delay is
 ///
@@ -23,9 +23,9 @@ use http::StatusCode;
 /// max(reconnection time, Retry-After) + random(0 .. backoff window)
 /// ```
 ///
-/// where the window is the [first backoff](Self::with_backoff) for the first failure and doubles with each further
-/// one, up to its maximum. The client also backs off from a server that accepts a connection and closes it without an
-/// event.
+/// where the window is the [first backoff](Self::with_backoff) for the first failure and doubles with each
+/// further one, up to its maximum. The client also backs off from a server that accepts a connection and
+/// closes it without an event.
 ///
 /// # Examples
 ///
@@ -48,6 +48,7 @@ use http::StatusCode;
 ///     .with_resend(false);
 /// # let _ = policy;
 /// ```
+#[doc(alias = "reconnect")]
 #[derive(Clone, Debug)]
 pub struct Policy {
     reconnection_time: Duration,
@@ -70,9 +71,9 @@ impl Policy {
     /// Creates the policy of a browser's `EventSource`: section 9.2.3 to the letter, with Chromium's initial
     /// reconnection time of 3 s.
     ///
-    /// Only a broken connection and the end of the stream are temporary. Every status other than 200 is final,
-    /// `Retry-After` is ignored, and there is no jitter, no backoff, and no limit on `retry`, on attempts or on
-    /// silence. With `retry: 0` such a client reconnects as fast as the server answers.
+    /// Only a broken connection and the end of the stream are temporary. Every status other than 200 is
+    /// final, `Retry-After` is ignored, and there is no jitter, no backoff, and no limit on `retry`, on
+    /// attempts or on silence. With `retry: 0` such a client reconnects as fast as the server answers.
     pub const fn browser() -> Self {
         Self {
             reconnection_time: DEFAULT_RECONNECTION_TIME,
@@ -101,7 +102,8 @@ impl Policy {
         self
     }
 
-    /// Sets the bounds of the reconnection time, including one that the server sets. Default: 100 ms to 5 min.
+    /// Sets the bounds of the reconnection time, including one that the server sets. Default: 100 ms to 5
+    /// min.
     ///
     /// If `min` is above `max`, `max` applies.
     #[must_use]
@@ -114,7 +116,8 @@ impl Policy {
     /// Sets the window of the random part of the delay: `first` before the first reconnection in a row,
     /// doubling up to `max`. Default: 1 s to 30 s.
     ///
-    /// The window keeps clients from reconnecting all at once to a server that was down. Two zeros turn it off.
+    /// The window keeps clients from reconnecting all at once to a server that was down. Two zeros turn it
+    /// off.
     #[must_use]
     pub const fn with_backoff(mut self, first: Duration, max: Duration) -> Self {
         self.first_backoff = first;
@@ -129,8 +132,8 @@ impl Policy {
         self
     }
 
-    /// Sets the maximum number of reconnections in a row without progress. Default: `None`, no limit; `Some(0)` never
-    /// reconnects.
+    /// Sets the maximum number of reconnections in a row without progress. Default: `None`, no limit;
+    /// `Some(0)` never reconnects.
     #[must_use]
     pub const fn with_max_attempts(mut self, attempts: Option<u32>) -> Self {
         self.max_attempts = attempts;
@@ -144,18 +147,19 @@ impl Policy {
         self
     }
 
-    /// Sets how long an open connection may be silent before it is considered dead. Default: 2 min; `None` sets no
-    /// limit.
+    /// Sets how long an open connection may be silent before it is considered dead. Default: 2 min; `None`
+    /// sets no limit.
     ///
-    /// Every byte ends a silence, including a comment that the server sends as a keep-alive. Choose at least twice
-    /// the server's keep-alive interval. Time that the application spends on an event is not counted.
+    /// Every byte ends a silence, including a comment that the server sends as a keep-alive. Choose at least
+    /// twice the server's keep-alive interval. Time that the application spends on an event is not counted.
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Sets the longest `Retry-After` to honour; a longer one is cut to it. Default: 1 h; zero ignores the header.
+    /// Sets the longest `Retry-After` to honour; a longer one is cut to it. Default: 1 h; zero ignores the
+    /// header.
     #[must_use]
     pub const fn with_max_retry_after(mut self, max: Duration) -> Self {
         self.max_retry_after = max;
@@ -171,8 +175,8 @@ impl Policy {
         self
     }
 
-    /// Sets how many bytes to keep of the body of a response that is not an event stream. Default: 16 KiB; with 0 the
-    /// client does not wait for the body.
+    /// Sets how many bytes to keep of the body of a response that is not an event stream. Default: 16 KiB;
+    /// with 0 the client does not wait for the body.
     ///
     /// The client reads such a body until it ends or has this many bytes, for at most 5 s. Then it asks for a
     /// verdict.
@@ -184,8 +188,8 @@ impl Policy {
 
     /// Sets whether a request that is not idempotent, such as a `POST`, may be sent again. Default: `false`.
     ///
-    /// Without it, such a request is sent again only to resume from a last event ID, or if the application's verdict
-    /// is to reconnect.
+    /// Without it, such a request is sent again only to resume from a last event ID, or if the application's
+    /// verdict is to reconnect.
     #[must_use]
     pub const fn with_resend(mut self, resend: bool) -> Self {
         self.resends = resend;

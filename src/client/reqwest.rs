@@ -6,7 +6,8 @@ use crate::client::{
     attempt::Attempt, connect::Connect, make_request::MakeRequest, transport_error::TransportError,
 };
 
-/// Follows redirects as the client is configured to. A request that reqwest cannot build is a permanent error.
+/// Follows redirects as the client is configured to. A request that reqwest cannot build is a permanent
+/// error.
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 #[diagnostic::do_not_recommend]
 impl<B> Connect<B> for reqwest::Client
@@ -27,8 +28,9 @@ where
     }
 }
 
-/// Sends the request again for each attempt. Its body must not be a stream. A timeout set on the request is dropped,
-/// because it would end every connection after that time; set timeouts with [`Policy`](super::Policy) instead.
+/// Sends the request again for each attempt. Its body must not be a stream. A timeout set on the request is
+/// dropped, because it would end every connection after that time; set timeouts with
+/// [`Policy`](super::Policy) instead.
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 impl MakeRequest for reqwest::Request {
     type Body = reqwest::Body;

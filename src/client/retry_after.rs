@@ -7,9 +7,9 @@ use http::{
 
 /// Returns the delay that `Retry-After` asks for.
 ///
-/// A date is measured against the response's own `Date`, so neither clock needs to be right. Only the form that
-/// servers must send is read (RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`). The two obsolete forms, and a date
-/// in a response without `Date`, are ignored.
+/// A date is measured against the response's own `Date`, so neither clock needs to be right. Only the form
+/// that servers must send is read (RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`). The two obsolete forms,
+/// and a date in a response without `Date`, are ignored.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.as_bytes().trim_ascii();
     if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {

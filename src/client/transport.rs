@@ -14,8 +14,8 @@ use crate::client::{connect::Connect, transport_error::TransportError};
 
 /// A [`Connect`] with its types erased.
 ///
-/// Errors are converted before the future is boxed. If the boxed future had the transport's own error type, spawning
-/// it would require conversions under lifetimes that the compiler cannot prove.
+/// Errors are converted before the future is boxed. If the boxed future had the transport's own error type,
+/// spawning it would require conversions under lifetimes that the compiler cannot prove.
 pub(super) trait Transport<B>: Send {
     fn send(&mut self, request: Request<B>) -> ResponseFuture;
 }

@@ -2,9 +2,10 @@ use std::{error::Error, fmt, sync::Arc};
 
 /// An error of the transport that carries requests and responses.
 ///
-/// `Display` shows the error with all of its causes, so one line of a log says why a connection failed: `client error
-/// (Connect): tcp connect error: Connection refused (os error 111)`. For that reason `source()` returns `None`;
-/// [`get_ref`](Self::get_ref) returns the error itself, to downcast it or to walk its causes. Clones share the error.
+/// `Display` shows the error with all of its causes, so one line of a log says why a connection failed:
+/// `client error (Connect): tcp connect error: Connection refused (os error 111)`. For that reason `source()`
+/// returns `None`; [`get_ref`](Self::get_ref) returns the error itself, to downcast it or to walk its causes.
+/// Clones share the error.
 ///
 /// # Examples
 ///
@@ -26,6 +27,14 @@ pub struct TransportError {
 
 impl TransportError {
     /// Wraps an error that may not recur at the next attempt. Returns a `TransportError` unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::TransportError;
+    ///
+    /// assert_eq!(TransportError::new("connection refused").to_string(), "connection refused");
+    /// ```
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         match error.into().downcast::<Self>() {
             Ok(error) => *error,
@@ -35,7 +44,8 @@ impl TransportError {
 
     /// Wraps an error that every further attempt would meet again, such as an invalid URL.
     ///
-    /// By default a client fails if its transport returns such an error; your [verdict](super::Failure) may differ.
+    /// By default a client fails if its transport returns such an error; your [verdict](super::Failure) may
+    /// differ.
     ///
     /// # Examples
     ///
@@ -50,11 +60,30 @@ impl TransportError {
     }
 
     /// Returns whether every further attempt would meet this error again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::TransportError;
+    ///
+    /// assert!(TransportError::permanent("no such user").is_permanent());
+    /// assert!(!TransportError::new("connection refused").is_permanent());
+    /// ```
     pub const fn is_permanent(&self) -> bool {
         self.is_permanent
     }
 
     /// Returns the transport's error, for example to downcast it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use ssekit::client::TransportError;
+    ///
+    /// let error = TransportError::new(io::Error::from(io::ErrorKind::ConnectionRefused));
+    /// assert!(error.get_ref().is::<io::Error>());
+    /// ```
     pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.error
     }

@@ -26,8 +26,9 @@ pub enum Update {
     },
     /// The next request has no `Last-Event-ID`, because no header can carry this last event ID.
     ///
-    /// Such an ID has a control character, or a space or tab at an end, which a header would lose. The server cannot
-    /// tell which events the client missed. If you need every event, load them in another way, or close the client.
+    /// Such an ID has a control character, or a space or tab at an end, which a header would lose. The server
+    /// cannot tell which events the client missed. If you need every event, load them in another way, or
+    /// close the client.
     LastEventIdWithheld(String),
     /// The client is paused: it dropped its connection and makes no request until you resume it.
     Paused,

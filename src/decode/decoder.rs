@@ -71,11 +71,32 @@ pub(super) struct Lossy {
 
 impl Decoder {
     /// Creates a decoder with the default [`Limits`], at the start of a stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::Item};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut chunk = &b"data: hello\n\n"[..];
+    /// let mut items = decoder.decode(&mut chunk);
+    /// assert!(matches!(items.next(), Some(Item::Event(event)) if event.data() == "hello"));
+    /// assert!(items.next().is_none());
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Creates a decoder with `limits`, at the start of a stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::Limits};
+    ///
+    /// let decoder = Decoder::with_limits(Limits::new().with_max_event_bytes(64 * 1024));
+    /// assert_eq!(decoder.limits().max_event_bytes(), 64 * 1024);
+    /// ```
     pub fn with_limits(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
@@ -83,6 +104,14 @@ impl Decoder {
     /// Sets the initial last event ID, such as one stored before the program restarted.
     ///
     /// The limits do not apply to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// assert_eq!(Decoder::new().with_last_event_id("41").last_event_id(), "41");
+    /// ```
     #[must_use]
     pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
         self.last_event_id.set(&last_event_id.into());
@@ -92,6 +121,18 @@ impl Decoder {
     /// Prepares for a new connection: discards an unfinished event, and accepts a byte order mark again.
     ///
     /// Keeps the last event ID and the reconnection time, which outlive a connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// while decoder.decode(&mut &b"id: 7\n\ndata: unfini"[..]).next().is_some() {}
+    /// decoder.reset();
+    /// assert_eq!(decoder.end(), None, "nothing is unfinished");
+    /// assert_eq!(decoder.last_event_id(), "7");
+    /// ```
     pub fn reset(&mut self) {
         *self = Self {
             limits: self.limits,
@@ -155,16 +196,47 @@ impl Decoder {
     /// Returns the last event ID, as of the last blank line; empty if there is none.
     ///
     /// A client sends it as `Last-Event-ID` when it reconnects.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// assert!(decoder.decode(&mut &b"id: 7\n"[..]).next().is_none());
+    /// assert_eq!(decoder.last_event_id(), "", "no blank line has come yet");
+    /// assert!(decoder.decode(&mut &b"\n"[..]).next().is_none());
+    /// assert_eq!(decoder.last_event_id(), "7");
+    /// ```
     pub fn last_event_id(&self) -> &str {
         self.last_event_id.as_str()
     }
 
     /// Returns the reconnection time set by the last valid `retry` field, if there was one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// assert!(decoder.decode(&mut &b"retry: 5000\n"[..]).next().is_some());
+    /// assert_eq!(decoder.reconnection_time(), Some(Duration::from_secs(5)));
+    /// ```
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.reconnection_time
     }
 
     /// Returns the limits in force.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::Limits};
+    ///
+    /// assert_eq!(*Decoder::new().limits(), Limits::default());
+    /// ```
     pub fn limits(&self) -> &Limits {
         &self.limits
     }

@@ -17,16 +17,47 @@ impl Leftover {
     /// Returns the event that one more blank line would have dispatched, if there is one.
     ///
     /// Its last line may be cut short.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// assert!(decoder.decode(&mut &b"data: unfini"[..]).next().is_none());
+    /// let leftover = decoder.end().unwrap();
+    /// assert_eq!(leftover.unfinished().unwrap().data(), "unfini");
+    /// ```
     pub const fn unfinished(&self) -> Option<&ReceivedEvent> {
         self.unfinished.as_ref()
     }
 
     /// Returns the number of lines since the last dispatched event that were neither a known field nor a comment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// assert!(decoder.decode(&mut &b"<html>\n<body>\n"[..]).next().is_none());
+    /// assert_eq!(decoder.end().unwrap().ignored_lines(), 2);
+    /// ```
     pub const fn ignored_lines(&self) -> u64 {
         self.ignored.lines
     }
 
     /// Returns the beginning of the first such line: at most 256 bytes, with U+FFFD in place of invalid UTF-8.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Decoder;
+    ///
+    /// let mut decoder = Decoder::new();
+    /// assert!(decoder.decode(&mut &b"<html>\n<body>\n"[..]).next().is_none());
+    /// assert_eq!(decoder.end().unwrap().first_ignored_line().unwrap(), "<html>");
+    /// ```
     pub fn first_ignored_line(&self) -> Option<String> {
         (self.ignored.lines > 0).then(|| String::from_utf8_lossy(&self.ignored.first).into_owned())
     }

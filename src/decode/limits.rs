@@ -43,6 +43,15 @@ impl Limits {
     pub const DEFAULT_MAX_ID_BYTES: usize = 64 * 1024;
 
     /// Creates the default limits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::decode::Limits;
+    ///
+    /// assert_eq!(Limits::new(), Limits::default());
+    /// assert_eq!(Limits::new().max_event_bytes(), Limits::DEFAULT_MAX_EVENT_BYTES);
+    /// ```
     pub const fn new() -> Self {
         Self {
             max_line_bytes: Self::DEFAULT_MAX_LINE_BYTES,
@@ -53,6 +62,17 @@ impl Limits {
     }
 
     /// Sets the maximum number of bytes in a line, without its line end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
+    ///
+    /// let mut decoder = Decoder::with_limits(Limits::new().with_max_line_bytes(8));
+    /// let mut chunk = &b"data: long\n\n"[..];
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::LineBytes, 8));
+    /// ```
     #[must_use]
     pub const fn with_max_line_bytes(mut self, bytes: usize) -> Self {
         self.max_line_bytes = bytes;
@@ -63,6 +83,17 @@ impl Limits {
     ///
     /// The line feeds that join the lines of the data count as well. This also limits the length of every line, so
     /// you need not set a low limit twice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
+    ///
+    /// let mut decoder = Decoder::with_limits(Limits::new().with_max_event_bytes(8));
+    /// let mut chunk = &b"data: two\ndata: lines\n\n"[..];
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::EventBytes, 8));
+    /// ```
     #[must_use]
     pub const fn with_max_event_bytes(mut self, bytes: usize) -> Self {
         self.max_event_bytes = bytes;
@@ -70,6 +101,17 @@ impl Limits {
     }
 
     /// Sets the maximum number of `data` fields in an event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
+    ///
+    /// let mut decoder = Decoder::with_limits(Limits::new().with_max_data_lines(1));
+    /// let mut chunk = &b"data: two\ndata: lines\n\n"[..];
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::DataLines, 1));
+    /// ```
     #[must_use]
     pub const fn with_max_data_lines(mut self, lines: usize) -> Self {
         self.max_data_lines = lines;
@@ -82,6 +124,17 @@ impl Limits {
     /// ID that it would have without that field. [`LimitExceeded`] is reported before it, because a client that
     /// reconnects will not resume after this event. Servers may accept far fewer bytes in a request: many reject
     /// headers of more than 8 KiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
+    ///
+    /// let mut decoder = Decoder::with_limits(Limits::new().with_max_id_bytes(4));
+    /// let mut chunk = &b"id: order-7\ndata: a\n\n"[..];
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::IdBytes, 4));
+    /// ```
     #[must_use]
     pub const fn with_max_id_bytes(mut self, bytes: usize) -> Self {
         self.max_id_bytes = bytes;
@@ -89,21 +142,53 @@ impl Limits {
     }
 
     /// Returns the maximum number of bytes in a line, without its line end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::decode::Limits;
+    ///
+    /// assert_eq!(Limits::new().with_max_line_bytes(8).max_line_bytes(), 8);
+    /// ```
     pub const fn max_line_bytes(&self) -> usize {
         self.max_line_bytes
     }
 
     /// Returns the maximum number of bytes of text in the data and the type of an event together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::decode::Limits;
+    ///
+    /// assert_eq!(Limits::new().with_max_event_bytes(8).max_event_bytes(), 8);
+    /// ```
     pub const fn max_event_bytes(&self) -> usize {
         self.max_event_bytes
     }
 
     /// Returns the maximum number of `data` fields in an event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::decode::Limits;
+    ///
+    /// assert_eq!(Limits::new().with_max_data_lines(8).max_data_lines(), 8);
+    /// ```
     pub const fn max_data_lines(&self) -> usize {
         self.max_data_lines
     }
 
     /// Returns the maximum number of bytes of text in an event ID.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::decode::Limits;
+    ///
+    /// assert_eq!(Limits::new().with_max_id_bytes(8).max_id_bytes(), 8);
+    /// ```
     pub const fn max_id_bytes(&self) -> usize {
         self.max_id_bytes
     }

@@ -41,6 +41,20 @@ impl ReceivedEvent {
     }
 
     /// Returns the event type: `message` unless an `event` field named another.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::EventStream;
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("event: order\ndata: a\n\ndata: b\n\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// assert_eq!(events.next().await.unwrap()?.event_type(), "order");
+    /// assert_eq!(events.next().await.unwrap()?.event_type(), "message");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn event_type(&self) -> &str {
         match &self.text[self.data_end..self.event_type_end] {
             "" => DEFAULT_EVENT_TYPE,
@@ -49,11 +63,38 @@ impl ReceivedEvent {
     }
 
     /// Returns the data: the values of the `data` fields, joined by line feeds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::EventStream;
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("data: two\r\ndata: lines\r\n\r\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// assert_eq!(events.next().await.unwrap()?.data(), "two\nlines");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn data(&self) -> &str {
         &self.text[..self.data_end]
     }
 
     /// Returns the last event ID after this event; an earlier event may have set it. Empty if none did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::EventStream;
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("id: 7\ndata: a\n\ndata: b\n\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// assert_eq!(events.next().await.unwrap()?.last_event_id(), "7");
+    /// assert_eq!(events.next().await.unwrap()?.last_event_id(), "7", "an event without an ID keeps it");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn last_event_id(&self) -> &str {
         self.long_id.as_deref().unwrap_or(&self.text[self.event_type_end..])
     }

@@ -9,8 +9,8 @@ use crate::{
 impl Event {
     /// Encodes the event, including the blank line at its end.
     ///
-    /// It allocates once, exactly the bytes of the encoded event. An event without any part is a blank line, which a
-    /// client ignores.
+    /// It allocates once, exactly the bytes of the encoded event. An event without any part is a blank line,
+    /// which a client ignores.
     ///
     /// # Examples
     ///

@@ -19,8 +19,8 @@ use crate::{
 
 /// The result of scanning an event: its encoded length, and the position at which its data must be split.
 ///
-/// Its methods are inlined, so that a `Plan` that is used at once is never stored in memory. For a short event that
-/// saves a fifth of the instructions.
+/// Its methods are inlined, so that a `Plan` that is used at once is never stored in memory. For a short
+/// event that saves a fifth of the instructions.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(super) event: &'a Event,

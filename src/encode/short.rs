@@ -13,8 +13,8 @@ use crate::{
 
 /// A short event of the commonest shape: an ID, a type and one line of data, or only some of these.
 ///
-/// Fast path: all but three of its pieces have a length that the compiler knows. Its methods are inlined, so that it
-/// is kept in registers.
+/// Fast path: all but three of its pieces have a length that the compiler knows. Its methods are inlined, so
+/// that it is kept in registers.
 #[derive(Debug)]
 pub(crate) struct ShortEvent<'a> {
     id: Option<&'a [u8]>,

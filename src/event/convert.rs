@@ -70,8 +70,8 @@ impl From<&Event> for Event {
 
 /// Forwards a received event: its data, its type, and its last event ID unless that is empty.
 ///
-/// Fails if the ID cannot be sent back in a `Last-Event-ID` header. The [`ReceivedEvent`] is only borrowed, so you
-/// can still use it.
+/// Fails if the ID cannot be sent back in a `Last-Event-ID` header. The [`ReceivedEvent`] is only borrowed,
+/// so you can still use it.
 ///
 /// # Examples
 ///

@@ -33,8 +33,17 @@ impl EventType {
     ///
     /// # Panics
     ///
-    /// Panics if the text contains CR or LF; in a `const` that is an error at compile time. For other text use
-    /// `EventType::try_from`.
+    /// Panics if the text contains CR or LF; in a `const` that is an error at compile time. For other text
+    /// use `EventType::try_from`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::EventType;
+    ///
+    /// const ORDER: EventType = EventType::from_static("order");
+    /// assert_eq!(ORDER.as_str(), "order");
+    /// ```
     pub const fn from_static(event_type: &'static str) -> Self {
         match check(event_type.as_bytes()) {
             Ok(()) => Self(SharedStr::Static(event_type)),
@@ -43,6 +52,15 @@ impl EventType {
     }
 
     /// Returns the type as text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::EventType;
+    ///
+    /// assert_eq!(EventType::try_from("order")?.as_str(), "order");
+    /// # Ok::<(), ssekit::InvalidEventType>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -50,6 +68,14 @@ impl EventType {
 
 impl InvalidEventType {
     /// Returns the position of the first line break, in bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::EventType;
+    ///
+    /// assert_eq!(EventType::try_from("two\nlines").unwrap_err().at(), 3);
+    /// ```
     pub fn at(&self) -> usize {
         self.at
     }

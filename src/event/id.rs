@@ -4,17 +4,17 @@ use crate::event::id_text::IdText;
 
 /// An event ID: the value of the `id` field, which the client sends back in a `Last-Event-ID` header.
 ///
-/// It holds only text that survives that round trip. These are rejected: NUL, CR, LF and all other control characters
-/// (a strict server answers 400 to such a header, and a browser then gives up for good), a space or tab at either end
-/// (a header loses them), and more than [`MAX_BYTES`](Self::MAX_BYTES). An empty ID is allowed: it clears the
-/// client's last event ID.
+/// It holds only text that survives that round trip. These are rejected: NUL, CR, LF and all other control
+/// characters (a strict server answers 400 to such a header, and a browser then gives up for good), a space
+/// or tab at either end (a header loses them), and more than [`MAX_BYTES`](Self::MAX_BYTES). An empty ID is
+/// allowed: it clears the client's last event ID.
 ///
-/// Only printable ASCII is safe everywhere ([`is_printable_ascii`](Self::is_printable_ascii)). Browsers send other
-/// text back as UTF-8. Clients built on `fetch` send Latin-1, which the crate also reads, and fail at characters
-/// above U+00FF.
+/// Only printable ASCII is safe everywhere ([`is_printable_ascii`](Self::is_printable_ascii)). Browsers send
+/// other text back as UTF-8. Clients built on `fetch` send Latin-1, which the crate also reads, and fail at
+/// characters above U+00FF.
 ///
-/// Cloning is cheap, and an ID of up to 22 bytes, as most are, needs no allocation. Converting an integer cannot
-/// fail.
+/// Cloning is cheap, and an ID of up to 22 bytes, as most are, needs no allocation. Converting an integer
+/// cannot fail.
 ///
 /// # Examples
 ///
@@ -59,8 +59,17 @@ impl EventId {
     ///
     /// # Panics
     ///
-    /// Panics if the text is not a valid ID; in a `const` that is an error at compile time. For other text use
-    /// `EventId::try_from`.
+    /// Panics if the text is not a valid ID; in a `const` that is an error at compile time. For other text
+    /// use `EventId::try_from`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::EventId;
+    ///
+    /// const FIRST: EventId = EventId::from_static("order-1");
+    /// assert_eq!(FIRST, "order-1");
+    /// ```
     pub const fn from_static(id: &'static str) -> Self {
         match check(id.as_bytes()) {
             Ok(()) => Self(IdText::Static(id)),
@@ -73,11 +82,28 @@ impl EventId {
     /// Returns the ID as text.
     ///
     /// A short ID is stored as bytes and checked for UTF-8 at each call, which takes some nanoseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::EventId;
+    ///
+    /// assert_eq!(EventId::from(42).as_str(), "42");
+    /// ```
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
     /// Returns whether this is the empty ID, which clears the client's last event ID.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::EventId;
+    ///
+    /// assert!(EventId::from_static("").is_empty());
+    /// assert!(!EventId::from_static("0").is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }

@@ -42,8 +42,8 @@ impl IdText {
         Self::InPlace(InPlace { text, len: bytes.len() as u8, kind: Kind::InPlace })
     }
 
-    /// Stores the first `len` bytes, which are UTF-8. Copies a fixed number of bytes if there are enough, because a
-    /// copy of constant length is faster.
+    /// Stores the first `len` bytes, which are UTF-8. Copies a fixed number of bytes if there are enough,
+    /// because a copy of constant length is faster.
     #[inline]
     pub(super) fn from_start(bytes: &[u8], len: usize) -> Self {
         match bytes.first_chunk() {

@@ -11,12 +11,13 @@ use crate::{
 impl Event {
     /// Creates an event whose data is a value serialised as JSON.
     ///
-    /// The value is serialised straight into `data` lines. Raw JSON in it may contain line breaks; they are split
-    /// like those of any other text.
+    /// The value is serialised straight into `data` lines. Raw JSON in it may contain line breaks; they are
+    /// split like those of any other text.
     ///
     /// # Errors
     ///
-    /// Returns a [`JsonError`] if the value cannot be serialised, such as a map with keys that are not strings.
+    /// Returns a [`JsonError`] if the value cannot be serialised, such as a map with keys that are not
+    /// strings.
     ///
     /// # Examples
     ///
@@ -37,6 +38,16 @@ impl Event {
     /// # Errors
     ///
     /// Returns a [`JsonError`] if the value cannot be serialised.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// let event = Event::default().with_id(7).with_json(&[1, 2])?;
+    /// assert_eq!(event.encode(), "id: 7\ndata: [1,2]\n\n");
+    /// # Ok::<(), ssekit::JsonError>(())
+    /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     pub fn with_json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, JsonError> {
         let mut lines = DataLines::new();

@@ -1,8 +1,8 @@
 //! Events to send: [`Event`] and its parts.
 //!
-//! Every value here is valid by construction, so encoding cannot fail and cannot write a line that you did not
-//! intend: an [`EventId`] and an [`EventType`] reject line breaks when they are created, and line breaks in data and
-//! comments split the text into several lines of the same field.
+//! Every value here is valid by construction, so encoding cannot fail and cannot write a line that you did
+//! not intend: an [`EventId`] and an [`EventType`] reject line breaks when they are created, and line breaks
+//! in data and comments split the text into several lines of the same field.
 
 pub(crate) mod convert;
 pub(crate) mod event_type;

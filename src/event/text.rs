@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 /// Text for data and comments: UTF-8, shared, cheap to clone.
 ///
-/// A `String` is taken without a copy, and so is a literal with [`from_static`](Self::from_static); any other `&str`
-/// is copied. To use bytes, such as a request's body, check them once with `Text::try_from`, which does not copy them
-/// either.
+/// A `String` is taken without a copy, and so is a literal with [`from_static`](Self::from_static); any other
+/// `&str` is copied. To use bytes, such as a request's body, check them once with `Text::try_from`, which
+/// does not copy them either.
 ///
 /// # Examples
 ///
@@ -39,6 +39,14 @@ impl Text {
     }
 
     /// Returns the text's bytes, which are UTF-8.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Text;
+    ///
+    /// assert_eq!(Text::from("é").as_bytes(), [0xC3, 0xA9]);
+    /// ```
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -20,19 +20,19 @@ use crate::{
 };
 
 impl Event {
-    /// Creates an event from an enum: the variant's name becomes the event type, and its content becomes the data, as
-    /// JSON.
+    /// Creates an event from an enum: the variant's name becomes the event type, and its content becomes the
+    /// data, as JSON.
     ///
-    /// Any variant is allowed, with the attributes of serde's derives (`rename`, `rename_all`, `flatten`, …). A unit
-    /// variant has the data `null`. The enum must use serde's default tagging: `#[serde(tag)]` and
+    /// Any variant is allowed, with the attributes of serde's derives (`rename`, `rename_all`, `flatten`, …).
+    /// A unit variant has the data `null`. The enum must use serde's default tagging: `#[serde(tag)]` and
     /// `#[serde(untagged)]` do not serialise the variant's name separately.
     ///
     /// Read it back with [`ReceivedEvent::typed`].
     ///
     /// # Errors
     ///
-    /// Returns a [`TypedError`] if the value is not an enum's variant, if the variant's name contains a line break,
-    /// or if its content cannot be serialised as JSON.
+    /// Returns a [`TypedError`] if the value is not an enum's variant, if the variant's name contains a line
+    /// break, or if its content cannot be serialised as JSON.
     ///
     /// # Examples
     ///
@@ -65,16 +65,16 @@ impl Event {
 impl ReceivedEvent {
     /// Reads the event as an enum: the variant named like the event type, with the data as its content.
     ///
-    /// The value may borrow from the event. A unit variant ignores the data, so one with `#[serde(other)]` matches
-    /// every event whose type the enum does not name, including a hub's [notices](Notice). An event without a type is
-    /// a `message`.
+    /// The value may borrow from the event. A unit variant ignores the data, so one with `#[serde(other)]`
+    /// matches every event whose type the enum does not name, including a hub's [notices](Notice). An event
+    /// without a type is a `message`.
     ///
     /// # Errors
     ///
-    /// Returns a [`TypedError`]: [`Notice`](TypedError::Notice) for a notice of a hub, such as the position that each
-    /// of its streams begins with; [`UnknownType`](TypedError::UnknownType) for any other type that the enum does not
-    /// name; [`Json`](TypedError::Json) if the data is not the variant's content. The event is only borrowed, so you
-    /// can still use it.
+    /// Returns a [`TypedError`]: [`Notice`](TypedError::Notice) for a notice of a hub, such as the position
+    /// that each of its streams begins with; [`UnknownType`](TypedError::UnknownType) for any other type that
+    /// the enum does not name; [`Json`](TypedError::Json) if the data is not the variant's content. The event
+    /// is only borrowed, so you can still use it.
     ///
     /// # Examples
     ///

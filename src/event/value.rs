@@ -10,12 +10,12 @@ use crate::{
 
 /// One event to send: any of `id`, `event`, `retry`, `data` and a comment, and for a hub a key and a label.
 ///
-/// Create it from its data with [`new`](Self::new), or empty with [`default`](Self::default), and set other parts
-/// with the `with_` methods in any order. Setting a part again replaces it. The order on the wire does not depend on
-/// the order of the calls.
+/// Create it from its data with [`new`](Self::new), or empty with [`default`](Self::default), and set other
+/// parts with the `with_` methods in any order. Setting a part again replaces it. The order on the wire does
+/// not depend on the order of the calls.
 ///
-/// Clients interpret it by the standard: an event is dispatched only if it has data, which may be empty; an event
-/// without data still sets the last event ID and the reconnection time; scripts do not see comments.
+/// Clients interpret it by the standard: an event is dispatched only if it has data, which may be empty; an
+/// event without data still sets the last event ID and the reconnection time; scripts do not see comments.
 ///
 /// Cloning is cheap and copies no text. To encode an event see [`encode`](Self::encode).
 ///
@@ -35,6 +35,8 @@ use crate::{
 /// assert_eq!(Event::new("two\r\nlines"), Event::new("two\nlines"));
 /// assert_ne!(Event::new("1.08").with_key("EURUSD"), Event::new("1.08").with_key("EURCHF"));
 /// ```
+#[doc(alias = "message")]
+#[doc(alias = "sse")]
 #[derive(Clone, Default)]
 pub struct Event {
     pub(super) id: Option<EventId>,
@@ -57,22 +59,49 @@ pub(crate) enum Data {
 impl Event {
     /// Creates an event from its data.
     ///
-    /// Any text is allowed: each CR LF, CR or LF in it is a line break, which the client receives as LF. A `String`
-    /// and [checked](Text) [`Bytes`](bytes::Bytes) are taken without a copy. A `&str` is copied; for a literal,
-    /// [`Text::from_static`] avoids that. Empty data still writes a `data` line, so the event is dispatched.
+    /// Any text is allowed: each CR LF, CR or LF in it is a line break, which the client receives as LF. A
+    /// `String` and [checked](Text) [`Bytes`](bytes::Bytes) are taken without a copy. A `&str` is copied; for
+    /// a literal, [`Text::from_static`] avoids that. Empty data still writes a `data` line, so the event is
+    /// dispatched.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// assert_eq!(Event::new("two\nlines").encode(), "data: two\ndata: lines\n\n");
+    /// assert_eq!(Event::new("").encode(), "data: \n\n");
+    /// ```
     pub fn new(data: impl Into<Text>) -> Self {
         Self::default().with_data(data)
     }
 
     /// Creates an event that is only a comment, which keeps a connection alive and is not dispatched.
     ///
-    /// Each line of the text becomes a comment line. Like every event it ends in a blank line, which some clients
-    /// turn into an empty message; [`KeepAlive`](crate::KeepAlive) sends comments without one.
+    /// Each line of the text becomes a comment line. Like every event it ends in a blank line, which some
+    /// clients turn into an empty message; [`KeepAlive`](crate::KeepAlive) sends comments without one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// assert_eq!(Event::comment("still here").encode(), ": still here\n\n");
+    /// ```
     pub fn comment(text: impl Into<Text>) -> Self {
         Self::default().with_comment(text)
     }
 
     /// Sets the data, replacing any earlier data, including JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// let event = Event::new("one").with_data("two");
+    /// assert_eq!(event.encode(), "data: two\n\n");
+    /// ```
     #[must_use]
     pub fn with_data(mut self, data: impl Into<Text>) -> Self {
         self.data = Data::Text(data.into());
@@ -82,6 +111,17 @@ impl Event {
     /// Sets the event ID, which a client sends back as `Last-Event-ID` when it reconnects.
     ///
     /// An empty ID clears the client's last event ID.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Event, EventId};
+    ///
+    /// assert_eq!(Event::new("a").with_id(7).encode(), "id: 7\ndata: a\n\n");
+    /// let id = EventId::try_from("order-7")?;
+    /// assert_eq!(Event::new("a").with_id(id).encode(), "id: order-7\ndata: a\n\n");
+    /// # Ok::<(), ssekit::InvalidEventId>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn with_id(mut self, id: impl IntoEventId) -> Self {
@@ -90,6 +130,15 @@ impl Event {
     }
 
     /// Sets the event type. Without one, or with an empty one, a browser dispatches a `message`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Event, EventType};
+    ///
+    /// const ORDER: EventType = EventType::from_static("order");
+    /// assert_eq!(Event::new("a").with_type(ORDER).encode(), "event: order\ndata: a\n\n");
+    /// ```
     #[inline]
     #[must_use]
     pub fn with_type(mut self, event_type: EventType) -> Self {
@@ -99,11 +148,21 @@ impl Event {
 
     /// Sets the reconnection time that the client uses from then on.
     ///
-    /// It is sent in whole milliseconds, rounded up, at most `u64::MAX` of them, because browsers ignore larger
-    /// numbers.
+    /// It is sent in whole milliseconds, rounded up, at most `u64::MAX` of them, because browsers ignore
+    /// larger numbers.
     ///
-    /// Several clients dispatch an empty message for an event that has only a reconnection time. Send it with data
-    /// and a type that they do not listen for, as [`reconnect_after`](crate::reconnect_after) does.
+    /// Several clients dispatch an empty message for an event that has only a reconnection time. Send it with
+    /// data and a type that they do not listen for, as [`reconnect_after`](crate::reconnect_after) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ssekit::Event;
+    ///
+    /// let event = Event::new("busy").with_retry(Duration::from_secs(5));
+    /// assert_eq!(event.encode(), "retry: 5000\ndata: busy\n\n");
+    /// ```
     #[must_use]
     pub fn with_retry(mut self, reconnection_time: Duration) -> Self {
         self.rare_mut().retry = Some(reconnection_time);
@@ -111,6 +170,15 @@ impl Event {
     }
 
     /// Sets a comment, which is written before the data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// let event = Event::new("a").with_comment("for whoever reads the wire");
+    /// assert_eq!(event.encode(), ": for whoever reads the wire\ndata: a\n\n");
+    /// ```
     #[must_use]
     pub fn with_comment(mut self, text: impl Into<Text>) -> Self {
         self.rare_mut().comment = Some(text.into());
@@ -191,16 +259,44 @@ impl Event {
     }
 
     /// Returns the event ID, if one was set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Event;
+    ///
+    /// assert!(Event::new("a").with_id(7).id().is_some_and(|id| id == "7"));
+    /// assert_eq!(Event::new("a").id(), None);
+    /// ```
     pub fn id(&self) -> Option<&EventId> {
         self.id.as_ref()
     }
 
     /// Returns the event type, if one was set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Event, EventType};
+    ///
+    /// let event = Event::new("a").with_type(EventType::from_static("order"));
+    /// assert_eq!(event.event_type().map(EventType::as_str), Some("order"));
+    /// ```
     pub fn event_type(&self) -> Option<&EventType> {
         self.event_type.as_ref()
     }
 
     /// Returns the reconnection time, if one was set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ssekit::Event;
+    ///
+    /// let event = Event::new("a").with_retry(Duration::from_secs(5));
+    /// assert_eq!(event.retry(), Some(Duration::from_secs(5)));
+    /// ```
     pub fn retry(&self) -> Option<Duration> {
         self.rare.as_ref()?.retry
     }

@@ -24,16 +24,46 @@ pin_project! {
 
 impl<B> BodyChunks<B> {
     /// Creates a stream of the data in `body`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use futures_util::StreamExt;
+    /// use ssekit::BodyChunks;
+    ///
+    /// let mut chunks = BodyChunks::new(String::from("data: a\n\n"));
+    /// assert_eq!(chunks.next().await.unwrap()?, "data: a\n\n");
+    /// assert!(chunks.next().await.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub const fn new(body: B) -> Self {
         Self { body }
     }
 
     /// Returns the body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::BodyChunks;
+    ///
+    /// assert_eq!(BodyChunks::new(String::from("data: a\n\n")).get_ref(), "data: a\n\n");
+    /// ```
     pub fn get_ref(&self) -> &B {
         &self.body
     }
 
     /// Returns the body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::BodyChunks;
+    ///
+    /// assert_eq!(BodyChunks::new(String::from("data: a\n\n")).into_inner(), "data: a\n\n");
+    /// ```
     pub fn into_inner(self) -> B {
         self.body
     }

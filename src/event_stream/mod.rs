@@ -57,6 +57,8 @@ pin_project! {
     /// assert_eq!(answer, "Hello");
     /// # Ok(()) }).unwrap() }
     /// ```
+    #[doc(alias = "sse")]
+    #[doc(alias = "token")]
     #[must_use = "streams do nothing unless polled"]
     pub struct EventStream<S>
     where
@@ -81,6 +83,20 @@ where
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Creates a stream of the events in `source`, within the default [`Limits`](crate::decode::Limits).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::EventStream;
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("data: hel"), Ok("lo\n\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// assert_eq!(events.next().await.unwrap()?.data(), "hello");
+    /// assert!(events.next().await.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn new(source: S) -> Self {
         Self::with_decoder(source, Decoder::new())
     }
@@ -109,6 +125,21 @@ where
     ///
     /// Returns an error for an event over a limit, for an error of the source, and for an unfinished event at the
     /// end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::{EventStream, EventStreamError};
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("data: whole\n\ndata: cut")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// assert_eq!(events.next().await.unwrap()?.data(), "whole");
+    /// assert!(matches!(events.next().await, Some(Err(EventStreamError::Incomplete(_)))));
+    /// assert!(events.next().await.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn next(&mut self) -> Option<Result<ReceivedEvent, EventStreamError>>
     where
         S: Unpin,
@@ -122,16 +153,56 @@ where
     S: TryStream,
 {
     /// Returns the last event ID after the event yielded last.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::EventStream;
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("id: 7\ndata: a\n\nid: 8\ndata: b\n\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// assert_eq!(events.last_event_id(), "");
+    /// events.next().await.unwrap()?;
+    /// assert_eq!(events.last_event_id(), "7");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
     /// Returns the reconnection time set by the last valid `retry` field, if there was one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use ssekit::EventStream;
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("retry: 5000\ndata: a\n\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// events.next().await.unwrap()?;
+    /// assert_eq!(events.reconnection_time(), Some(Duration::from_secs(5)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.decoder.reconnection_time()
     }
 
     /// Returns the source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{Stream, stream};
+    /// use ssekit::EventStream;
+    ///
+    /// let events = EventStream::new(stream::iter([Ok::<_, std::io::Error>("data: a\n\n")]));
+    /// assert_eq!(events.get_ref().size_hint(), (1, Some(1)), "nothing is read yet");
+    /// ```
     pub fn get_ref(&self) -> &S {
         &self.source
     }
@@ -142,6 +213,21 @@ where
     }
 
     /// Returns the source. Bytes that were read from it but not yielded as events are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use futures_util::{StreamExt, stream};
+    /// use ssekit::EventStream;
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("data: a\n\n"), Ok("data: b\n\n")];
+    /// let mut events = EventStream::new(stream::iter(chunks));
+    /// events.next().await.unwrap()?;
+    /// assert_eq!(events.into_inner().next().await.unwrap()?, "data: b\n\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn into_inner(self) -> S {
         self.source
     }

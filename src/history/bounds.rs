@@ -32,6 +32,19 @@ impl Bounds {
     pub const KEY_OVERHEAD: usize = 88;
 
     /// Limits the history to a number of events. Zero counts as one, because an event must be held to be delivered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(2));
+    /// for text in ["one", "two", "three"] {
+    ///     buffer.push(&Event::new(text))?;
+    /// }
+    /// assert_eq!(buffer.len(), 2);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub const fn events(events: usize) -> Self {
         Self { events: usize::MAX, bytes: usize::MAX, age: None }.with_events(events)
     }
@@ -41,11 +54,33 @@ impl Bounds {
     /// [`KEY_OVERHEAD`](Self::KEY_OVERHEAD) in addition.
     ///
     /// An event that exceeds this bound on its own is rejected when it is published.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::bytes(1024));
+    /// assert!(buffer.push(&Event::new("x".repeat(2000))).is_err());
+    /// for _ in 0..100 {
+    ///     buffer.push(&Event::new("two coffees"))?;
+    /// }
+    /// assert!(buffer.bytes() <= 1024);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub const fn bytes(bytes: usize) -> Self {
         Self { events: usize::MAX, bytes, age: None }
     }
 
     /// Sets the bound on the number of events, replacing an earlier one. Zero counts as one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Bounds;
+    ///
+    /// assert_eq!(Bounds::events(7).with_events(100), Bounds::events(100));
+    /// ```
     #[must_use]
     pub const fn with_events(mut self, events: usize) -> Self {
         self.events = if events == 0 { 1 } else { events };
@@ -53,6 +88,14 @@ impl Bounds {
     }
 
     /// Sets the bound on bytes, replacing an earlier one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::Bounds;
+    ///
+    /// assert_eq!(Bounds::bytes(1024).with_bytes(16 << 20), Bounds::bytes(16 << 20));
+    /// ```
     #[must_use]
     pub const fn with_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
@@ -66,6 +109,18 @@ impl Bounds {
     /// event is delivered like any other.
     ///
     /// The value of a key is as old as its last change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(100).with_age(Duration::ZERO));
+    /// buffer.push(&Event::new("too old at once"))?;
+    /// assert!(buffer.is_empty());
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     #[must_use]
     pub const fn with_age(mut self, age: Duration) -> Self {
         self.age = Some(age);

@@ -72,6 +72,18 @@ impl Ids {
     /// Generates IDs: an epoch that is new for each hub, and a number that grows.
     ///
     /// The epoch distinguishes this hub's IDs from those of other hubs and from before a restart.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer, replay::{Ids, Replay}};
+    ///
+    /// let mut before = ReplayBuffer::with_ids(Bounds::events(100), Ids::generated());
+    /// let id = before.push(&Event::new("two coffees"))?;
+    /// let mut after_restart = ReplayBuffer::with_ids(Bounds::events(100), Ids::generated());
+    /// assert!(matches!(after_restart.after(&id), Replay::Unknown));
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub const fn generated() -> Self {
         Self(Kind::Own)
     }
@@ -80,6 +92,31 @@ impl Ids {
     ///
     /// A last event ID can be placed even if its event is no longer held. A gap is therefore reported as *evicted*
     /// rather than *unknown*, and a client of a quiet topic can resume after any time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, EventId, ReplayBuffer, replay::{IdOrder, Ids, Replay}};
+    ///
+    /// /// Hexadecimal offsets.
+    /// #[derive(Debug)]
+    /// struct Offsets;
+    ///
+    /// impl IdOrder for Offsets {
+    ///     fn position(&self, id: &str) -> Option<u128> {
+    ///         u128::from_str_radix(id, 16).ok()
+    ///     }
+    ///     fn id(&self, position: u128) -> EventId {
+    ///         EventId::try_from(format!("{position:x}")).expect("digits are a valid ID")
+    ///     }
+    /// }
+    ///
+    /// let mut buffer = ReplayBuffer::with_ids(Bounds::events(100), Ids::ordered(Offsets));
+    /// buffer.push(&Event::new("two coffees").with_id(EventId::from_static("ff")))?;
+    /// let Replay::After(missed) = buffer.after(&EventId::from_static("ff")) else { panic!() };
+    /// assert_eq!(missed.remaining(), 0);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn ordered(order: impl IdOrder) -> Self {
         Self(Kind::Ordered(Arc::new(order), None))
     }
@@ -108,6 +145,19 @@ impl Ids {
     ///
     /// A last event ID is found only while its event is held or is the newest; after that it is *unknown*. Each event
     /// held costs about 100 bytes and a copy of its ID in addition to what [`Bounds`](crate::Bounds) count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, EventId, ReplayBuffer, replay::{Ids, Replay}};
+    ///
+    /// let mut buffer = ReplayBuffer::with_ids(Bounds::events(100), Ids::unordered());
+    /// buffer.push(&Event::new("one").with_id(EventId::from_static("b9f1")))?;
+    /// buffer.push(&Event::new("two").with_id(EventId::from_static("03aa")))?;
+    /// let Replay::After(missed) = buffer.after(&EventId::from_static("b9f1")) else { panic!() };
+    /// assert_eq!(missed.remaining(), 1);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub const fn unordered() -> Self {
         Self(Kind::Unordered)
     }
@@ -118,6 +168,18 @@ impl Ids {
     /// reason *evicted*. Without it, nothing is known about events before the first one published here: an earlier ID
     /// is *unknown* until that event, and *evicted* from then on. An ID that the order does not know counts as none.
     /// Has no effect on generated and on unordered IDs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, ReplayBuffer, replay::{Ids, Replay}};
+    ///
+    /// // The table had 41 rows when the process started.
+    /// let ids = Ids::integers().after(41.into());
+    /// let mut buffer = ReplayBuffer::with_ids(Bounds::events(100), ids);
+    /// assert!(matches!(buffer.after(&41.into()), Replay::After(missed) if missed.remaining() == 0));
+    /// assert!(matches!(buffer.after(&40.into()), Replay::Evicted(_)));
+    /// ```
     #[must_use]
     pub fn after(mut self, last: EventId) -> Self {
         if let Kind::Ordered(_, start) = &mut self.0 {

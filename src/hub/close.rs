@@ -50,11 +50,32 @@ pub struct Drained {
 
 impl Close {
     /// Creates the default: clients receive what is pending and may reconnect at any time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub, hub::Close};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.close(Close::new());
+    /// assert_eq!(hub.subscribe("orders").unwrap_err().response().status(), 200);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sends each client a reconnection time, chosen at random between `least` and `least + spread`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ssekit::{Bounds, Hub, hub::Close};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.close(Close::new().retry(Duration::from_secs(5), Duration::ZERO));
+    /// assert_eq!(hub.subscribe("orders").unwrap_err().retry(), Some(Duration::from_secs(5)));
+    /// ```
     pub fn retry(mut self, least: Duration, spread: Duration) -> Self {
         self.retry = Some(least);
         self.spread = spread;
@@ -64,6 +85,20 @@ impl Close {
     /// Sends each client one more event at the end.
     ///
     /// It follows the client's position. If it has an ID, the client reconnects with that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::{Bounds, Event, Hub, hub::Close};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let events = hub.subscribe("orders")?;
+    /// hub.close(Close::new().last_event(Event::new("back at nine")));
+    /// let all = events.collect::<Vec<_>>().now_or_never().unwrap().concat();
+    /// assert!(all.ends_with(b"data: back at nine\n\n"));
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
     pub fn last_event(mut self, event: impl IntoEvent) -> Self {
         self.last = Some(event.into_event());
         self
@@ -73,6 +108,22 @@ impl Close {
     ///
     /// It takes effect when they are polled. Such a client reconnects with its last event ID, and misses nothing if
     /// the history is still there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::{Bounds, Hub, hub::Close};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let events = hub.subscribe("orders")?;
+    /// hub.publish("orders", "too late")?;
+    /// hub.close(Close::new().deadline(Duration::ZERO));
+    /// let all = events.collect::<Vec<_>>().now_or_never().unwrap().concat();
+    /// assert!(!String::from_utf8_lossy(&all).contains("too late"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -81,6 +132,16 @@ impl Close {
     /// Answers clients that connect from now on with 204, which stops them from reconnecting.
     ///
     /// By default the answer is 200 with a reconnection time (3 s if none is set), after which the stream ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub, hub::Close};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.close(Close::new().stopping());
+    /// assert_eq!(hub.subscribe("orders").unwrap_err().response().status(), 204);
+    /// ```
     pub fn stopping(mut self) -> Self {
         self.stop = true;
         self

@@ -62,8 +62,8 @@ impl Hub {
 
     /// Enters a subscription that has received everything up to `seen`, if it would miss nothing.
     ///
-    /// Both checks and the entering happen under one lock, so no event can fall between them. If `told` is `None`,
-    /// the caller must send the client the returned position.
+    /// Both checks and the entering happen under one lock, so no event can fall between them. If `told` is
+    /// `None`, the caller must send the client the returned position.
     pub(crate) fn join(&self, topics: &[String], seen: Position, told: Option<Position>) -> Joined {
         let shared = &self.shared;
         let now = shared.now();
@@ -175,8 +175,8 @@ impl Live {
         self
     }
 
-    /// If the stream has ended because it fell behind or because its hub was closed, returns its position, the last
-    /// position sent to the client, and the filter, with which it can continue elsewhere.
+    /// If the stream has ended because it fell behind or because its hub was closed, returns its position,
+    /// the last position sent to the client, and the filter, with which it can continue elsewhere.
     pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
         self.left.then(|| (reader.seen, reader.told, reader.filter.take()))

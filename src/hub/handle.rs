@@ -22,9 +22,10 @@ use crate::{
 ///
 /// # Dropping
 ///
-/// A clone is a handle on the hub, and so is a [`Topic`]; a [`Subscription`] is not. Dropping the last handle closes
-/// the hub as [`close`](Self::close) does with [`Close::new`]: no one can publish any more, so each subscription ends
-/// after the pending events. A handle held by a subscription's filter or callback counts as well.
+/// A clone is a handle on the hub, and so is a [`Topic`]; a [`Subscription`] is not. Dropping the last handle
+/// closes the hub as [`close`](Self::close) does with [`Close::new`]: no one can publish any more, so each
+/// subscription ends after the pending events. A handle held by a subscription's filter or callback counts as
+/// well.
 ///
 /// # Examples
 ///
@@ -52,6 +53,8 @@ use crate::{
 /// #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f)
 /// # }
 /// ```
+#[doc(alias = "sse")]
+#[doc(alias = "broadcast")]
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
 }
@@ -78,8 +81,8 @@ pub struct Stats {
     pub events: usize,
     /// Bytes held, as [`Bounds::bytes`] counts them.
     pub bytes: usize,
-    /// Bytes of memory in use for topics with history and for records of other topics. [`HubBuilder::max_bytes`]
-    /// limits it.
+    /// Bytes of memory in use for topics with history and for records of other topics.
+    /// [`HubBuilder::max_bytes`] limits it.
     pub memory: usize,
 }
 
@@ -87,24 +90,59 @@ impl Hub {
     /// Creates a hub with this much history per topic, and at most 256 MiB for all topics together.
     ///
     /// To set another limit, see [`HubBuilder::max_bytes`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(1));
+    /// hub.publish("orders", "one")?;
+    /// hub.publish("orders", "two")?;
+    /// assert_eq!(hub.stats().events, 1);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn new(bounds: Bounds) -> Self {
         Self::builder(bounds).build()
     }
 
     /// Returns a builder for a hub with this much history per topic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::builder(Bounds::events(100)).retry(Duration::from_secs(1)).build();
+    /// assert_eq!(hub.stats().topics, 0);
+    /// ```
     pub fn builder(bounds: Bounds) -> HubBuilder {
         HubBuilder::new(bounds)
     }
 
     /// Publishes an event to a topic and returns its ID.
     ///
-    /// The event is an [`Event`], a reference to one, or a text for an event that has only data. It is encoded once,
-    /// whatever the number of subscribers, and parked subscribers are woken. Publishing never waits for a subscriber.
+    /// The event is an [`Event`], a reference to one, or a text for an event that has only data. It is
+    /// encoded once, whatever the number of subscribers, and parked subscribers are woken. Publishing never
+    /// waits for a subscriber.
     ///
     /// # Errors
     ///
-    /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its type or
-    /// ID is not allowed. Nothing is published then.
+    /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its
+    /// type or ID is not allowed. Nothing is published then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, EventType, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.publish("orders", "two coffees")?;
+    /// hub.publish("orders", Event::new("a tea").with_type(EventType::from_static("late")))?;
+    /// assert_eq!(hub.stats().published, 2);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn publish(&self, topic: &str, event: impl IntoEvent) -> Result<EventId, PublishError> {
         let event = &event.into_event();
         self.append(topic, &mut [self.prepare(topic, event)?], |ids| ids.line().event_id(event))
@@ -115,6 +153,17 @@ impl Hub {
     /// # Errors
     ///
     /// Returns a [`PublishError`] if one of them cannot be published.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let ids = hub.publish_all("orders", ["two coffees", "a tea"])?;
+    /// assert_eq!(ids.len(), 2);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn publish_all<E: IntoEvent>(
         &self,
         topic: &str,
@@ -134,15 +183,27 @@ impl Hub {
     /// Returns a handle on a topic. The topic begins now if it has not begun.
     ///
     /// It publishes to the topic, and can [finish the topic when it is dropped](Topic::finish_on_drop).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let orders = hub.topic("orders");
+    /// orders.publish("two coffees")?;
+    /// assert_eq!(orders.name(), "orders");
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn topic(&self, name: &str) -> Topic {
         Topic::new(self.clone(), name)
     }
 
     /// Subscribes a client to topics, from now on or from just after its last event ID.
     ///
-    /// Pass the name of a topic, or an array of names, for a new client; see [`Subscribe`](super::Subscribe) for resuming, filters and
-    /// lifetimes. The stream begins with the client's position, or with a [`Gap`](super::Gap) if some of the events
-    /// asked for are no longer available.
+    /// Pass the name of a topic, or an array of names, for a new client; see [`Subscribe`](super::Subscribe)
+    /// for resuming, filters and lifetimes. The stream begins with the client's position, or with a
+    /// [`Gap`](super::Gap) if some of the events asked for are no longer available.
     ///
     /// # Errors
     ///
@@ -168,19 +229,34 @@ impl Hub {
 
     /// Finishes a topic: no more events follow.
     ///
-    /// The streams of its subscribers end after the last event. A client that resumes still gets the events it missed
-    /// while they are held; after that it is refused with 204, which stops a browser. Publishing to the topic is an
-    /// error from now on. To finish a topic even if its publisher panics, see [`Topic::finish_on_drop`].
+    /// The streams of its subscribers end after the last event. A client that resumes still gets the events
+    /// it missed while they are held; after that it is refused with 204, which stops a browser. Publishing to
+    /// the topic is an error from now on. To finish a topic even if its publisher panics, see
+    /// [`Topic::finish_on_drop`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub, Subscribe, hub::RefusalReason};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let last = hub.publish("job-7", "done")?;
+    /// hub.finish("job-7");
+    /// assert!(hub.publish("job-7", "more").is_err());
+    /// let refusal = hub.subscribe(Subscribe::to("job-7").after(last)).unwrap_err();
+    /// assert_eq!(refusal.reason(), RefusalReason::Finished);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn finish(&self, topic: &str) {
         self.shared.change(|state, wake| state.finish(topic, wake));
     }
 
     /// Removes a topic and all its events at once.
     ///
-    /// Use it when a job's history is no longer needed. The streams of its subscribers end. A client that resumes
-    /// with an ID from before the topic's last event first gets a [`Gap`](super::Gap) with the reason *evicted*. A
-    /// topic that was [finished](Self::finish) stays finished, so its clients are still stopped; any other can be
-    /// published to again. Does nothing if the topic holds nothing.
+    /// Use it when a job's history is no longer needed. The streams of its subscribers end. A client that
+    /// resumes with an ID from before the topic's last event first gets a [`Gap`](super::Gap) with the reason
+    /// *evicted*. A topic that was [finished](Self::finish) stays finished, so its clients are still stopped;
+    /// any other can be published to again. Does nothing if the topic holds nothing.
     ///
     /// Holds the lock for a bounded time, and frees the topic's events without it.
     ///
@@ -205,9 +281,25 @@ impl Hub {
 
     /// Evicts all events that are now too old, in all topics.
     ///
-    /// Takes the lock again for each few dozen events, so that others are not delayed. If topics of your service fall
-    /// silent, call it from time to time, because each publish and each resume evicts only a bounded number of
-    /// events.
+    /// Takes the lock again for each few dozen events, so that others are not delayed. If topics of your
+    /// service fall silent, call it from time to time, because each publish and each resume evicts only a
+    /// bounded number of events.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::{Arc, Mutex}, time::{Duration, Instant}};
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let now = Arc::new(Mutex::new(Instant::now()));
+    /// let clock = { let now = now.clone(); move || *now.lock().unwrap() };
+    /// let hub = Hub::builder(Bounds::events(100).with_age(Duration::from_secs(60))).clock(clock).build();
+    /// hub.publish("orders", "two coffees")?;
+    /// *now.lock().unwrap() += Duration::from_secs(61);
+    /// hub.expire();
+    /// assert_eq!(hub.stats().events, 0);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn expire(&self) {
         let now = self.shared.now();
         while lock(&self.shared.state).expire(now) {}
@@ -215,18 +307,57 @@ impl Hub {
 
     /// Closes the hub: each subscription ends after its pending events, and new clients are refused.
     ///
-    /// Only the first call has an effect. To wait for the subscriptions to end, see [`drained`](Self::drained).
+    /// Only the first call has an effect. To wait for the subscriptions to end, see
+    /// [`drained`](Self::drained).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub, hub::Close};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.close(Close::new());
+    /// assert!(hub.publish("orders", "two coffees").is_err());
+    /// assert!(hub.subscribe("orders").is_err());
+    /// ```
     pub fn close(&self, close: Close) {
         let closing = close.start(&self.shared.clock);
         self.shared.change(|state, wake| state.close(closing, wake));
     }
 
     /// Waits until no subscription is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::{Bounds, Hub, hub::Close};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let events = hub.subscribe("orders").unwrap();
+    /// hub.close(Close::new());
+    /// drop(events);
+    /// hub.drained().await;
+    /// assert_eq!(hub.stats().subscribers, 0);
+    /// # });
+    /// ```
     pub fn drained(&self) -> Drained {
         Drained::new(Arc::clone(&self.shared))
     }
 
     /// Returns the hub's statistics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.publish("orders", "two coffees")?;
+    /// let stats = hub.stats();
+    /// assert_eq!((stats.topics, stats.events, stats.published), (1, 1, 1));
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn stats(&self) -> Stats {
         let filtered = self.shared.filtered.load(Ordering::Relaxed);
         let state = lock(&self.shared.state);

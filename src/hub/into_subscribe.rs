@@ -2,8 +2,8 @@ use crate::hub::subscribe::Subscribe;
 
 /// [`Subscribe`], or the names of topics, which convert into it.
 ///
-/// A parameter of this type accepts whatever `Into<Subscribe>` does. The trait exists for its error message, which
-/// names the ways to name topics.
+/// A parameter of this type accepts whatever `Into<Subscribe>` does. The trait exists for its error message,
+/// which names the ways to name topics.
 ///
 /// # Examples
 ///

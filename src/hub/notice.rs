@@ -12,6 +12,7 @@ use crate::{
 ///
 /// On the wire it is an event of the type set by [`HubBuilder::reset_type`](super::HubBuilder::reset_type),
 /// with the reason as JSON and the position as its ID. A client that is cut right after it loses nothing.
+#[doc(alias = "snapshot")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     reason: GapReason,
@@ -90,6 +91,23 @@ impl Notice {
     /// Returns the notice in this event, or `None` if the event was published.
     ///
     /// It assumes the hub's default types; for other types see [`with_types`](Self::with_types).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::{EventStream, hub::{GapReason, Notice}};
+    ///
+    /// let reset = "event: reset\ndata: {\"reason\": \"evicted\"}\n\n";
+    /// let chunks = [Ok::<_, std::io::Error>(reset), Ok("data: two coffees\n\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// let gap = events.next().await.unwrap()?;
+    /// assert_eq!(Notice::of(&gap), Some(Notice::Reset(Some(GapReason::Evicted))));
+    /// let order = events.next().await.unwrap()?;
+    /// assert_eq!(Notice::of(&order), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn of(event: &ReceivedEvent) -> Option<Self> {
         Self::with_types(event, POSITION, RESET)
     }
@@ -97,6 +115,21 @@ impl Notice {
     /// Like [`of`](Self::of), for a hub with other types
     /// ([`position_type`](super::HubBuilder::position_type),
     /// [`reset_type`](super::HubBuilder::reset_type)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use ssekit::{EventStream, hub::Notice};
+    ///
+    /// let chunks = [Ok::<_, std::io::Error>("event: where-you-are\nid: 7\ndata: \n\n")];
+    /// let mut events = EventStream::new(futures_util::stream::iter(chunks));
+    /// let event = events.next().await.unwrap()?;
+    /// assert_eq!(Notice::of(&event), None);
+    /// assert_eq!(Notice::with_types(&event, "where-you-are", "load-again"), Some(Notice::Position));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn with_types(event: &ReceivedEvent, position_type: &str, reset_type: &str) -> Option<Self> {
         match event.event_type() {
             event_type if event_type == position_type => Some(Self::Position),
@@ -112,11 +145,34 @@ impl Gap {
     }
 
     /// Returns the reason for the gap.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, EventId, Hub, Subscribe, hub::GapReason};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let events = hub.subscribe(Subscribe::to("orders").after(EventId::from_static("unknown")))?;
+    /// assert_eq!(events.gap().unwrap().reason(), GapReason::Unknown);
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
     pub fn reason(&self) -> GapReason {
         self.reason
     }
 
     /// Returns the ID from which the client continues after the gap, if the kind of IDs has one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, EventId, Hub, Subscribe};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let newest = hub.publish("orders", "two coffees")?;
+    /// let events = hub.subscribe(Subscribe::to("orders").after(EventId::from_static("unknown")))?;
+    /// assert_eq!(events.gap().unwrap().position(), Some(&newest));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn position(&self) -> Option<&EventId> {
         self.position.as_ref()
     }
@@ -124,6 +180,14 @@ impl Gap {
 
 impl GapReason {
     /// Returns the reason as written on the wire: `evicted`, `unknown` or `lagged`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::hub::GapReason;
+    ///
+    /// assert_eq!(GapReason::Evicted.as_str(), "evicted");
+    /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Evicted => "evicted",

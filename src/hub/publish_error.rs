@@ -13,7 +13,8 @@ pub enum PublishError {
     /// The event has a type reserved for the hub's notices.
     #[error("the event type is reserved for the hub's notices")]
     ReservedType,
-    /// The event is larger than the bound of a topic or of the hub. For the hub, the topic's name counts as well.
+    /// The event is larger than the bound of a topic or of the hub. For the hub, the topic's name counts as
+    /// well.
     #[error("an event of {len} bytes is larger than the bound of {max}")]
     TooLarge {
         /// The bytes that the event takes, including the [overhead](crate::Bounds::EVENT_OVERHEAD).

@@ -15,8 +15,8 @@ pub(crate) trait Source: Send {
     /// Yields the next blocks.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 
-    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due event
-    /// can carry it, the block is that event.
+    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due
+    /// event can carry it, the block is that event.
     fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes>;
 
     /// Returns the rest of the maximum lifetime, if there is one.
@@ -33,7 +33,8 @@ pub(crate) trait Source: Send {
     /// Returns whether it has yielded its last block.
     fn has_ended(&self) -> bool;
 
-    /// Frees what it holds. It is not polled again. Returns the panic of application code, for the caller to resume.
+    /// Frees what it holds. It is not polled again. Returns the panic of application code, for the caller to
+    /// resume.
     fn leave(&mut self) -> Result<(), Panic>;
 
     /// Returns the topics, in no order.

@@ -31,8 +31,8 @@ use crate::{
 
 /// Options of a subscription: its topics, its start, its filter and its end.
 ///
-/// It is the same for a [`Hub`](crate::Hub) and for a relay. If you need only topics, you can pass a name or an array
-/// of names instead.
+/// It is the same for a [`Hub`](crate::Hub) and for a relay. If you need only topics, you can pass a name or
+/// an array of names instead.
 ///
 /// # Examples
 ///
@@ -65,6 +65,18 @@ pub struct Subscribe {
 
 impl Subscribe {
     /// Creates options for a new client of these topics, which gets events published from now on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub, Subscribe};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let events = hub.subscribe(Subscribe::to(["orders", "news"]))?;
+    /// assert_eq!(hub.stats().subscribers, 1);
+    /// # drop(events);
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
     pub fn to(topics: impl Into<Topics>) -> Self {
         Self {
             topics: topics.into().into_names(),
@@ -79,11 +91,26 @@ impl Subscribe {
 
     /// Resumes from just after the event with this last event ID. `None` is a new client.
     ///
-    /// Pass the result of [`last_event_id`](crate::last_event_id) for the request. Missed and live events come from
-    /// one history, so an event published meanwhile is neither lost nor repeated. If events that the client missed
-    /// are no longer held, or its ID is unknown, the stream begins with a [`Gap`].
+    /// Pass the result of [`last_event_id`](crate::last_event_id) for the request. Missed and live events
+    /// come from one history, so an event published meanwhile is neither lost nor repeated. If events that
+    /// the client missed are no longer held, or its ID is unknown, the stream begins with a [`Gap`].
     ///
     /// Takes O(log n) time in the number of events held, for each topic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::{Bounds, Hub, Subscribe};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let seen = hub.publish("orders", "seen")?;
+    /// hub.publish("orders", "missed")?;
+    /// let mut events = hub.subscribe(Subscribe::to("orders").after(seen))?;
+    /// let _position = events.next().now_or_never();
+    /// assert!(events.next().now_or_never().flatten().unwrap().ends_with(b"data: missed\n\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "resume")]
     pub fn after(mut self, last_event_id: impl Into<Option<LastEventId>>) -> Self {
         self.after = last_event_id.into();
@@ -91,12 +118,42 @@ impl Subscribe {
     }
 
     /// Sets the start for a new client, and for one whose last event ID is unknown. Default: [`Start::Now`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::{Bounds, Hub, Subscribe, hub::Start};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.publish("orders", "before anyone came")?;
+    /// let mut events = hub.subscribe(Subscribe::to("orders").start(Start::Oldest))?;
+    /// let _position = events.next().now_or_never();
+    /// assert!(events.next().now_or_never().flatten().unwrap().ends_with(b"data: before anyone came\n\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start(mut self, start: Start) -> Self {
         self.start = start;
         self
     }
 
     /// Sets the policy for falling behind. Default: [`Lag::Disconnect`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::{Bounds, Hub, Subscribe, hub::Lag};
+    ///
+    /// let hub = Hub::new(Bounds::events(1));
+    /// let mut events = hub.subscribe(Subscribe::to("orders").lag(Lag::Skip))?;
+    /// let _position = events.next().now_or_never();
+    /// hub.publish_all("orders", ["one", "two"])?;
+    /// let gap = events.next().now_or_never().flatten().unwrap();
+    /// assert!(String::from_utf8_lossy(&gap).contains("lagged"));
+    /// assert!(events.next().now_or_never().flatten().unwrap().ends_with(b"data: two\n\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lag(mut self, lag: Lag) -> Self {
         self.lag = lag;
         self
@@ -104,25 +161,58 @@ impl Subscribe {
 
     /// Delivers only events for which the filter returns `true`, both on replay and live.
     ///
-    /// A rejected event neither appears in the stream nor counts as delivered; the position still moves past it. The
-    /// filter runs when the subscription is polled, outside the hub's lock. Events that pass are joined into one
-    /// piece, which copies them unless they are adjacent.
+    /// A rejected event neither appears in the stream nor counts as delivered; the position still moves past
+    /// it. The filter runs when the subscription is polled, outside the hub's lock. Events that pass are
+    /// joined into one piece, which copies them unless they are adjacent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::{Bounds, Event, EventType, Hub, Subscribe};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let open = Subscribe::to("orders").filter(|event| event.event_type() != Some("internal"));
+    /// let mut events = hub.subscribe(open)?;
+    /// let _position = events.next().now_or_never();
+    /// hub.publish("orders", Event::new("a margin").with_type(EventType::from_static("internal")))?;
+    /// hub.publish("orders", "two coffees")?;
+    /// assert!(events.next().now_or_never().flatten().unwrap().ends_with(b"data: two coffees\n\n"));
+    /// assert_eq!(hub.stats().delivered, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn filter(mut self, filter: impl FnMut(&EventInfo<'_>) -> bool + Send + 'static) -> Self {
         self.filter = Some(Box::new(filter));
         self
     }
 
-    /// Ends the stream after a random time within this range. The client then reconnects. By default there is no
-    /// limit.
+    /// Ends the stream after a random time within this range. The client then reconnects. By default there is
+    /// no limit.
     ///
     /// This spreads long streams over the nodes of a service.
     ///
-    /// A stream with a keep-alive ends on time, by the keep-alive's timer. So does one without, with the feature
-    /// `tokio` and in a runtime whose time is enabled. Otherwise it ends when it is next polled after that time.
+    /// A stream with a keep-alive ends on time, by the keep-alive's timer. So does one without, with the
+    /// feature `tokio` and in a runtime whose time is enabled. Otherwise it ends when it is next polled after
+    /// that time.
     ///
-    /// In a runtime of tokio's whose time is not enabled, the stream finds that out by a panic of tokio's, which it
-    /// catches: the panic hook runs once for each stream. A program that is built with `panic = "abort"` has to enable
-    /// time, or use no lifetimes.
+    /// In a runtime of tokio's whose time is not enabled, the stream finds that out by a panic of tokio's,
+    /// which it catches: the panic hook runs once for each stream. A program that is built with
+    /// `panic = "abort"` has to enable time, or use no lifetimes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use ssekit::{Bounds, Hub, Subscribe};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let short = Duration::ZERO..=Duration::ZERO;
+    /// let mut events = hub.subscribe(Subscribe::to("orders").lifetime(short))?;
+    /// let _position = events.next().now_or_never();
+    /// assert_eq!(events.next().now_or_never(), Some(None), "it has ended");
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
     pub fn lifetime(mut self, range: RangeInclusive<Duration>) -> Self {
         let (min, max) = range.into_inner();
         self.lifetime = Some((max, max.saturating_sub(min)));
@@ -266,8 +356,8 @@ struct Placed {
 
 /// Returns whether possibly no event will follow: each topic has ended, or is unknown and may have ended.
 ///
-/// Such a client gets a gap and its stream ends, because otherwise it might wait for ever. If it reconnects, it has a
-/// newer position, with which it may wait.
+/// Such a client gets a gap and its stream ends, because otherwise it might wait for ever. If it reconnects,
+/// it has a newer position, with which it may wait.
 fn may_have_ended(cursors: &[Cursor], after: Position, state: &State) -> bool {
     let topic = |cursor: &Cursor| state.topics.get(cursor.topic);
     state.topics.may_have_ended_since(after)

@@ -120,6 +120,18 @@ impl Subscription {
     ///
     /// It is known from the start and does not change. The stream's first block reports it to the client. Check it to
     /// send a snapshot first, or a notice of your own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, EventId, Hub, Subscribe, hub::GapReason};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// assert!(hub.subscribe("orders")?.gap().is_none());
+    /// let events = hub.subscribe(Subscribe::to("orders").after(EventId::from_static("unknown")))?;
+    /// assert_eq!(events.gap().unwrap().reason(), GapReason::Unknown);
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
     pub fn gap(&self) -> Option<&Gap> {
         self.extras.as_ref()?.gap.as_ref()
     }
@@ -127,6 +139,20 @@ impl Subscription {
     /// Registers a callback that runs once, when the subscription has ended or is dropped.
     ///
     /// It replaces an earlier callback. It runs outside the hub's lock, so it may use the hub.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let (sender, ended) = mpsc::channel();
+    /// let events = hub.subscribe("orders")?.on_end(move || sender.send("the client left").unwrap());
+    /// drop(events);
+    /// assert_eq!(ended.recv().unwrap(), "the client left");
+    /// # Ok::<(), ssekit::hub::Refusal>(())
+    /// ```
     pub fn on_end(mut self, callback: impl FnOnce() + Send + 'static) -> Self {
         self.extras().on_end = Some(Box::new(callback));
         self
@@ -256,6 +282,8 @@ impl Subscription {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "ping")]
+    #[doc(alias = "heartbeat")]
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub fn keep_alive(self, interval: Duration) -> KeepAlive<Self, TokioTimer> {
@@ -263,6 +291,24 @@ impl Subscription {
     }
 
     /// Like [`keep_alive`](Self::keep_alive), on your timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # #[cfg(feature = "tokio")]
+    /// # runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use futures_util::StreamExt;
+    /// use ssekit::{Bounds, Hub, timer::TokioTimer};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let events = hub.subscribe("orders").unwrap();
+    /// let mut events = events.keep_alive_with_timer(Duration::from_secs(15), TokioTimer::new());
+    /// let _position = events.next().await;
+    /// assert_eq!(events.next().await.unwrap().unwrap(), ":\n");
+    /// # });
+    /// ```
     pub fn keep_alive_with_timer<T: Timer>(mut self, interval: Duration, timer: T) -> KeepAlive<Self, T> {
         // The keep-alive's timer ends it on time.
         self.alarm.switch_off();

@@ -12,8 +12,8 @@ use crate::{
 
 /// A handle on one topic of a [`Hub`], created by [`Hub::topic`].
 ///
-/// It keeps the hub open, as a [`Hub`] does. While there is a handle, the hub knows the topic, even if the topic has
-/// neither history nor subscribers.
+/// It keeps the hub open, as a [`Hub`] does. While there is a handle, the hub knows the topic, even if the
+/// topic has neither history nor subscribers.
 ///
 /// Cloning is cheap, and all clones are the same handle.
 ///
@@ -50,11 +50,12 @@ impl Topic {
         Self { finisher: None, hub, held: Arc::new(held) }
     }
 
-    /// Finishes the topic when this handle and all clones made from it are dropped, even if a panic drops them.
+    /// Finishes the topic when this handle and all clones made from it are dropped, even if a panic drops
+    /// them.
     ///
-    /// Move it to the task that publishes, so that clients never wait for events of a publisher that is gone. Clones
-    /// made before this call do not count. If the topic is finished, from an earlier run of the same job, it
-    /// [begins again](Self::reopen).
+    /// Move it to the task that publishes, so that clients never wait for events of a publisher that is gone.
+    /// Clones made before this call do not count. If the topic is finished, from an earlier run of the same
+    /// job, it [begins again](Self::reopen).
     ///
     /// # Examples
     ///
@@ -80,27 +81,72 @@ impl Topic {
     ///
     /// # Errors
     ///
-    /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its type or
-    /// ID is not allowed. Nothing is published then.
+    /// Returns a [`PublishError`] if the hub is closed, the topic is finished, the event is too large, or its
+    /// type or ID is not allowed. Nothing is published then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// hub.topic("orders").publish("two coffees")?;
+    /// assert_eq!(hub.stats().published, 1);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn publish(&self, event: impl IntoEvent) -> Result<EventId, PublishError> {
         self.hub.publish(&self.held.name, event)
     }
 
     /// Finishes the topic: no more events follow. See [`Hub::finish`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let job = Hub::new(Bounds::events(100)).topic("job-7");
+    /// job.finish();
+    /// assert!(job.publish("more").is_err());
+    /// ```
     pub fn finish(&self) {
         self.hub.finish(&self.held.name);
     }
 
-    /// Lets the topic begin again if it is finished. Its history stays; to begin without it, [remove](Self::remove) it
-    /// first.
+    /// Lets the topic begin again if it is finished. Its history stays; to begin without it,
+    /// [remove](Self::remove) it first.
     ///
-    /// Clients that were stopped meanwhile do not come back by themselves. Others resume as if the topic had not been
-    /// finished.
+    /// Clients that were stopped meanwhile do not come back by themselves. Others resume as if the topic had
+    /// not been finished.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let job = Hub::new(Bounds::events(100)).topic("job-7");
+    /// job.finish();
+    /// job.reopen();
+    /// assert!(job.publish("more").is_ok());
+    /// ```
     pub fn reopen(&self) {
         self.held.shared.change(|state, _| state.reopen(&self.held.name));
     }
 
     /// Removes the topic with its history, and ends its streams at once. See [`Hub::remove`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// let hub = Hub::new(Bounds::events(100));
+    /// let job = hub.topic("job-7");
+    /// job.publish("half done")?;
+    /// job.remove();
+    /// assert_eq!(hub.stats().events, 0);
+    /// # Ok::<(), ssekit::hub::PublishError>(())
+    /// ```
     pub fn remove(&self) {
         self.hub.remove(&self.held.name);
     }
@@ -126,8 +172,8 @@ impl Topic {
 
     /// Waits until the topic has no subscription. Completes at once if it has none now.
     ///
-    /// Use it to stop work for which nobody listens any more. A client that reconnects is away for a moment, so give it
-    /// time to come back.
+    /// Use it to stop work for which nobody listens any more. A client that reconnects is away for a moment,
+    /// so give it time to come back.
     ///
     /// # Examples
     ///
@@ -225,6 +271,14 @@ impl Topic {
     }
 
     /// Returns the topic's name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Hub};
+    ///
+    /// assert_eq!(Hub::new(Bounds::events(100)).topic("job-7").name(), "job-7");
+    /// ```
     pub fn name(&self) -> &str {
         &self.held.name
     }

@@ -30,7 +30,8 @@ impl<T: Into<String>> FromIterator<T> for Topics {
     }
 }
 
-/// A generic implementation would overlap with the conversion of `Subscribe` to itself, so there is one per type.
+/// A generic implementation would overlap with the conversion of `Subscribe` to itself, so there is one per
+/// type.
 macro_rules! from_names {
     ($([$($generic:tt)*] $names:ty, $name:ident => $iterator:expr;)*) => {$(
         impl<$($generic)*> From<$names> for Topics {

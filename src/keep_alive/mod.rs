@@ -25,24 +25,27 @@ use crate::{
 pin_project! {
     /// A stream of events that is never silent for longer than an interval.
     ///
-    /// It yields the items of the inner stream, encoded. When the inner stream has been pending for `interval`, it
-    /// yields a keep-alive: a comment, or with [`event`](Self::event) your own event. Choose an interval
-    /// below the shortest idle timeout on the way. Proxies commonly have 30 to 60 seconds; 15 is a good start.
+    /// It yields the items of the inner stream, encoded. When the inner stream has been pending for
+    /// `interval`, it yields a keep-alive: a comment, or with [`event`](Self::event) your own event. Choose
+    /// an interval below the shortest idle timeout on the way. Proxies commonly have 30 to 60 seconds; 15 is
+    /// a good start.
     ///
-    /// - A silence begins when the inner stream is found pending. It gets one keep-alive per interval; if the stream
-    ///   is not polled for a long time, one keep-alive replaces all that were missed.
-    /// - Each interval is shortened at random by up to a tenth, so that streams that fell silent with the same event
-    ///   do not all send their keep-alives at the same instant. None is longer than `interval`.
+    /// - A silence begins when the inner stream is found pending. It gets one keep-alive per interval; if the
+    ///   stream is not polled for a long time, one keep-alive replaces all that were missed.
+    /// - Each interval is shortened at random by up to a tenth, so that streams that fell silent with the
+    ///   same event do not all send their keep-alives at the same instant. None is longer than `interval`.
     /// - A keep-alive is a frame of its own, never in the middle of another one.
-    /// - A comment is a single line, `:`. A blank line after it would make some clients dispatch an empty message.
-    ///   Other clients buffer up to 64 KiB until a blank line arrives, so every 16,384th comment in a row has one.
+    /// - A comment is a single line, `:`. A blank line after it would make some clients dispatch an empty
+    ///   message. Other clients buffer up to 64 KiB until a blank line arrives, so every 16,384th comment in
+    ///   a row has one.
     /// - Once the inner stream has ended, neither it nor the timer is polled again.
     ///
-    /// The interval is rounded up to whole milliseconds. It is at least one, so that an interval of zero is not a
-    /// busy loop, and at most `u32::MAX` of them (49 days).
+    /// The interval is rounded up to whole milliseconds. It is at least one, so that an interval of zero is
+    /// not a busy loop, and at most `u32::MAX` of them (49 days).
     ///
-    /// Traffic does not touch the timer: it is armed once per interval, and if it elapses early, again for the rest.
-    /// A value takes 32 bytes in addition to the stream and the timer, and 32 on the heap with an event of its own.
+    /// Traffic does not touch the timer: it is armed once per interval, and if it elapses early, again for
+    /// the rest. A value takes 32 bytes in addition to the stream and the timer, and 32 on the heap with an
+    /// event of its own.
     ///
     /// # Examples
     ///
@@ -63,6 +66,8 @@ pin_project! {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
+    #[doc(alias = "ping")]
+    #[doc(alias = "heartbeat")]
     #[must_use = "streams do nothing unless polled"]
     pub struct KeepAlive<S, T> {
         #[pin]
@@ -80,6 +85,21 @@ impl<S> KeepAlive<S, TokioTimer> {
     /// # Panics
     ///
     /// Polling it outside a tokio runtime with time enabled panics. Creating it does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # #[cfg(feature = "tokio")]
+    /// # runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use futures_util::{StreamExt, stream};
+    /// use ssekit::{Event, KeepAlive};
+    ///
+    /// let mut events = KeepAlive::new(stream::pending::<Event>(), Duration::from_secs(15));
+    /// assert_eq!(events.next().await.unwrap().unwrap(), ":\n");
+    /// # });
+    /// ```
     pub fn new(stream: S, interval: Duration) -> Self {
         Self::with_timer(stream, interval, TokioTimer::new())
     }
@@ -87,6 +107,22 @@ impl<S> KeepAlive<S, TokioTimer> {
 
 impl<S, T: Timer> KeepAlive<S, T> {
     /// Wraps a stream, using your timer. It is armed when the stream is first found pending.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # #[cfg(feature = "tokio")]
+    /// # runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use futures_util::{StreamExt, stream};
+    /// use ssekit::{Event, KeepAlive, timer::TokioTimer};
+    ///
+    /// let idle = stream::pending::<Event>();
+    /// let mut events = KeepAlive::with_timer(idle, Duration::from_secs(15), TokioTimer::new());
+    /// assert_eq!(events.next().await.unwrap().unwrap(), ":\n");
+    /// # });
+    /// ```
     pub fn with_timer(stream: S, interval: Duration, timer: T) -> Self {
         Self { stream, silence: Silence::new(interval, timer), fill: None }
     }
@@ -101,10 +137,11 @@ impl<S, T: Timer> KeepAlive<S, T> {
 impl<S, T> KeepAlive<S, T> {
     /// Sets an event to send as keep-alive, instead of a comment.
     ///
-    /// Browsers hide comments from scripts, so a page that detects dead connections needs an event. If the event has
-    /// an ID, that becomes the client's last event ID each time; around a [`Subscription`](crate::Subscription) the ID
-    /// is left out, because the subscription sends its position. An event that is only a comment still ends in a blank
-    /// line, which some clients turn into an empty message.
+    /// Browsers hide comments from scripts, so a page that detects dead connections needs an event. If the
+    /// event has an ID, that becomes the client's last event ID each time; around a
+    /// [`Subscription`](crate::Subscription) the ID is left out, because the subscription sends its position.
+    /// An event that is only a comment still ends in a blank line, which some clients turn into an empty
+    /// message.
     ///
     /// # Examples
     ///
@@ -135,16 +172,62 @@ impl<S, T> KeepAlive<S, T> {
     }
 
     /// Returns the inner stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # #[cfg(feature = "tokio")]
+    /// # runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use futures_util::{Stream, stream};
+    /// use ssekit::{Event, KeepAlive};
+    ///
+    /// let events = KeepAlive::new(stream::iter([Event::new("a")]), Duration::from_secs(15));
+    /// assert_eq!(events.get_ref().size_hint(), (1, Some(1)));
+    /// # });
+    /// ```
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
     /// Returns the inner stream. Items taken from it directly do not count as traffic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # #[cfg(feature = "tokio")]
+    /// # runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use futures_util::{StreamExt, stream};
+    /// use ssekit::{Event, KeepAlive};
+    ///
+    /// let mut events = KeepAlive::new(stream::iter([Event::new("a")]), Duration::from_secs(15));
+    /// assert_eq!(events.get_mut().next().await, Some(Event::new("a")));
+    /// assert!(events.next().await.is_none());
+    /// # });
+    /// ```
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 
     /// Returns the inner stream, and drops the timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # #[cfg(feature = "tokio")]
+    /// # runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use futures_util::{StreamExt, stream};
+    /// use ssekit::{Event, KeepAlive};
+    ///
+    /// let events = KeepAlive::new(stream::iter([Event::new("a")]), Duration::from_secs(15));
+    /// assert_eq!(events.into_inner().collect::<Vec<_>>().await, [Event::new("a")]);
+    /// # });
+    /// ```
     pub fn into_inner(self) -> S {
         self.stream
     }

@@ -43,8 +43,8 @@ impl<T: Timer> Silence<T> {
     /// Polls for the end of a silence. It begins with the first call, and with the first call after each
     /// [`interrupt`](Self::interrupt) and each `Ready`.
     ///
-    /// A silence lasts an interval, or up to a tenth less. If `time_left` is shorter when the timer is armed, the
-    /// task is woken then, and must poll the stream.
+    /// A silence lasts an interval, or up to a tenth less. If `time_left` is shorter when the timer is armed,
+    /// the task is woken then, and must poll the stream.
     pub(super) fn poll_whole(
         &mut self,
         cx: &mut Context<'_>,
@@ -71,7 +71,8 @@ impl<T: Timer> Silence<T> {
 
     /// Arms the timer for the rest of a silence.
     ///
-    /// One event silences all streams that get it at the same instant, so each silence has its own random length.
+    /// One event silences all streams that get it at the same instant, so each silence has its own random
+    /// length.
     fn arm(&mut self, silent_for: u32, time_left: &impl Fn() -> Option<Duration>) {
         let length = self.interval - random::up_to(self.max_jitter());
         let rest = Duration::from_millis((length - silent_for).into());
@@ -121,7 +122,8 @@ impl<T: fmt::Debug> fmt::Debug for Silence<T> {
     }
 }
 
-/// One of three states, or the millisecond in which the silence began. Takes four bytes; an enum would take eight.
+/// One of three states, or the millisecond in which the silence began. Takes four bytes; an enum would take
+/// eight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State(u32);
 

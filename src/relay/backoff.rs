@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use crate::base::random::{SplitMix64, seed};
 
-/// Delays between attempts. They double up to a limit; of each, between half and all is waited, at random, so that
-/// the nodes of a service do not retry all at once.
+/// Delays between attempts. They double up to a limit; of each, between half and all is waited, at random, so
+/// that the nodes of a service do not retry all at once.
 #[derive(Debug)]
 pub(super) struct Backoff(Duration);
 

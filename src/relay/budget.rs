@@ -26,8 +26,8 @@ impl Budget {
 impl Share {
     /// Adjusts the share to the actual size of the page.
     ///
-    /// If the page is larger than expected, takes more only if it is available. Waiting while holding a page could
-    /// deadlock with others that do the same.
+    /// If the page is larger than expected, takes more only if it is available. Waiting while holding a page
+    /// could deadlock with others that do the same.
     pub(super) fn settle(&mut self, bytes: usize) {
         let (held, wanted) = (self.0.num_permits(), units(bytes) as usize);
         if wanted < held {

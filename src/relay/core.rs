@@ -49,8 +49,8 @@ pub(super) struct Node {
     link: Mutex<Link>,
     /// Bounds the pages in memory.
     budget: Budget,
-    /// Bounds the concurrent look-ups of IDs. It is separate from the pages, so that clients with invented IDs do not
-    /// delay those that are being served.
+    /// Bounds the concurrent look-ups of IDs. It is separate from the pages, so that clients with invented
+    /// IDs do not delay those that are being served.
     lookups: Semaphore,
     oldest: Oldest,
     /// The size of the largest entry read so far, in bytes.
@@ -199,7 +199,8 @@ impl Node {
         self.progress.send_modify(|progress| progress.closed = true);
     }
 
-    /// Ends all streams and lets no new ones begin, because nothing reads the log any more. Publishing still works.
+    /// Ends all streams and lets no new ones begin, because nothing reads the log any more. Publishing still
+    /// works.
     pub(super) fn abandon(&self) {
         self.lost();
         self.progress.send_modify(|progress| progress.closed = true);
@@ -252,7 +253,8 @@ impl Node {
         link.behind.get_or_insert_with(Instant::now);
     }
 
-    /// Returns whether the log is being tailed, the number of reconnects, and for how long the hub has been behind.
+    /// Returns whether the log is being tailed, the number of reconnects, and for how long the hub has been
+    /// behind.
     pub(super) fn link(&self) -> (bool, u64, Duration) {
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         (link.connected, link.reconnects, link.behind.map_or(Duration::ZERO, |since| since.elapsed()))

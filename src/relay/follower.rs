@@ -22,8 +22,8 @@ use crate::{
     },
 };
 
-/// What a client of a relay gets after its first block: from the local hub while that holds the next event, else from
-/// the log.
+/// What a client of a relay gets after its first block: from the local hub while that holds the next event,
+/// else from the log.
 pub(super) struct Follower {
     state: State,
     reading: Reading,

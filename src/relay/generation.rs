@@ -7,8 +7,8 @@ use crate::{history::position::Position, hub::handle::Hub};
 
 /// A hub with the newest part of the log, in one state of the log.
 ///
-/// If the log turns out to be another one, or in an older state, everything read from it is in doubt: the hub is
-/// closed, and a new generation replaces it.
+/// If the log turns out to be another one, or in an older state, everything read from it is in doubt: the hub
+/// is closed, and a new generation replaces it.
 #[derive(Debug)]
 pub(super) struct Generation {
     pub(super) hub: Hub,
@@ -44,8 +44,8 @@ impl Generation {
         sizes.drain(..surplus);
     }
 
-    /// Returns how many entries after this position fit into this many bytes, at least one if there is one. Returns
-    /// `None` if that is not known.
+    /// Returns how many entries after this position fit into this many bytes, at least one if there is one.
+    /// Returns `None` if that is not known.
     pub(super) fn fitting(&self, after: Position, bytes: usize) -> Option<usize> {
         let tailed = self.lock();
         let next = tailed.positions.binary_search(&after).ok()? + 1;
@@ -61,8 +61,8 @@ impl Generation {
 
     /// Returns whether the entry at this position is among the newest that the hub was fed.
     ///
-    /// If so, the hub continues from it in the same state of the log. The log itself may no longer hold the entry, or
-    /// later entries that the hub has evicted.
+    /// If so, the hub continues from it in the same state of the log. The log itself may no longer hold the
+    /// entry, or later entries that the hub has evicted.
     pub(super) fn has_tailed(&self, position: Position) -> bool {
         self.lock().positions.binary_search(&position).is_ok()
     }

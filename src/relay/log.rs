@@ -8,15 +8,17 @@ use crate::{
 
 /// An ordered log outside this process, which many processes append to and read.
 ///
-/// The crate has one in a folder, with the feature `disk`, and one on Redis Streams, with the feature `redis`. The
-/// feature `test-util` adds tests that any log must pass. Other logs take a few dozen lines. The log must give each entry
-/// an ID greater than all before it, show entries to all readers in the order of their IDs, and be able to tell whether
-/// it holds an entry with a given ID. All processes must see the same log.
+/// The crate has one in a folder, with the feature `disk`, and one on Redis Streams, with the feature
+/// `redis`. The feature `test-util` adds tests that any log must pass. Other logs take a few dozen lines. The
+/// log must give each entry an ID greater than all before it, show entries to all readers in the order of
+/// their IDs, and be able to tell whether it holds an entry with a given ID. All processes must see the same
+/// log.
 ///
 /// # IDs
 ///
-/// An entry's ID is its event's ID. If the log is emptied and filled again, or restored in an older state, an ID must
-/// not be reused for another entry. A plain counter from 1 is not enough; combine it with a time or something random.
+/// An entry's ID is its event's ID. If the log is emptied and filled again, or restored in an older state, an
+/// ID must not be reused for another entry. A plain counter from 1 is not enough; combine it with a time or
+/// something random.
 ///
 /// # Examples
 ///
@@ -111,17 +113,18 @@ pub trait Log: Send + Sync + 'static {
 
     /// Appends a record and returns its ID.
     ///
-    /// If a `key` is given, and a record was appended with the same key within a time that the log states, appends
-    /// nothing and returns the ID of that record. A log that cannot do this returns an error for keys.
+    /// If a `key` is given, and a record was appended with the same key within a time that the log states,
+    /// appends nothing and returns the ID of that record. A log that cannot do this returns an error for
+    /// keys.
     ///
-    /// If the topic of the record is finished, and the log still holds the mark, nothing is appended either. A log
-    /// that cannot detect this may skip the check. An event published while another node finishes the topic may then
-    /// follow the mark, and the topic begins again with it.
+    /// If the topic of the record is finished, and the log still holds the mark, nothing is appended either.
+    /// A log that cannot detect this may skip the check. An event published while another node finishes the
+    /// topic may then follow the mark, and the topic begins again with it.
     ///
     /// # Errors
     ///
-    /// The error distinguishes a record that was certainly not appended from one that may have been. If the future is
-    /// dropped before it is ready, the record may have been appended.
+    /// The error distinguishes a record that was certainly not appended from one that may have been. If the
+    /// future is dropped before it is ready, the record may have been appended.
     fn append(
         &self,
         record: Record,
@@ -130,8 +133,8 @@ pub trait Log: Send + Sync + 'static {
 
     /// Returns whether the log holds an entry with exactly this ID.
     ///
-    /// It is called once for each client that resumes with an ID that the node does not know, so it should read at
-    /// most one entry, whatever the ID. The default reads a page of one entry.
+    /// It is called once for each client that resumes with an ID that the node does not know, so it should
+    /// read at most one entry, whatever the ID. The default reads a page of one entry.
     ///
     /// # Errors
     ///
@@ -153,13 +156,13 @@ pub trait Log: Send + Sync + 'static {
 
     /// Like [`read`](Self::read), but waits if nothing follows the ID.
     ///
-    /// Returns as soon as there is an entry, at once if the ID is no longer held, and otherwise after a few seconds.
-    /// Each [`Tail`](super::Tail) has one such call at a time, so you may keep a connection for it.
+    /// Returns as soon as there is an entry, at once if the ID is no longer held, and otherwise after a few
+    /// seconds. Each [`Tail`](super::Tail) has one such call at a time, so you may keep a connection for it.
     ///
     /// # Errors
     ///
-    /// Returns an error if the log cannot be reached, even if that happens while it waits. The caller retries after a
-    /// while.
+    /// Returns an error if the log cannot be reached, even if that happens while it waits. The caller retries
+    /// after a while.
     fn follow(&self, after: &EventId, limit: Limit)
     -> impl Future<Output = Result<Page, Self::Error>> + Send;
 }
@@ -173,13 +176,21 @@ pub struct Limit {
     pub entries: usize,
     /// The maximum number of bytes of all entries together.
     ///
-    /// A log that cannot count bytes before it reads may ignore it: `entries` is chosen from the sizes of earlier
-    /// entries, so that the page should fit.
+    /// A log that cannot count bytes before it reads may ignore it: `entries` is chosen from the sizes of
+    /// earlier entries, so that the page should fit.
     pub bytes: usize,
 }
 
 impl Limit {
     /// Limits only the number of entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::relay::Limit;
+    ///
+    /// assert_eq!(Limit::entries(100).entries, 100);
+    /// ```
     pub const fn entries(entries: usize) -> Self {
         Self { entries, bytes: usize::MAX }
     }
@@ -190,9 +201,9 @@ impl Limit {
 pub struct Page {
     /// Nothing is missing before the first entry of this page.
     ///
-    /// For a page after an ID: the log holds an entry with exactly that ID. For a page from the oldest entry: the log
-    /// has removed nothing since it began. If a log cannot tell, set `false`; a new client that [starts at the oldest
-    /// event](crate::hub::Start::Oldest) then gets a gap.
+    /// For a page after an ID: the log holds an entry with exactly that ID. For a page from the oldest entry:
+    /// the log has removed nothing since it began. If a log cannot tell, set `false`; a new client that
+    /// [starts at the oldest event](crate::hub::Start::Oldest) then gets a gap.
     pub held: bool,
     /// Nothing followed the last entry of this page when it was read.
     pub at_end: bool,

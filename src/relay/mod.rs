@@ -1,10 +1,11 @@
 //! One log for many processes: any node can publish, and any node can resume a client of another one.
 //!
-//! A [`Hub`](crate::Hub) serves one process. If your service outgrows it, keep a hub in each process and feed all of
-//! them from one ordered [`Log`] outside, whose entry IDs are the event IDs. [`Relay`] is the handle of one node;
-//! [`RedisLog`], with the feature `redis`, is a log on Redis Streams. Other logs implement [`Log`], which needs four
-//! methods: its order, append, read and follow. [`testing`], with the feature `test-util`, checks them. If your service
-//! is a single process that restarts, keep its log in a folder: [`DiskLog`], with the feature `disk`.
+//! A [`Hub`](crate::Hub) serves one process. If your service outgrows it, keep a hub in each process and feed
+//! all of them from one ordered [`Log`] outside, whose entry IDs are the event IDs. [`Relay`] is the handle
+//! of one node; [`RedisLog`], with the feature `redis`, is a log on Redis Streams. Other logs implement
+//! [`Log`], which needs four methods: its order, append, read and follow. [`testing`], with the feature
+//! `test-util`, checks them. If your service is a single process that restarts, keep its log in a folder:
+//! [`DiskLog`], with the feature `disk`.
 //!
 //! ```text
 //!   publish          clients of A              clients of B          publish
@@ -22,13 +23,14 @@
 //! # How it works
 //!
 //! - **Publish**: appends the event to the log. The entry's ID is the event's ID on every node.
-//! - **Tail**: one long poll per node reads the log into its hub, whatever the number of subscribers. At the start it
-//!   reads the whole log, so that a new node can resume clients at once.
-//! - **Resume**: from the hub if it holds everything that the client missed. Otherwise the node asks the log whether
-//!   it still holds the event with the client's ID, even if the node itself has read that event. If so, the client is
-//!   served from the log, page by page, with the same topics and filter. After each page the hub decides, under its
-//!   lock, whether it can continue from there, so there is no gap and no duplicate between the two. A subscriber that
-//!   falls behind its hub returns to the log in the same way, without a notice.
+//! - **Tail**: one long poll per node reads the log into its hub, whatever the number of subscribers. At the
+//!   start it reads the whole log, so that a new node can resume clients at once.
+//! - **Resume**: from the hub if it holds everything that the client missed. Otherwise the node asks the log
+//!   whether it still holds the event with the client's ID, even if the node itself has read that event. If
+//!   so, the client is served from the log, page by page, with the same topics and filter. After each page
+//!   the hub decides, under its lock, whether it can continue from there, so there is no gap and no duplicate
+//!   between the two. A subscriber that falls behind its hub returns to the log in the same way, without a
+//!   notice.
 //! - **Finish**: a mark in the log finishes a topic on all nodes.
 //!
 //! # Guarantees by failure
@@ -47,40 +49,43 @@
 //! | the log was trimmed past a node | continue | their streams continue if the log holds what follows; otherwise they end, and a client that missed something gets the gap *evicted* |
 //! | the log was deleted, or is back empty or in an older state | continue in what is left | as before; a client whose last event is no longer there gets the gap *evicted* or *unknown* |
 //!
-//! No client reconnects in a loop without progress. If a stream can deliver nothing from where it began, because the
-//! log no longer holds what follows, it reports the gap before it ends, whatever its [lag policy](crate::hub::Lag).
+//! No client reconnects in a loop without progress. If a stream can deliver nothing from where it began,
+//! because the log no longer holds what follows, it reports the gap before it ends, whatever its [lag
+//! policy](crate::hub::Lag).
 //!
-//! *Evicted* is reported only if the log itself has removed something. An ID newer than the log's oldest entry must
-//! belong to an entry in the log, otherwise it is *unknown*. An epoch stored beside the log would be restored
-//! together with it and prove nothing. To detect that the log was replaced, every node checks with each page that the
-//! last entry it read is still there. Whether a log survives a power failure depends on the log.
+//! *Evicted* is reported only if the log itself has removed something. An ID newer than the log's oldest
+//! entry must belong to an entry in the log, otherwise it is *unknown*. An epoch stored beside the log would
+//! be restored together with it and prove nothing. To detect that the log was replaced, every node checks
+//! with each page that the last entry it read is still there. Whether a log survives a power failure depends
+//! on the log.
 //!
-//! A [`PublishError`] tells whether an event was not published, so that it is safe to try again, or may have been.
-//! [`Relay::publish_once`] makes it safe to try again in both cases.
+//! A [`PublishError`] tells whether an event was not published, so that it is safe to try again, or may have
+//! been. [`Relay::publish_once`] makes it safe to try again in both cases.
 //!
 //! # Topics, and when to use several logs
 //!
-//! One log carries all topics of a service. They share one order, and a client of several topics has one last event
-//! ID. In return, one bound applies to quiet and busy topics alike: a client of a quiet topic that was away for long
-//! may get a gap because other topics were busy. Each node also reads every event, even without a subscriber for it,
-//! which costs about as much as publishing to a hub without subscribers.
+//! One log carries all topics of a service. They share one order, and a client of several topics has one last
+//! event ID. In return, one bound applies to quiet and busy topics alike: a client of a quiet topic that was
+//! away for long may get a gap because other topics were busy. Each node also reads every event, even without
+//! a subscriber for it, which costs about as much as publishing to a hub without subscribers.
 //!
-//! Use several logs, with a relay for each, if some topics are never subscribed to together and differ much in
-//! traffic or in retention, or if one server cannot handle all traffic. Each relay has its own connections, its own
-//! hub with its own bounds, and its own IDs; a stream cannot span two of them.
+//! Use several logs, with a relay for each, if some topics are never subscribed to together and differ much
+//! in traffic or in retention, or if one server cannot handle all traffic. Each relay has its own
+//! connections, its own hub with its own bounds, and its own IDs; a stream cannot span two of them.
 //!
 //! # Costs
 //!
-//! A node reads each entry of the log once, and once more for each subscriber that is served from the log: in pages
-//! of up to half a megabyte or one entry, each together with the entry before it. All these pages together take up to
-//! 16 MiB; a subscriber that needs more waits for others. A page that a subscriber has yielded may still be held by
-//! its HTTP stack; no further page is read for it meanwhile.
+//! A node reads each entry of the log once, and once more for each subscriber that is served from the log: in
+//! pages of up to half a megabyte or one entry, each together with the entry before it. All these pages
+//! together take up to 16 MiB; a subscriber that needs more waits for others. A page that a subscriber has
+//! yielded may still be held by its HTTP stack; no further page is read for it meanwhile.
 //!
-//! Resuming a client costs nothing extra if the hub holds what it missed. Otherwise its ID is looked up in the log,
-//! which reads one or two entries. Four look-ups run at a time; others wait, for at most five seconds.
+//! Resuming a client costs nothing extra if the hub holds what it missed. Otherwise its ID is looked up in
+//! the log, which reads one or two entries. Four look-ups run at a time; others wait, for at most five
+//! seconds.
 //!
-//! In addition to the hub, a relay keeps the IDs and sizes of the 65,536 newest entries, in 1.3 megabytes; see
-//! [`Tail::remembered_ids`].
+//! In addition to the hub, a relay keeps the IDs and sizes of the 65,536 newest entries, in 1.3 megabytes;
+//! see [`Tail::remembered_ids`].
 
 mod backoff;
 mod budget;

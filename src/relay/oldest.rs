@@ -15,8 +15,8 @@ use crate::{
 
 /// The oldest entry of a log, read once for all waiting callers.
 ///
-/// Each client with an invented ID costs such a look-up, and the entry may be large. So one look-up runs at a time,
-/// and its result serves all callers that asked before it began.
+/// Each client with an invented ID costs such a look-up, and the entry may be large. So one look-up runs at a
+/// time, and its result serves all callers that asked before it began.
 #[derive(Debug, Default)]
 pub(super) struct Oldest {
     /// The number of look-ups begun. Changes only while `latest` is locked.

@@ -1,7 +1,7 @@
 use crate::relay::log::{Entry, Limit};
 
-/// The number of entries to read at a time, so that a page stays within its bytes. It is estimated from the sizes of
-/// earlier entries.
+/// The number of entries to read at a time, so that a page stays within its bytes. It is estimated from the
+/// sizes of earlier entries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageSize(usize);
 

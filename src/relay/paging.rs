@@ -34,7 +34,8 @@ use crate::{
     },
 };
 
-/// A subscription while it reads the log itself, page by page, until the local hub holds everything that follows.
+/// A subscription while it reads the log itself, page by page, until the local hub holds everything that
+/// follows.
 pub(super) struct Paging {
     pages: Arc<dyn Pages>,
     topics: Arc<[String]>,
@@ -55,8 +56,9 @@ pub(super) struct Paging {
     at_end: bool,
     /// The log no longer holds the next entry. The page being read is its oldest entry.
     lost: bool,
-    /// The client was sent a gap, or a block that changes its position, since its stream began. If not, the stream
-    /// must report the gap before it ends: otherwise the client would resume at the same place for ever.
+    /// The client was sent a gap, or a block that changes its position, since its stream began. If not, the
+    /// stream must report the gap before it ends: otherwise the client would resume at the same place for
+    /// ever.
     pub(super) advanced: bool,
     filtering: bool,
     wait: Wait,
@@ -115,8 +117,8 @@ impl Paging {
         }
     }
 
-    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due event
-    /// can carry it, the block is that event.
+    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due
+    /// event can carry it, the block is that event.
     pub(super) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
         if self.seen <= self.told || self.filtering {
             return None;
@@ -219,7 +221,8 @@ impl Paging {
         None
     }
 
-    /// Returns the amount to read next: as many entries as fit in a page if that is known, otherwise an estimate.
+    /// Returns the amount to read next: as many entries as fit in a page if that is known, otherwise an
+    /// estimate.
     fn limit(&self) -> Limit {
         let node = self.pages.node();
         if self.lost {

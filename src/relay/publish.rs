@@ -13,7 +13,8 @@ pub enum PublishError<E> {
     /// The event may or may not have been published: the connection broke, or time ran out, before the
     /// acknowledgement.
     ///
-    /// Trying again may publish it twice, with two IDs, unless you use [`publish_once`](super::Relay::publish_once).
+    /// Trying again may publish it twice, with two IDs, unless you use
+    /// [`publish_once`](super::Relay::publish_once).
     #[error("the log did not acknowledge it, so it may have been published or not")]
     Unacknowledged(#[source] E),
 }

@@ -13,8 +13,8 @@ use crate::{
 
 /// The content of one entry of a log.
 ///
-/// In a log it is a handful of named fields, all UTF-8 text, so that other programs can read and write them. A log
-/// without fields stores them in another form, such as a JSON object.
+/// In a log it is a handful of named fields, all UTF-8 text, so that other programs can read and write them.
+/// A log without fields stores them in another form, such as a JSON object.
 ///
 /// | field | present | content |
 /// | --- | --- | --- |
@@ -45,8 +45,8 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Record {
-    /// A new log begins here. It has no topic. A node detects that its log was replaced by the last entry it read, so
-    /// an empty log needs one.
+    /// A new log begins here. It has no topic. A node detects that its log was replaced by the last entry it
+    /// read, so an empty log needs one.
     Begin,
     /// An event was published. Its ID is that of the entry, so it has no ID of its own.
     Event {
@@ -85,6 +85,15 @@ pub enum InvalidRecord {
 
 impl Record {
     /// Returns the fields of the record. Data and comment are shared, not copied.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Event, relay::Record};
+    ///
+    /// let record = Record::Event { topic: "orders".to_owned(), event: Event::new("two coffees") };
+    /// assert!(record.fields().iter().any(|(_, value)| value == "two coffees"));
+    /// ```
     pub fn fields(&self) -> Vec<(&'static str, Bytes)> {
         match self {
             Self::Begin => vec![(MARK, Bytes::from_static(BEGIN))],
@@ -113,6 +122,17 @@ impl Record {
     /// # Errors
     ///
     /// Returns an [`InvalidRecord`] if a required field is missing, or a field is not valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Event, relay::Record};
+    ///
+    /// let record = Record::Event { topic: "orders".to_owned(), event: Event::new("two coffees") };
+    /// let read = Record::from_fields(record.fields())?;
+    /// assert_eq!(read.topic(), Some("orders"));
+    /// # Ok::<(), ssekit::relay::InvalidRecord>(())
+    /// ```
     pub fn from_fields<N: AsRef<[u8]>>(
         fields: impl IntoIterator<Item = (N, Bytes)>,
     ) -> Result<Self, InvalidRecord> {
@@ -150,6 +170,14 @@ impl Record {
     }
 
     /// Returns the topic. Only a mark `begin` has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::relay::Record;
+    ///
+    /// assert_eq!(Record::Finish { topic: "job-7".to_owned() }.topic(), Some("job-7"));
+    /// ```
     pub fn topic(&self) -> Option<&str> {
         match self {
             Self::Begin => None,

@@ -258,8 +258,8 @@ impl<L: Log> Core<L> {
         Ok(evicted.map_or(Origin::Unknown, |oldest| Origin::Evicted(position, oldest)))
     }
 
-    /// Returns whether the hub was fed this entry of the log, even if it is not among the newest. It was if the log
-    /// is still the same.
+    /// Returns whether the hub was fed this entry of the log, even if it is not among the newest. It was if
+    /// the log is still the same.
     async fn is_same_log(
         &self,
         generation: &Generation,

@@ -22,8 +22,8 @@ use crate::{
 
 /// Reads a [`Log`] into the hub of a [`Relay`](super::Relay), until the relay is closed.
 ///
-/// Each relay is created with one. If it is dropped, or the task that runs it is aborted, the relay's streams end and
-/// no new ones begin, because no events would arrive. Publishing still works.
+/// Each relay is created with one. If it is dropped, or the task that runs it is aborted, the relay's streams
+/// end and no new ones begin, because no events would arrive. Publishing still works.
 #[must_use = "it does nothing until `run` is spawned"]
 pub struct Tail<L: Log> {
     core: Arc<Core<L>>,
@@ -63,9 +63,9 @@ impl<L: Log> Tail<L> {
 
     /// Sets how many IDs of the newest entries the node remembers (default: 65,536), at 20 bytes each.
     ///
-    /// A client that resumes with one of them is served from the local hub without asking the log, if the hub holds
-    /// everything that the client missed. Set at least the number of events that the hub holds. At least one is
-    /// remembered.
+    /// A client that resumes with one of them is served from the local hub without asking the log, if the hub
+    /// holds everything that the client missed. Set at least the number of events that the hub holds. At
+    /// least one is remembered.
     pub fn remembered_ids(mut self, ids: usize) -> Self {
         self.max_ids = ids;
         self
@@ -73,8 +73,8 @@ impl<L: Log> Tail<L> {
 
     /// Registers a callback for each failure to reach the log.
     ///
-    /// It runs on the tail's task, so it should return quickly. If it panics, the log is still followed, and the
-    /// callback is called again at the next failure.
+    /// It runs on the tail's task, so it should return quickly. If it panics, the log is still followed, and
+    /// the callback is called again at the next failure.
     pub fn on_fault(mut self, callback: impl FnMut(&L::Error) + Send + 'static) -> Self {
         self.on_fault = Some(Box::new(callback));
         self
@@ -82,8 +82,8 @@ impl<L: Log> Tail<L> {
 
     /// Tails the log until the relay is closed or its last handle is dropped. Spawn it on the runtime.
     ///
-    /// It never fails. Faults show in the relay's [statistics](super::Relay::stats). The log is tried again after a
-    /// delay that doubles from 50 ms up to 5 s, with jitter.
+    /// It never fails. Faults show in the relay's [statistics](super::Relay::stats). The log is tried again
+    /// after a delay that doubles from 50 ms up to 5 s, with jitter.
     pub async fn run(mut self) {
         let core = Arc::clone(&self.core);
         core.node.unless_closed(self.tail()).await;
@@ -174,8 +174,8 @@ impl<L: Log> Tail<L> {
     }
 }
 
-/// Feeds entries to the hub, with consecutive events of one topic in one call. Returns `None` if they are out of
-/// order.
+/// Feeds entries to the hub, with consecutive events of one topic in one call. Returns `None` if they are out
+/// of order.
 fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()> {
     let mut last = generation.last().unwrap_or(0);
     let mut run = Run { generation, topic: String::new(), events: Vec::new() };

@@ -63,17 +63,51 @@ pub struct Events<'a> {
 
 impl ReplayBuffer {
     /// Creates an empty buffer that generates its own IDs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, ReplayBuffer};
+    ///
+    /// assert!(ReplayBuffer::new(Bounds::events(100)).is_empty());
+    /// ```
     pub fn new(bounds: Bounds) -> Self {
         Self::with_ids(bounds, Ids::generated())
     }
 
     /// Creates an empty buffer with the given kind of IDs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer, replay::Ids};
+    ///
+    /// let mut buffer = ReplayBuffer::with_ids(Bounds::events(100), Ids::integers());
+    /// assert_eq!(buffer.push(&Event::new("two coffees").with_id(7))?, "7");
+    /// assert!(buffer.push(&Event::new("without an ID")).is_err());
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn with_ids(bounds: Bounds, ids: Ids) -> Self {
         let ids = IdSpace::new(ids);
         Self { bounds, log: Log::new(ids.head()), ids, clock: Clock::system() }
     }
 
     /// Sets the clock that determines the age of events.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let now = Instant::now();
+    /// let bounds = Bounds::events(100).with_age(Duration::from_secs(3600));
+    /// let mut buffer = ReplayBuffer::new(bounds).clock(move || now); // it stands still
+    /// buffer.push(&Event::new("two coffees"))?;
+    /// buffer.expire();
+    /// assert_eq!(buffer.len(), 1);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Clock::custom(now);
@@ -86,6 +120,19 @@ impl ReplayBuffer {
     ///
     /// Returns a [`PushError`] if the event exceeds the bound on bytes on its own, or if its ID does not fit the IDs
     /// in use. The buffer is unchanged then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(1));
+    /// let one = buffer.push(&Event::new("one"))?;
+    /// let two = buffer.push(&Event::new("two"))?;
+    /// assert_ne!(one, two);
+    /// assert_eq!(buffer.oldest(), Some(two));
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn push(&mut self, event: &Event) -> Result<EventId, PushError> {
         let mut prepared = Prepared::new(event, self.ids.scheme(), self.bounds.bytes)?;
         self.ids.check(std::slice::from_ref(&prepared))?;
@@ -102,6 +149,21 @@ impl ReplayBuffer {
     /// Returns the events after the one with the given ID.
     ///
     /// Takes O(log n) time in the number of events held, and copies nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer, replay::Replay};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(2));
+    /// let one = buffer.push(&Event::new("one"))?;
+    /// buffer.push(&Event::new("two"))?;
+    /// assert!(matches!(buffer.after(&one), Replay::After(missed) if missed.remaining() == 1));
+    /// buffer.push(&Event::new("three"))?;
+    /// buffer.push(&Event::new("four"))?;
+    /// assert!(matches!(buffer.after(&one), Replay::Evicted(held) if held.remaining() == 2));
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn after(&mut self, last_event_id: &EventId) -> Replay<'_> {
         self.expire();
         let located = self.ids.scheme().locate(last_event_id);
@@ -112,12 +174,42 @@ impl ReplayBuffer {
     }
 
     /// Returns all events held, for a client that has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(100));
+    /// buffer.push(&Event::new("one"))?;
+    /// buffer.push(&Event::new("two"))?;
+    /// assert_eq!(buffer.all().remaining(), 2);
+    /// assert!(buffer.all().collect::<Vec<_>>().concat().ends_with(b"data: two\n\n"));
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn all(&mut self) -> Events<'_> {
         self.expire();
         Events::new(&mut self.log, 0)
     }
 
     /// Evicts all events that are now too old.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::{Arc, Mutex}, time::{Duration, Instant}};
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let now = Arc::new(Mutex::new(Instant::now()));
+    /// let clock = { let now = now.clone(); move || *now.lock().unwrap() };
+    /// let bounds = Bounds::events(100).with_age(Duration::from_secs(60));
+    /// let mut buffer = ReplayBuffer::new(bounds).clock(clock);
+    /// buffer.push(&Event::new("two coffees"))?;
+    /// *now.lock().unwrap() += Duration::from_secs(61);
+    /// buffer.expire();
+    /// assert!(buffer.is_empty());
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn expire(&mut self) {
         if let Some(age) = self.bounds.age {
             let now = self.clock.nanos();
@@ -130,16 +222,51 @@ impl ReplayBuffer {
     /// Returns the ID of the newest event, even if it is no longer held.
     ///
     /// If there was no event, returns the ID that precedes all events, if the kind of IDs has one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(100));
+    /// let id = buffer.push(&Event::new("two coffees"))?;
+    /// assert_eq!(buffer.latest(), Some(id));
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn latest(&self) -> Option<EventId> {
         self.ids.scheme().id(self.ids.mark(self.ids.head()))
     }
 
     /// Returns the ID of the oldest event held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(100));
+    /// assert_eq!(buffer.oldest(), None);
+    /// let id = buffer.push(&Event::new("one"))?;
+    /// buffer.push(&Event::new("two"))?;
+    /// assert_eq!(buffer.oldest(), Some(id));
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn oldest(&self) -> Option<EventId> {
         self.log.first_text().and_then(id_in).map(|id| EventId::from_checked(id.as_bytes()))
     }
 
     /// Returns the number of events held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(100));
+    /// buffer.push(&Event::new("two coffees"))?;
+    /// assert_eq!(buffer.len(), 1);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.log.len()
     }
@@ -150,6 +277,18 @@ impl ReplayBuffer {
     }
 
     /// Returns the bytes held, as [`Bounds::bytes`] counts them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(100));
+    /// let id = buffer.push(&Event::new("two coffees"))?;
+    /// let encoded = format!("id: {id}\ndata: two coffees\n\n");
+    /// assert_eq!(buffer.bytes(), encoded.len() + Bounds::EVENT_OVERHEAD);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn bytes(&self) -> usize {
         self.log.cost()
     }
@@ -168,6 +307,21 @@ impl<'a> Events<'a> {
     }
 
     /// Returns the number of events left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Bounds, Event, ReplayBuffer};
+    ///
+    /// let mut buffer = ReplayBuffer::new(Bounds::events(100));
+    /// buffer.push(&Event::new("one"))?;
+    /// buffer.push(&Event::new("two"))?;
+    /// let mut events = buffer.all();
+    /// assert_eq!(events.remaining(), 2);
+    /// while events.next().is_some() {}
+    /// assert_eq!(events.remaining(), 0);
+    /// # Ok::<(), ssekit::replay::PushError>(())
+    /// ```
     pub fn remaining(&self) -> u64 {
         self.remaining
     }

@@ -6,8 +6,8 @@ use http::{
     header::{CONNECTION, DATE, Entry},
 };
 
-/// Encodes the head of a response with status 200 and a body in chunked coding, the last response on its connection.
-/// Writes the same bytes as hyper.
+/// Encodes the head of a response with status 200 and a body in chunked coding, the last response on its
+/// connection. Writes the same bytes as hyper.
 ///
 /// The caller ensures that no header determines the framing of the body.
 pub(super) fn encode(mut headers: HeaderMap) -> Bytes {

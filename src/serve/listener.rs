@@ -11,7 +11,8 @@ use tokio::{
 /// A source of connections for a [`Server`](super::Server).
 ///
 /// It is implemented for tokio's `TcpListener`, which sets `TCP_NODELAY` on each connection, and on Unix for
-/// `UnixListener`. Without `TCP_NODELAY` an event can wait 40 ms for the client to acknowledge the one before it.
+/// `UnixListener`. Without `TCP_NODELAY` an event can wait 40 ms for the client to acknowledge the one before
+/// it.
 ///
 /// # Examples
 ///
@@ -53,16 +54,16 @@ pub trait Listener: Send {
 
     /// A future that completes before the first byte of HTTP, such as a TLS handshake.
     ///
-    /// It runs in the connection's task and within the [time for a head](super::Server::head_timeout), so a slow
-    /// client delays no other.
+    /// It runs in the connection's task and within the [time for a head](super::Server::head_timeout), so a
+    /// slow client delays no other.
     type Handshake: Future<Output = io::Result<Self::Stream>> + Send + 'static;
 
     /// Accepts the next connection.
     ///
     /// # Errors
     ///
-    /// The server ignores errors that concern a single connection. After any other error, such as too many open
-    /// files, it tries again 50 ms later.
+    /// The server ignores errors that concern a single connection. After any other error, such as too many
+    /// open files, it tries again 50 ms later.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Handshake>> + Send;
 }
 

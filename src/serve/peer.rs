@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// The receiving half of a connection on which no further request is read.
 ///
-/// It keeps reading, because that is the only way to notice the end of the connection, and discards what it reads.
+/// It keeps reading, because that is the only way to notice the end of the connection, and discards what it
+/// reads.
 #[derive(Debug)]
 pub(super) struct Peer {
     /// The number of bytes that it may still send.
@@ -42,8 +43,8 @@ impl Peer {
         Poll::Ready(())
     }
 
-    /// Treats the end of the peer's sending as the end of the connection from now on, because nothing is left to
-    /// send.
+    /// Treats the end of the peer's sending as the end of the connection from now on, because nothing is left
+    /// to send.
     pub(super) fn end_with_its_sending(&mut self) {
         self.half_close = false;
     }

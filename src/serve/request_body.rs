@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 
 /// The body of a request, as a [`Server`](super::Server) passes it to a tower service.
 ///
-/// It wraps hyper's [`Incoming`] and reports to the server when it has been read to its end. Only then can the answer
-/// be [handed over](super#the-hand-over).
+/// It wraps hyper's [`Incoming`] and reports to the server when it has been read to its end. Only then can
+/// the answer be [handed over](super#the-hand-over).
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct RequestBody {

@@ -17,8 +17,8 @@ use crate::serve::{
 /// A server for HTTP/1.1 and HTTP/2 in which idle event streams take little memory. See the [module](super).
 ///
 /// Set its options, then pass it a listener and a service ([`serve`](Self::serve),
-/// [`serve_until`](Self::serve_until)), or single connections ([`spawn`](Self::spawn)). Dropping the server, or a
-/// future that owns it, cuts all its connections.
+/// [`serve_until`](Self::serve_until)), or single connections ([`spawn`](Self::spawn)). Dropping the server,
+/// or a future that owns it, cuts all its connections.
 ///
 /// # Examples
 ///
@@ -71,11 +71,11 @@ impl Server {
         self
     }
 
-    /// Sets how long a client may take for a handshake and the first bytes, and then for the head of each request
-    /// (default: 30 s).
+    /// Sets how long a client may take for a handshake and the first bytes, and then for the head of each
+    /// request (default: 30 s).
     ///
-    /// It also limits the silence between two requests over HTTP/1.1. Over HTTP/2 it limits the time until the first
-    /// request, and is the interval at which the server sends pings.
+    /// It also limits the silence between two requests over HTTP/1.1. Over HTTP/2 it limits the time until
+    /// the first request, and is the interval at which the server sends pings.
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.options.head_timeout = timeout;
         self
@@ -83,8 +83,8 @@ impl Server {
 
     /// Sets how long a client may accept no bytes while there are bytes to write to it (default: 30 s).
     ///
-    /// Each byte that the client accepts restarts the time. A client that is cut can resume. Over HTTP/2 this applies
-    /// to the connection: a stream that stalls while others are read is not cut.
+    /// Each byte that the client accepts restarts the time. A client that is cut can resume. Over HTTP/2 this
+    /// applies to the connection: a stream that stalls while others are read is not cut.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.options.write_timeout = timeout;
         self
@@ -100,8 +100,8 @@ impl Server {
 
     /// Sets how long connections may take to end when the server shuts down (default: 5 s).
     ///
-    /// After that they are cut. Streams that were [handed over](super#the-hand-over) write frames that they have
-    /// already yielded for at most one more second.
+    /// After that they are cut. Streams that were [handed over](super#the-hand-over) write frames that they
+    /// have already yielded for at most one more second.
     pub fn drain(mut self, time: Duration) -> Self {
         self.options.drain = time;
         self
@@ -109,8 +109,8 @@ impl Server {
 
     /// Sets whether an HTTP/1.1 client that has shut down its sending half can still receive (default: no).
     ///
-    /// Most such clients have gone. If you allow it, the server notices the end of such a client only when it writes
-    /// to it.
+    /// Most such clients have gone. If you allow it, the server notices the end of such a client only when it
+    /// writes to it.
     pub fn half_close(mut self, allowed: bool) -> Self {
         self.options.half_close = allowed;
         self
@@ -135,8 +135,8 @@ impl Server {
 
     /// Serves the connections of a listener until `stop` is ready, then shuts down.
     ///
-    /// Close your hub at the end of `stop`, as the [example](Self#examples) does, so that its streams end cleanly.
-    /// The listener is then dropped, and [`shut_down`](Self::shut_down) is called.
+    /// Close your hub at the end of `stop`, as the [example](Self#examples) does, so that its streams end
+    /// cleanly. The listener is then dropped, and [`shut_down`](Self::shut_down) is called.
     pub async fn serve_until<L, S, K>(
         self,
         listener: L,
@@ -163,8 +163,8 @@ impl Server {
 
     /// Serves one connection in a new task.
     ///
-    /// Waits first until there is room for the connection. Set `TCP_NODELAY` yourself. Call it in a tokio runtime
-    /// with time enabled.
+    /// Waits first until there is room for the connection. Set `TCP_NODELAY` yourself. Call it in a tokio
+    /// runtime with time enabled.
     ///
     /// # Examples
     ///
@@ -203,8 +203,8 @@ impl Server {
 
     /// Ends all connections in bounded time.
     ///
-    /// Connections without a request end at once, others after their present answer. Those that have not ended within
-    /// the [time to drain](Self::drain) are cut, which takes at most two more seconds.
+    /// Connections without a request end at once, others after their present answer. Those that have not
+    /// ended within the [time to drain](Self::drain) are cut, which takes at most two more seconds.
     pub async fn shut_down(self) -> Drained {
         self.registry.shut_down(self.options.drain).await
     }

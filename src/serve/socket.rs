@@ -19,8 +19,8 @@ use crate::serve::stall::Stall;
 
 /// A stream, wrapped for hyper.
 ///
-/// It first returns bytes that were read before, records whether everything that hyper wrote was flushed, and fails a
-/// write that is pending for too long.
+/// It first returns bytes that were read before, records whether everything that hyper wrote was flushed, and
+/// fails a write that is pending for too long.
 #[derive(Debug)]
 pub(super) struct Socket<Io> {
     io: TokioIo<Io>,
@@ -38,7 +38,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
 
     /// Returns the flag that is set while the last call for writing was a successful flush.
     ///
-    /// hyper flushes at the end of each pass. If bytes are left in its buffer, its last call is a write instead.
+    /// hyper flushes at the end of each pass. If bytes are left in its buffer, its last call is a write
+    /// instead.
     pub(super) fn flushed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.flushed)
     }

@@ -36,8 +36,8 @@ impl Alarm {
 
     /// Wakes the task after this time. Does not move a wake-up that is already set.
     ///
-    /// Does nothing outside a runtime, and in one without time, so that a stream polled there behaves as without the
-    /// feature.
+    /// Does nothing outside a runtime, and in one without time, so that a stream polled there behaves as
+    /// without the feature.
     pub(crate) fn wake_after(&mut self, time: Duration, cx: &mut Context<'_>) {
         if self.is_off {
             return;

@@ -5,11 +5,12 @@ use std::{
 
 /// A resettable timer with its own clock.
 ///
-/// Each value has at most one wait. A timer that is not armed, or that has elapsed and was not armed again, stays
-/// pending.
+/// Each value has at most one wait. A timer that is not armed, or that has elapsed and was not armed again,
+/// stays pending.
 ///
-/// Implementations must not fire early by their own clock: when [`poll_elapsed`](Self::poll_elapsed) is ready,
-/// [`now`](Self::now) has advanced by at least the delay since [`arm`](Self::arm). No method may block.
+/// Implementations must not fire early by their own clock: when [`poll_elapsed`](Self::poll_elapsed) is
+/// ready, [`now`](Self::now) has advanced by at least the delay since [`arm`](Self::arm). No method may
+/// block.
 ///
 /// # Examples
 ///
@@ -56,8 +57,8 @@ pub trait Timer {
 
     /// Sets the timer to elapse `delay` from now, replacing an earlier wait.
     ///
-    /// Does not register a waker: call [`poll_elapsed`](Self::poll_elapsed) afterwards. If the clock cannot represent
-    /// the delay, the timer waits as long as it can.
+    /// Does not register a waker: call [`poll_elapsed`](Self::poll_elapsed) afterwards. If the clock cannot
+    /// represent the delay, the timer waits as long as it can.
     fn arm(&mut self, delay: Duration);
 
     /// Polls for the end of the current wait, and registers the waker if it is pending.

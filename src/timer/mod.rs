@@ -1,7 +1,7 @@
 //! Waiting, independent of a runtime.
 //!
-//! The crate waits in two places: a keep-alive for the end of a silence, and a client before it reconnects. Both take
-//! a [`Timer`], so that they run on any runtime and, in tests, on none.
+//! The crate waits in two places: a keep-alive for the end of a silence, and a client before it reconnects.
+//! Both take a [`Timer`], so that they run on any runtime and, in tests, on none.
 
 pub(crate) mod alarm;
 pub(crate) mod interface;

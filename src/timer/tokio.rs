@@ -12,13 +12,14 @@ use crate::timer::interface::Timer;
 
 /// A [`Timer`] on tokio's clock.
 ///
-/// It is one pointer. While armed, it has one entry in the runtime's timer, in one allocation of the size of tokio's
-/// `Sleep`; arming it again while it waits moves that entry. It follows a paused clock, so tests under
-/// `tokio::time::pause` take no real time.
+/// It is one pointer. While armed, it has one entry in the runtime's timer, in one allocation of the size of
+/// tokio's `Sleep`; arming it again while it waits moves that entry. It follows a paused clock, so tests
+/// under `tokio::time::pause` take no real time.
 ///
 /// # Panics
 ///
-/// Arming it outside a tokio runtime with time enabled panics, as every tokio timer does. Creating it does not.
+/// Arming it outside a tokio runtime with time enabled panics, as every tokio timer does. Creating it does
+/// not.
 ///
 /// # Examples
 ///
@@ -44,6 +45,23 @@ pub struct TokioTimer {
 
 impl TokioTimer {
     /// Creates a timer that is not armed. Costs nothing until it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # #[cfg(feature = "tokio")]
+    /// # runtime.enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use std::{future::poll_fn, time::Duration};
+    /// use ssekit::timer::{Timer, TokioTimer};
+    ///
+    /// let mut timer = TokioTimer::new();
+    /// let start = timer.now();
+    /// timer.arm(Duration::from_secs(1));
+    /// poll_fn(|cx| timer.poll_elapsed(cx)).await;
+    /// assert!(timer.now() - start >= Duration::from_secs(1));
+    /// # });
+    /// ```
     pub const fn new() -> Self {
         Self { sleep: None }
     }

@@ -29,7 +29,8 @@ pub(crate) fn find_break(text: &[u8]) -> Option<usize> {
 
 /// Returns the position of the first CR or LF, for a text that probably has one soon.
 ///
-/// Searches the first bytes here, up to the length of most lines, because calling `memchr2` would take longer.
+/// Searches the first bytes here, up to the length of most lines, because calling `memchr2` would take
+/// longer.
 #[inline]
 pub(crate) fn find_next_break(text: &[u8]) -> Option<usize> {
     let mut at = 0;

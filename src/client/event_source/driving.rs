@@ -134,7 +134,8 @@ impl<B: 'static> FusedStream for EventSource<B> {
     }
 }
 
-/// Adds the client's headers to the application's request. `Accept` and `Cache-Control` of the application stay.
+/// Adds the client's headers to the application's request. `Accept` and `Cache-Control` of the application
+/// stay.
 fn apply(client: HeaderMap, request: &mut HeaderMap) {
     request.remove(LAST_EVENT_ID);
     for (name, value) in client {

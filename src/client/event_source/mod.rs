@@ -29,18 +29,18 @@ use crate::{
 
 /// A client that reads an event stream and reconnects when the connection is lost: a `Stream` of [`Update`]s.
 ///
-/// It makes requests with a [`Connect`], reconnects as its [`Policy`] says, and sends the last event ID each time.
-/// The stream yields each event and each change of state. It ends
+/// It makes requests with a [`Connect`], reconnects as its [`Policy`] says, and sends the last event ID each
+/// time. The stream yields each event and each change of state. It ends
 ///
 /// - with an [`EventSourceError`] and then `None` if the connection failed for good,
 /// - with `None` if the server answered 204, after a verdict to stop, or after [`close`](Self::close).
 ///
 /// `B` is the type of the request's body. The client is `Unpin` and `Send`, and `'static` where `B` is.
 ///
-/// It makes progress only while you poll it. Updates are not lost in between, so waiting for the next one can be a
-/// branch of a `select!`. Dropping the client, or calling `close`, drops the request or the response's body at once,
-/// which closes the socket in every HTTP client that ties the two together, as hyper and reqwest do. It allocates
-/// four times per connection and once per event.
+/// It makes progress only while you poll it. Updates are not lost in between, so waiting for the next one can
+/// be a branch of a `select!`. Dropping the client, or calling `close`, drops the request or the response's
+/// body at once, which closes the socket in every HTTP client that ties the two together, as hyper and
+/// reqwest do. It allocates four times per connection and once per event.
 ///
 /// To read a single response without reconnecting, see [`EventStream`](crate::EventStream).
 ///
@@ -109,6 +109,8 @@ use crate::{
 /// assert_eq!(source.ready_state(), ReadyState::Closed);
 /// # });
 /// ```
+#[doc(alias = "sse")]
+#[doc(alias = "reconnect")]
 #[must_use = "streams do nothing unless polled"]
 pub struct EventSource<B> {
     transport: Box<dyn Transport<B>>,
@@ -139,8 +141,25 @@ impl<B: 'static> EventSource<B> {
     /// Creates a client on tokio's clock. It connects when it is first polled.
     ///
     /// `connect` is an HTTP client: a function from a request to a future of a response, or with the feature
-    /// `reqwest` a `reqwest::Client`. `request` is a [`Request`], a `reqwest::Request`, or a function that makes a
-    /// request for each attempt; see also [`request`](Self::request).
+    /// `reqwest` a `reqwest::Client`. `request` is a [`Request`], a `reqwest::Request`, or a function that
+    /// makes a request for each attempt; see also [`request`](Self::request).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::ReadyState};
+    ///
+    /// let source = EventSource::new(client, request);
+    /// assert_eq!(source.ready_state(), ReadyState::Connecting);
+    /// # });
+    /// ```
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
     #[doc(alias = "connect")]
@@ -151,6 +170,23 @@ impl<B: 'static> EventSource<B> {
     /// Creates a client on your timer. It connects when it is first polled.
     ///
     /// See [`new`](Self::new) for the other parameters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update, timer::TokioTimer};
+    ///
+    /// let mut source = EventSource::with_timer(client, request, TokioTimer::new());
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// # });
+    /// ```
     pub fn with_timer(
         connect: impl Connect<B>,
         request: impl MakeRequest<Body = B>,
@@ -172,8 +208,8 @@ impl<B: 'static> EventSource<B> {
 
     /// Sets a function that makes the request of each attempt, replacing the one passed to `new`.
     ///
-    /// It receives the attempt's number, the reason why the last connection was lost, and the last event ID. The
-    /// client adds the `Last-Event-ID` header itself.
+    /// It receives the attempt's number, the reason why the last connection was lost, and the last event ID.
+    /// The client adds the `Last-Event-ID` header itself.
     ///
     /// # Examples
     ///
@@ -205,6 +241,30 @@ impl<B: 'static> EventSource<B> {
     }
 
     /// Sets when to reconnect and when to give up. Default: [`Policy::default`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use std::time::Duration;
+    /// use ssekit::{EventSource, client::{Policy, Update}};
+    ///
+    /// let policy = Policy::default().with_reconnection_time(Duration::from_secs(10)).with_jitter(false);
+    /// let mut source = EventSource::new(client, request).policy(policy);
+    /// while let Some(update) = source.next().await {
+    ///     if let Update::Reconnecting { delay, .. } = update.unwrap() {
+    ///         assert_eq!(delay, Duration::from_secs(10));
+    ///         source.close();
+    ///     }
+    /// }
+    /// # });
+    /// ```
     pub fn policy(self, policy: Policy) -> Self {
         Self { protocol: self.protocol.policy(policy), ..self }
     }
@@ -232,8 +292,8 @@ impl<B: 'static> EventSource<B> {
     }
 
     /// Sets a function that selects the responses to read as event streams. Default:
-    /// [`opens_event_stream`](super::opens_event_stream), which accepts a 200 of type `text/event-stream` that is not
-    /// encoded. A 204 always stops the client.
+    /// [`opens_event_stream`](super::opens_event_stream), which accepts a 200 of type `text/event-stream`
+    /// that is not encoded. A 204 always stops the client.
     ///
     /// # Examples
     ///
@@ -258,6 +318,25 @@ impl<B: 'static> EventSource<B> {
     }
 
     /// Sets the size limits of an event. Call it before the first poll.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update, decode::Limits};
+    ///
+    /// let limits = Limits::new().with_max_event_bytes(3); // "hello" has five
+    /// let mut source = EventSource::new(client, request).limits(limits);
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// assert!(matches!(source.next().await, Some(Ok(Update::LimitExceeded(_)))));
+    /// # });
+    /// ```
     #[doc(alias = "with_limits")]
     pub fn limits(self, limits: Limits) -> Self {
         Self { protocol: self.protocol.limits(limits), ..self }
@@ -266,6 +345,23 @@ impl<B: 'static> EventSource<B> {
     /// Sets the initial last event ID, such as one stored before the program restarted.
     ///
     /// Call it before the first poll.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::EventSource;
+    ///
+    /// let source = EventSource::new(client, request).after("41");
+    /// assert_eq!(source.last_event_id(), "41");
+    /// # });
+    /// ```
     #[doc(alias = "with_last_event_id")]
     pub fn after(self, last_event_id: impl Into<String>) -> Self {
         Self { protocol: self.protocol.after(last_event_id), ..self }
@@ -277,11 +373,49 @@ impl<B: 'static> EventSource<B> {
     }
 
     /// Yields comments, as [`Update::Comment`]. They are often a server's keep-alives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// use http::{Request, Response};
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let client = async |_: Request<()>| {
+    ///     let response = Response::builder().header("content-type", "text/event-stream");
+    ///     response.body(String::from(": still here\n"))
+    /// };
+    /// let mut source = EventSource::new(client, Request::new(())).comments();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// let Some(Ok(Update::Comment(text))) = source.next().await else { panic!() };
+    /// assert_eq!(text, " still here");
+    /// # });
+    /// ```
     pub fn comments(self) -> Self {
         Self { protocol: self.protocol.comments(), ..self }
     }
 
     /// Yields the server's reconnection times, as [`Update::ReconnectionTime`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// use http::{Request, Response};
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let client = async |_: Request<()>| {
+    ///     let response = Response::builder().header("content-type", "text/event-stream");
+    ///     response.body(String::from("retry: 5000\n"))
+    /// };
+    /// let mut source = EventSource::new(client, Request::new(())).reconnection_times();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// let Some(Ok(Update::ReconnectionTime(time))) = source.next().await else { panic!() };
+    /// assert_eq!(time.as_secs(), 5);
+    /// # });
+    /// ```
     pub fn reconnection_times(self) -> Self {
         Self { protocol: self.protocol.reconnection_times(), ..self }
     }
@@ -289,6 +423,25 @@ impl<B: 'static> EventSource<B> {
     /// Yields last event IDs that arrive without an event, as [`Update::LastEventId`].
     ///
     /// If you store the ID of each update, this keeps the stored ID equal to the client's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// use http::{Request, Response};
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let client = async |_: Request<()>| {
+    ///     let response = Response::builder().header("content-type", "text/event-stream");
+    ///     response.body(String::from("id: 7\n\n"))
+    /// };
+    /// let mut source = EventSource::new(client, Request::new(())).last_event_ids();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// let Some(Ok(Update::LastEventId(id))) = source.next().await else { panic!() };
+    /// assert_eq!(id, "7");
+    /// # });
+    /// ```
     pub fn last_event_ids(self) -> Self {
         Self { protocol: self.protocol.last_event_ids(), ..self }
     }
@@ -300,6 +453,28 @@ impl<B: 'static> EventSource<B> {
     /// # Errors
     ///
     /// Returns the reason why the client failed. The stream ends after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// while let Some(update) = source.next().await {
+    ///     if let Update::Event(event) = update.unwrap() {
+    ///         assert_eq!(event.data(), "hello");
+    ///         break;
+    ///     }
+    /// }
+    /// # });
+    /// ```
     pub async fn next(&mut self) -> Option<Result<Update, EventSourceError>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
@@ -307,35 +482,133 @@ impl<B: 'static> EventSource<B> {
     /// Returns a handle that controls this client from another task.
     ///
     /// After the first call, each poll locks a mutex briefly.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::EventSource;
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// let handle = source.handle();
+    /// tokio::spawn(async move { handle.close() }).await.unwrap();
+    /// assert!(source.next().await.is_none());
+    /// # });
+    /// ```
     pub fn handle(&mut self) -> EventSourceHandle {
         self.handle.get_or_insert_with(EventSourceHandle::new).clone()
     }
 
     /// Drops the connection and reconnects at once with the same last event ID. Also ends a wait or a pause.
     ///
-    /// The server sends events again that were received but not yet yielded, because they follow the last event ID.
-    /// Resets the count of reconnections in a row. Does nothing before the first poll, or once the client is closed.
+    /// The server sends events again that were received but not yet yielded, because they follow the last
+    /// event ID. Resets the count of reconnections in a row. Does nothing before the first poll, or once the
+    /// client is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// source.reconnect();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Reconnecting { .. }))));
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// # });
+    /// ```
     pub fn reconnect(&mut self) {
         self.protocol.reconnect();
         self.connection = Connection::None;
     }
 
     /// Sets the last event ID, which may be empty, and reconnects at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::EventSource;
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.reconnect_after("41");
+    /// assert_eq!(source.last_event_id(), "41");
+    /// # });
+    /// ```
     pub fn reconnect_after(&mut self, last_event_id: impl Into<String>) {
         self.protocol.reconnect_after(last_event_id);
         self.connection = Connection::None;
     }
 
-    /// Drops the connection and makes no request until [`resume`](Self::resume) or [`reconnect`](Self::reconnect).
+    /// Drops the connection and makes no request until [`resume`](Self::resume) or
+    /// [`reconnect`](Self::reconnect).
     ///
-    /// The last event ID is kept. After the pause the server sends events again that were received but not yet
-    /// yielded.
+    /// The last event ID is kept. After the pause the server sends events again that were received but not
+    /// yet yielded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::{ReadyState, Update}};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.pause();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Paused))));
+    /// assert_eq!(source.ready_state(), ReadyState::Paused);
+    /// # });
+    /// ```
     pub fn pause(&mut self) {
         self.protocol.pause();
         self.connection = Connection::None;
     }
 
     /// Ends a pause: the next poll connects, with the last event ID.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.pause();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Paused))));
+    /// source.resume();
+    /// assert!(matches!(source.next().await, Some(Ok(Update::Opened(_)))));
+    /// # });
+    /// ```
     pub fn resume(&mut self) {
         self.protocol.resume();
     }
@@ -343,12 +616,50 @@ impl<B: 'static> EventSource<B> {
     /// Closes the client: drops the connection at once and ends the stream without an error.
     ///
     /// Discards events that were received but not yet yielded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::ReadyState};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// source.close();
+    /// assert!(source.next().await.is_none());
+    /// assert_eq!(source.ready_state(), ReadyState::Closed);
+    /// # });
+    /// ```
     pub fn close(&mut self) {
         self.protocol.close();
         self.connection = Connection::None;
     }
 
     /// Returns the state of the client.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::ReadyState};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// assert_eq!(source.ready_state(), ReadyState::Connecting);
+    /// source.next().await;
+    /// assert_eq!(source.ready_state(), ReadyState::Open);
+    /// # });
+    /// ```
     pub const fn ready_state(&self) -> ReadyState {
         self.protocol.ready_state()
     }
@@ -356,6 +667,24 @@ impl<B: 'static> EventSource<B> {
     /// Returns the last event ID that the next request will send; empty if none.
     ///
     /// This is the ID of the last event yielded, or of a later block without data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let client = |_: http::Request<()>| async {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(String::from("id: 7\ndata: hello\n\n"))
+    /// # };
+    /// # let request = http::Request::new(());
+    /// use ssekit::{EventSource, client::Update};
+    ///
+    /// let mut source = EventSource::new(client, request);
+    /// while !matches!(source.next().await, Some(Ok(Update::Event(_)))) {}
+    /// assert_eq!(source.last_event_id(), "7");
+    /// # });
+    /// ```
     pub fn last_event_id(&self) -> &str {
         self.protocol.last_event_id()
     }

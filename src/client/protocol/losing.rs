@@ -19,6 +19,22 @@ use crate::client::{
 
 impl Protocol {
     /// Takes the application's verdict after [`Decide`](Command::Decide).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol, TransportError, Verdict};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42);
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// protocol.handle_error(TransportError::new("connection refused"));
+    /// assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    /// assert!(matches!(protocol.next_command(now), Command::Decide(_)));
+    /// protocol.handle_verdict(Verdict::Stop, now);
+    /// assert!(matches!(protocol.next_command(now), Command::Finished));
+    /// ```
     pub fn handle_verdict(&mut self, verdict: Verdict, now: Instant) {
         let Phase::Lost(_) = self.phase else { return };
         let Phase::Lost(lost) = mem::replace(&mut self.phase, Phase::Closed) else { return };

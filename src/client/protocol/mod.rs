@@ -1,5 +1,5 @@
-//! The client as a state machine. Inputs and commands are here, the end of connections in `losing`, the application's
-//! calls in `steering`.
+//! The client as a state machine. Inputs and commands are here, the end of connections in `losing`, the
+//! application's calls in `steering`.
 
 mod losing;
 mod lost;
@@ -35,17 +35,19 @@ use crate::{
 
 /// The processing model of an event source (9.2.3), with no I/O, clock or randomness of its own.
 ///
-/// Use it to run a client where [`EventSource`](crate::EventSource) cannot: over a blocking socket, in a simulation,
-/// in another language's event loop. Pull commands with [`next_command`](Self::next_command) and carry them out until
-/// one is [`Wait`](Command::Wait). Then pass in the first input that arrives: [`handle_response`], [`handle_chunk`],
-/// [`handle_end`] or [`handle_error`] from the connection, or [`handle_time`] when the wait is over. An input that
-/// does not fit the state, such as a chunk of a dropped connection, is ignored.
+/// Use it to run a client where [`EventSource`](crate::EventSource) cannot: over a blocking socket, in a
+/// simulation, in another language's event loop. Pull commands with [`next_command`](Self::next_command) and
+/// carry them out until one is [`Wait`](Command::Wait). Then pass in the first input that arrives:
+/// [`handle_response`], [`handle_chunk`], [`handle_end`] or [`handle_error`] from the connection, or
+/// [`handle_time`] when the wait is over. An input that does not fit the state, such as a chunk of a dropped
+/// connection, is ignored.
 ///
-/// You may call [`reconnect`](Self::reconnect), [`reconnect_after`](Self::reconnect_after), [`pause`](Self::pause),
-/// [`resume`](Self::resume) and [`close`](Self::close) at any time. Pull commands afterwards.
+/// You may call [`reconnect`](Self::reconnect), [`reconnect_after`](Self::reconnect_after),
+/// [`pause`](Self::pause), [`resume`](Self::resume) and [`close`](Self::close) at any time. Pull commands
+/// afterwards.
 ///
-/// It holds at most the chunk being decoded, the decoder's state within its [`Limits`], the beginning of an error's
-/// body and a few commands.
+/// It holds at most the chunk being decoded, the decoder's state within its [`Limits`], the beginning of an
+/// error's body and a few commands.
 ///
 /// [`handle_response`]: Self::handle_response
 /// [`handle_chunk`]: Self::handle_chunk
@@ -121,8 +123,18 @@ enum Phase {
 impl Protocol {
     /// Creates a client with [`Policy::default`]. Its first command is a request.
     ///
-    /// `seed` determines the random part of every delay. Use a different one for each client, or the same one to
-    /// reproduce the delays.
+    /// `seed` determines the random part of every delay. Use a different one for each client, or the same one
+    /// to reproduce the delays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol};
+    ///
+    /// let mut protocol = Protocol::new(42);
+    /// assert!(matches!(protocol.next_command(Instant::now()), Command::Connect(_)));
+    /// ```
     pub fn new(seed: u64) -> Self {
         Self {
             policy: Policy::default(),
@@ -139,6 +151,20 @@ impl Protocol {
     }
 
     /// Sets when to reconnect and when to give up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use ssekit::client::{Command, Policy, Protocol};
+    ///
+    /// let now = Instant::now();
+    /// let policy = Policy::default().with_connect_timeout(Some(Duration::from_secs(5)));
+    /// let mut protocol = Protocol::new(42).policy(policy);
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// let Command::Wait(until) = protocol.next_command(now) else { panic!() };
+    /// assert_eq!(until, Some(now + Duration::from_secs(5)));
+    /// ```
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -153,6 +179,25 @@ impl Protocol {
     }
 
     /// Sets the size limits of an event. Call it before the first response.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let response = || {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(()).unwrap().into_parts().0
+    /// # };
+    /// use std::time::Instant;
+    /// use ssekit::{client::{Command, Protocol, Update}, decode::Limits};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42).limits(Limits::new().with_max_event_bytes(3));
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// protocol.handle_response(response(), now);
+    /// protocol.handle_chunk("data: hello\n\n".into(), now);
+    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Opened(_))));
+    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::LimitExceeded(_))));
+    /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.reader.set_limits(limits);
@@ -162,6 +207,17 @@ impl Protocol {
     /// Sets the initial last event ID, such as one stored before the program restarted.
     ///
     /// Call it before the first response.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol};
+    ///
+    /// let mut protocol = Protocol::new(42).after("41");
+    /// let Command::Connect(headers) = protocol.next_command(Instant::now()) else { panic!() };
+    /// assert_eq!(headers["last-event-id"], "41");
+    /// ```
     #[must_use]
     pub fn after(mut self, last_event_id: impl Into<String>) -> Self {
         self.reader.set_last_event_id(&last_event_id.into());
@@ -169,6 +225,25 @@ impl Protocol {
     }
 
     /// Delivers comments from now on, as [`Update::Comment`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let response = || {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(()).unwrap().into_parts().0
+    /// # };
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol, Update};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42).comments();
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// protocol.handle_response(response(), now);
+    /// protocol.handle_chunk(": still here\n".into(), now);
+    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Opened(_))));
+    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Comment(_))));
+    /// ```
     #[must_use]
     pub fn comments(mut self) -> Self {
         self.reader.yield_comments();
@@ -199,16 +274,34 @@ impl Protocol {
         }
     }
 
-    /// Handles the status and headers of the response to the last request. [`opens_event_stream`] decides whether it
-    /// is an event stream.
+    /// Handles the status and headers of the response to the last request. [`opens_event_stream`] decides
+    /// whether it is an event stream.
     ///
     /// Pass the final response: the transport follows redirects, if anything does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let response = || {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(()).unwrap().into_parts().0
+    /// # };
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol, ReadyState};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42);
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// protocol.handle_response(response(), now);
+    /// assert_eq!(protocol.ready_state(), ReadyState::Open);
+    /// ```
     pub fn handle_response(&mut self, response: Parts, now: Instant) {
         let is_event_stream = opens_event_stream(&response);
         self.handle_response_as(response, is_event_stream, now);
     }
 
-    /// Handles the status and headers of the response, and reads it as an event stream if `is_event_stream` is set.
+    /// Handles the status and headers of the response, and reads it as an event stream if `is_event_stream`
+    /// is set.
     ///
     /// A 204 is never an event stream. It stops the client.
     pub fn handle_response_as(&mut self, response: Parts, is_event_stream: bool, now: Instant) {
@@ -231,8 +324,8 @@ impl Protocol {
 
     /// Handles the next bytes of the response's body. Any byte ends a silence.
     ///
-    /// They are decoded one event at a time, as you pull commands. Pass a chunk only after the last one has led to
-    /// [`Wait`](Command::Wait), or the undecoded rest is copied.
+    /// They are decoded one event at a time, as you pull commands. Pass a chunk only after the last one has
+    /// led to [`Wait`](Command::Wait), or the undecoded rest is copied.
     pub fn handle_chunk(&mut self, chunk: Bytes, now: Instant) {
         match &mut self.phase {
             Phase::Open { heard, .. } if self.lost.is_none() && !chunk.is_empty() => {
@@ -248,18 +341,70 @@ impl Protocol {
     }
 
     /// Handles the end of the response's body. An unfinished event is discarded (9.2.6).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let response = || {
+    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// #     response.body(()).unwrap().into_parts().0
+    /// # };
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol, Update};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42);
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// protocol.handle_response(response(), now);
+    /// protocol.handle_end();
+    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Opened(_))));
+    /// assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    /// let Command::Decide(failure) = protocol.next_command(now) else { panic!() };
+    /// assert_eq!(failure.reason().to_string(), "the event stream ended");
+    /// ```
     pub fn handle_end(&mut self) {
         self.lose(DisconnectReason::Ended);
         self.refuse_if(|_| true);
     }
 
     /// Handles an error of the connection: the request failed, or the response broke off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol, TransportError};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42);
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// protocol.handle_error(TransportError::new("connection refused"));
+    /// assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    /// let Command::Decide(failure) = protocol.next_command(now) else { panic!() };
+    /// assert_eq!(failure.reason().to_string(), "connection refused");
+    /// ```
     pub fn handle_error(&mut self, error: TransportError) {
         self.lose(DisconnectReason::Transport(error));
         self.refuse_if(|_| true);
     }
 
-    /// Handles the passing of time. Call it when a [`Wait`](Command::Wait) is over and there is nothing to read.
+    /// Handles the passing of time. Call it when a [`Wait`](Command::Wait) is over and there is nothing to
+    /// read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42);
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// let Command::Wait(Some(until)) = protocol.next_command(now) else { panic!() };
+    /// protocol.handle_time(until); // no response arrived
+    /// assert!(matches!(protocol.next_command(until), Command::Disconnect));
+    /// assert!(matches!(protocol.next_command(until), Command::Decide(_)));
+    /// ```
     pub fn handle_time(&mut self, now: Instant) {
         let deadline = self.deadline();
         if deadline.is_none_or(|deadline| now < deadline) || !self.reader.is_empty() {
@@ -282,8 +427,20 @@ impl Protocol {
 
     /// Returns the next command.
     ///
-    /// The time between a [`Deliver`](Command::Deliver) and the next call counts as the application's, not as silence
-    /// of the server.
+    /// The time between a [`Deliver`](Command::Deliver) and the next call counts as the application's, not as
+    /// silence of the server.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use ssekit::client::{Command, Protocol};
+    ///
+    /// let now = Instant::now();
+    /// let mut protocol = Protocol::new(42);
+    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    /// assert!(matches!(protocol.next_command(now), Command::Wait(Some(_))));
+    /// ```
     pub fn next_command(&mut self, now: Instant) -> Command {
         if mem::take(&mut self.has_delivered) {
             if let Phase::Open { heard, .. } = &mut self.phase {
@@ -296,6 +453,17 @@ impl Protocol {
     }
 
     /// Returns the state of the client.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::{Protocol, ReadyState};
+    ///
+    /// let mut protocol = Protocol::new(42);
+    /// assert_eq!(protocol.ready_state(), ReadyState::Connecting);
+    /// protocol.close();
+    /// assert_eq!(protocol.ready_state(), ReadyState::Closed);
+    /// ```
     pub const fn ready_state(&self) -> ReadyState {
         match self.phase {
             Phase::Open { .. } => ReadyState::Open,
@@ -306,11 +474,28 @@ impl Protocol {
     }
 
     /// Returns the last event ID that the next request will send; empty if none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::Protocol;
+    ///
+    /// assert_eq!(Protocol::new(42).after("41").last_event_id(), "41");
+    /// ```
     pub fn last_event_id(&self) -> &str {
         self.reader.last_event_id()
     }
 
     /// Describes the attempt that [`Connect`](Command::Connect) asks for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::Protocol;
+    ///
+    /// let protocol = Protocol::new(42).after("41");
+    /// assert_eq!((protocol.attempt().number, protocol.attempt().last_event_id), (0, "41"));
+    /// ```
     pub fn attempt(&self) -> Attempt<'_> {
         Attempt {
             number: self.row.attempts(),
@@ -384,8 +569,8 @@ impl Phase {
 
 /// Returns a header value that the server reads as `id`, if there is one; `None` for an empty ID.
 ///
-/// The value is UTF-8 (9.2.3). A header cannot hold control characters, and a parser strips whitespace at the ends of
-/// a value (RFC 9110, 5.5).
+/// The value is UTF-8 (9.2.3). A header cannot hold control characters, and a parser strips whitespace at the
+/// ends of a value (RFC 9110, 5.5).
 fn header_value(id: &str) -> Option<HeaderValue> {
     let blank = [' ', '\t'];
     if id.is_empty() || id.starts_with(blank) || id.ends_with(blank) {

@@ -10,9 +10,9 @@ use crate::client::{
 impl Protocol {
     /// Drops the connection and reconnects at once with the same last event ID. Also ends a wait or a pause.
     ///
-    /// Discards events that were received but not yet delivered; the server sends them again after the last event ID.
-    /// Resets the count of reconnections in a row. Does nothing before the first request, or once the client is
-    /// closed.
+    /// Discards events that were received but not yet delivered; the server sends them again after the last
+    /// event ID. Resets the count of reconnections in a row. Does nothing before the first request, or once
+    /// the client is closed.
     pub fn reconnect(&mut self) {
         match self.phase {
             Phase::Closed | Phase::Due { .. } => {}
@@ -27,7 +27,18 @@ impl Protocol {
         }
     }
 
-    /// Sets the last event ID, which may be empty, and reconnects at once as [`reconnect`](Self::reconnect) does.
+    /// Sets the last event ID, which may be empty, and reconnects at once as [`reconnect`](Self::reconnect)
+    /// does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::Protocol;
+    ///
+    /// let mut protocol = Protocol::new(42);
+    /// protocol.reconnect_after("41");
+    /// assert_eq!(protocol.last_event_id(), "41");
+    /// ```
     pub fn reconnect_after(&mut self, last_event_id: impl Into<String>) {
         if let Phase::Closed = self.phase {
             return;
@@ -43,8 +54,18 @@ impl Protocol {
     /// Drops the connection and makes no request until [`resume`](Self::resume), or
     /// [`reconnect`](Self::reconnect).
     ///
-    /// The last event ID and the reconnection time are kept. Events that were received but not yet delivered are
-    /// discarded; the server sends them again.
+    /// The last event ID and the reconnection time are kept. Events that were received but not yet delivered
+    /// are discarded; the server sends them again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::{Protocol, ReadyState};
+    ///
+    /// let mut protocol = Protocol::new(42);
+    /// protocol.pause();
+    /// assert_eq!(protocol.ready_state(), ReadyState::Paused);
+    /// ```
     pub fn pause(&mut self) {
         if !matches!(self.phase, Phase::Closed | Phase::Paused) {
             self.disconnect();
@@ -54,6 +75,17 @@ impl Protocol {
     }
 
     /// Ends a pause: connects at once with the last event ID.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::{Protocol, ReadyState};
+    ///
+    /// let mut protocol = Protocol::new(42);
+    /// protocol.pause();
+    /// protocol.resume();
+    /// assert_eq!(protocol.ready_state(), ReadyState::Connecting);
+    /// ```
     pub fn resume(&mut self) {
         if let Phase::Paused = self.phase {
             self.connect_anew();
@@ -63,6 +95,16 @@ impl Protocol {
     /// Closes the client: drops the connection and makes no further request.
     ///
     /// Discards events that were received but not yet delivered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::client::{Protocol, ReadyState};
+    ///
+    /// let mut protocol = Protocol::new(42);
+    /// protocol.close();
+    /// assert_eq!(protocol.ready_state(), ReadyState::Closed);
+    /// ```
     pub fn close(&mut self) {
         if !matches!(self.phase, Phase::Closed) {
             self.disconnect();

@@ -18,7 +18,8 @@ pub enum DiskLogError {
     },
     /// The contents of a file differ from what was acknowledged, or the file is missing.
     ///
-    /// To continue without the lost events, open it with [`DiskLogOptions::repair`](crate::relay::DiskLogOptions::repair).
+    /// To continue without the lost events, open it with
+    /// [`DiskLogOptions::repair`](crate::relay::DiskLogOptions::repair).
     #[error("{} is damaged at byte {offset}: {reason}", file.display())]
     Damaged {
         /// The file.

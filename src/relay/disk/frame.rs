@@ -9,9 +9,9 @@
 //! | 8 | the epoch, drawn at random when the folder was opened |
 //! | 8 | the time in milliseconds since 1970 |
 //!
-//! A batch is written only once the previous one is durable, so a sound entry proves that all bytes before its batch
-//! were acknowledged. Numbers are little-endian. The secret prevents data sent by a client, and blocks of an old
-//! file, from passing for an entry.
+//! A batch is written only once the previous one is durable, so a sound entry proves that all bytes before
+//! its batch were acknowledged. Numbers are little-endian. The secret prevents data sent by a client, and
+//! blocks of an old file, from passing for an entry.
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -118,7 +118,8 @@ pub(super) fn read(mut bytes: Bytes) -> (Result<Record, InvalidRecord>, Option<B
     (Record::from_fields(fields), key)
 }
 
-/// Parses the next field. Returns `None` at the end, and for an incomplete field, which the checksum rules out.
+/// Parses the next field. Returns `None` at the end, and for an incomplete field, which the checksum rules
+/// out.
 fn field(bytes: &mut Bytes) -> Option<(Bytes, Bytes)> {
     let name = usize::from(bytes.try_get_u8().ok()?);
     let name = (name <= bytes.len()).then(|| bytes.split_to(name))?;

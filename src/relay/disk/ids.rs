@@ -2,8 +2,8 @@ use crate::{event::id::EventId, history::ids::IdOrder};
 
 /// The order of a [`DiskLog`](crate::relay::DiskLog)'s IDs: a number, a dash, and sixteen hexadecimal digits.
 ///
-/// Numbers count from 1 over the life of a folder. The digits are drawn at random each time the folder is opened. If
-/// an older copy of the folder replaces it, numbers repeat, but never with the same digits.
+/// Numbers count from 1 over the life of a folder. The digits are drawn at random each time the folder is
+/// opened. If an older copy of the folder replaces it, numbers repeat, but never with the same digits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DiskIds;
 

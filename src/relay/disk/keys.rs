@@ -7,8 +7,8 @@ use crate::relay::disk::ids;
 
 /// The keys that records were published with, and the positions of these records.
 ///
-/// It stores hashes of 128 bits, keyed at random in each process, so that a long key costs no more than a short one:
-/// about 40 bytes.
+/// It stores hashes of 128 bits, keyed at random in each process, so that a long key costs no more than a
+/// short one: about 40 bytes.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     positions: HashMap<(u64, u64), u128>,

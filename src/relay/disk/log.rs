@@ -30,39 +30,40 @@ use crate::{
 
 /// A log in a folder, for one process that restarts.
 ///
-/// Events, finished topics and the keys of [`publish_once`](crate::relay::Relay::publish_once) survive a restart of
-/// the process, so clients can resume after it.
+/// Events, finished topics and the keys of [`publish_once`](crate::relay::Relay::publish_once) survive a
+/// restart of the process, so clients can resume after it.
 ///
 /// # Guarantees
 ///
-/// - Publishing returns once the event is durable: written, and synced to the disk. Concurrent publishers share one
-///   sync. Clients receive an event only once it is durable.
+/// - Publishing returns once the event is durable: written, and synced to the disk. Concurrent publishers
+///   share one sync. Clients receive an event only once it is durable.
 /// - A single process has the folder open. Others get [`DiskLogError::InUse`], with the ID of that process.
-/// - After a crash or a power failure, all acknowledged events are there, in order. Events that were being written
-///   may or may not be there. If the disk has lost its newest acknowledged writes, the clients that had received them
-///   get the gap *unknown*.
+/// - After a crash or a power failure, all acknowledged events are there, in order. Events that were being
+///   written may or may not be there. If the disk has lost its newest acknowledged writes, the clients that
+///   had received them get the gap *unknown*.
 /// - Damage before that is an error when the folder is opened; see [`DiskLogOptions::repair`].
-/// - An ID is never reused for another event, even if you restore an older copy of the folder: IDs given out after
-///   the copy was made are *unknown*. Copy the folder only while no process has it open.
+/// - An ID is never reused for another event, even if you restore an older copy of the folder: IDs given out
+///   after the copy was made are *unknown*. Copy the folder only while no process has it open.
 /// - A key is remembered, and a topic stays finished, for as long as the log holds the record.
-/// - On a full disk publishing fails with [`DiskLogError::NoRoom`], and nothing is appended. Publishing works again
-///   once there is room.
+/// - On a full disk publishing fails with [`DiskLogError::NoRoom`], and nothing is appended. Publishing works
+///   again once there is room.
 ///
 /// # Costs
 ///
-/// One thread writes. Reading uses the runtime's threads for blocking work. Memory holds half a byte per entry, 40
-/// bytes per key in the log, the names of finished topics, and one batch of up to 1 MiB or one event. Opening reads
-/// the whole folder once.
+/// One thread writes. Reading uses the runtime's threads for blocking work. Memory holds half a byte per
+/// entry, 40 bytes per key in the log, the names of finished topics, and one batch of up to 1 MiB or one
+/// event. Opening reads the whole folder once.
 ///
 /// Needs Rust 1.89.
 ///
 /// # Format
 ///
-/// The folder has a file `lock` and files of entries, each with a checksum. It is the crate's own format, since none of
-/// the embedded engines that were tried can do what an ordered log needs. `redb` keeps everything in one tree: one
-/// damaged byte, or a file that is one byte short, makes all of it unreadable, and its error does not say where.
-/// `fjall` cannot tell a damaged journal from one whose end was never acknowledged, does not say where either, and
-/// brings two versions of one dependency. Each has more than 40,000 lines.
+/// The folder has a file `lock` and files of entries, each with a checksum. It is the crate's own format,
+/// since none of the embedded engines that were tried can do what an ordered log needs. `redb` keeps
+/// everything in one tree: one damaged byte, or a file that is one byte short, makes all of it unreadable,
+/// and its error does not say where. `fjall` cannot tell a damaged journal from one whose end was never
+/// acknowledged, does not say where either, and brings two versions of one dependency. Each has more than
+/// 40,000 lines.
 ///
 /// # Examples
 ///
@@ -106,11 +107,45 @@ impl DiskLog {
     /// # Errors
     ///
     /// As [`DiskLogOptions::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "disk")]
+    /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+    /// # let folder = std::env::temp_dir().join(format!("ssekit-doc-open-{}", std::process::id()));
+    /// use ssekit::{Bounds, Hub, relay::{DiskLog, Relay}};
+    ///
+    /// let (relay, tail) = Relay::new(DiskLog::open(&folder).await?, Hub::builder(Bounds::events(100)));
+    /// tokio::spawn(tail.run());
+    /// assert!(relay.publish("orders", "two coffees").await.is_ok());
+    /// # relay.close(ssekit::hub::Close::new());
+    /// # drop(relay);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, DiskLogError> {
         Self::options().open(folder).await
     }
 
     /// Returns the options with which to open a folder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "disk")]
+    /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+    /// # let folder = std::env::temp_dir().join(format!("ssekit-doc-options-{}", std::process::id()));
+    /// use ssekit::relay::DiskLog;
+    ///
+    /// let log = DiskLog::options().max_events(1_000_000).open(&folder).await?;
+    /// assert!(DiskLog::open(&folder).await.is_err(), "one process uses a folder, once");
+    /// # drop(log);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub const fn options() -> DiskLogOptions {
         DiskLogOptions::new()
     }

@@ -1,8 +1,8 @@
 //! A [`Log`](super::Log) in a folder.
 //!
-//! Read [`log`](self::log) first, then `frame` and `segment` for the format, `writer` for writing, `recovery` for the
-//! state after a crash, and `reader`. The invariant: `index` contains only durable entries, readers see only entries
-//! in `index`, and only the `writer`'s thread changes either.
+//! Read [`log`](self::log) first, then `frame` and `segment` for the format, `writer` for writing, `recovery`
+//! for the state after a crash, and `reader`. The invariant: `index` contains only durable entries, readers
+//! see only entries in `index`, and only the `writer`'s thread changes either.
 
 mod bounds;
 pub(crate) mod error;

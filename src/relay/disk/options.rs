@@ -46,23 +46,25 @@ impl DiskLogOptions {
         Self { bounds: Bounds { max_events: u64::MAX, max_bytes: MAX_BYTES, max_age: None }, repair: false }
     }
 
-    /// Limits the number of entries: the log keeps this many, and up to an eighth more. By default there is no limit.
+    /// Limits the number of entries: the log keeps this many, and up to an eighth more. By default there is
+    /// no limit.
     pub const fn max_events(mut self, events: u64) -> Self {
         self.bounds.max_events = if events == 0 { 1 } else { events };
         self
     }
 
-    /// Limits the size of the folder's files in bytes (default: 1 GiB). The log keeps at least three quarters of it.
+    /// Limits the size of the folder's files in bytes (default: 1 GiB). The log keeps at least three quarters
+    /// of it.
     ///
-    /// An event takes about 60 bytes in addition to its text. The limit is at least 64 KiB. The log keeps less if an
-    /// event takes more than an eighth of it.
+    /// An event takes about 60 bytes in addition to its text. The limit is at least 64 KiB. The log keeps
+    /// less if an event takes more than an eighth of it.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.bounds.max_bytes = if bytes < MIN_BYTES { MIN_BYTES } else { bytes };
         self
     }
 
-    /// Limits the age of entries: older ones are removed a little later, when something is published. By default
-    /// there is no limit.
+    /// Limits the age of entries: older ones are removed a little later, when something is published. By
+    /// default there is no limit.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.bounds.max_age = Some(age);
         self
@@ -70,9 +72,9 @@ impl DiskLogOptions {
 
     /// Opens a damaged folder without the lost entries. By default damage is an error.
     ///
-    /// The log then begins after the last damage, or ends before it if nothing sound follows. A client whose last
-    /// event is no longer there gets a gap. Damaged files stay in the folder under names that end in `.damaged`;
-    /// remove them when you no longer need them. A sound folder is opened as usual.
+    /// The log then begins after the last damage, or ends before it if nothing sound follows. A client whose
+    /// last event is no longer there gets a gap. Damaged files stay in the folder under names that end in
+    /// `.damaged`; remove them when you no longer need them. A sound folder is opened as usual.
     ///
     /// Turn it on only after you have seen the error; otherwise it hides a fault of the disk.
     pub const fn repair(mut self, repair: bool) -> Self {
@@ -86,8 +88,9 @@ impl DiskLogOptions {
     ///
     /// # Errors
     ///
-    /// Returns [`DiskLogError::InUse`] if a process has the folder open, and [`DiskLogError::Damaged`], with the file
-    /// and the offset, if its contents differ from what was acknowledged. In both cases the folder is unchanged.
+    /// Returns [`DiskLogError::InUse`] if a process has the folder open, and [`DiskLogError::Damaged`], with
+    /// the file and the offset, if its contents differ from what was acknowledged. In both cases the folder
+    /// is unchanged.
     pub async fn open(self, folder: impl AsRef<Path>) -> Result<DiskLog, DiskLogError> {
         let folder = folder.as_ref().to_owned();
         let opened = task::spawn_blocking(move || self.open_blocking(folder)).await;

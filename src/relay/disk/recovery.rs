@@ -80,7 +80,8 @@ fn read_owner(file: &mut File) -> Option<u32> {
 
 /// Reads a folder, and removes bytes that were not acknowledged.
 ///
-/// With `repair` it also drops the entries before the last damage, or those after it if none of them is sound.
+/// With `repair` it also drops the entries before the last damage, or those after it if none of them is
+/// sound.
 pub(super) fn recover(folder: &Path, repair: bool) -> Result<Recovered, DiskLogError> {
     loop {
         let files = segment::list(folder)?;
@@ -95,7 +96,8 @@ pub(super) fn recover(folder: &Path, repair: bool) -> Result<Recovered, DiskLogE
 
 type Damage = (DiskLogError, (usize, u64, u64));
 
-/// Reads files in order. The inner error has the damage, and the file, offset and entry number at which it is.
+/// Reads files in order. The inner error has the damage, and the file, offset and entry number at which it
+/// is.
 fn read_all(folder: &Path, files: &[(u64, PathBuf)]) -> Result<Result<Recovered, Damage>, DiskLogError> {
     let secret = find_secret(files)?;
     let mut recovered = Recovered {
@@ -179,8 +181,8 @@ fn note(
     }
 }
 
-/// Returns whether an entry in these bytes, which are not sound at their beginning, proves that the beginning was
-/// acknowledged: its batch began after it.
+/// Returns whether an entry in these bytes, which are not sound at their beginning, proves that the beginning
+/// was acknowledged: its batch began after it.
 fn acknowledged_behind(bytes: &[u8], at: u64, next: u64, secret: u64) -> bool {
     sound_entries(bytes, next, secret).any(|(start, header)| at + start as u64 - u64::from(header.back) > at)
 }
@@ -206,7 +208,8 @@ fn cut(segment: &Segment) -> Result<(), DiskLogError> {
     cut.map_err(DiskLogError::io("shorten", &segment.path))
 }
 
-/// Drops the entries before a damage, or those after it if none of them is sound. Whole files are only renamed.
+/// Drops the entries before a damage, or those after it if none of them is sound. Whole files are only
+/// renamed.
 fn mend(
     folder: &Path,
     files: &[(u64, PathBuf)],

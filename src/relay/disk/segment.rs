@@ -54,8 +54,8 @@ impl Segment {
     }
 }
 
-/// Creates a file for the entries from a number on, and opens it for appending. When this returns, the file and its
-/// name are durable.
+/// Creates a file for the entries from a number on, and opens it for appending. When this returns, the file
+/// and its name are durable.
 pub(super) fn create(folder: &Path, first: u64, secret: u64) -> Result<(Arc<Path>, File), DiskLogError> {
     let (path, new) = (folder.join(name(first)), folder.join(NEW));
     let write = || -> io::Result<File> {
@@ -168,8 +168,8 @@ impl Entries {
         self.at >= self.end
     }
 
-    /// Reads the header of the next entry. Skip the entry or read its fields afterwards. Returns `None` if there is
-    /// no further entry.
+    /// Reads the header of the next entry. Skip the entry or read its fields afterwards. Returns `None` if
+    /// there is no further entry.
     pub(super) fn header(&mut self) -> Result<Option<Header>, DiskLogError> {
         let mut bytes = [0; frame::HEADER];
         if self.end - self.at < bytes.len() as u64 {

@@ -17,10 +17,11 @@ use crate::{
 };
 
 impl RedisLog {
-    /// Checks that Redis answers, and that its user has the [permissions](RedisLog#permissions) that a node needs.
+    /// Checks that Redis answers, and that its user has the [permissions](RedisLog#permissions) that a node
+    /// needs.
     ///
-    /// It changes nothing. Call it when your program starts, to find a mistake in the configuration before the first
-    /// event. The permissions to append are also checked before the first record is appended.
+    /// It changes nothing. Call it when your program starts, to find a mistake in the configuration before
+    /// the first event. The permissions to append are also checked before the first record is appended.
     ///
     /// # Errors
     ///

@@ -12,8 +12,8 @@ use crate::relay::{backoff::spread, redis::error::RedisLogError};
 
 /// Limits attempts to connect: each is followed by a pause, until a command was answered.
 ///
-/// An attempt counts as failed from its beginning, so a pause also follows one that is dropped halfway, and one that
-/// reaches a server which refuses all commands.
+/// An attempt counts as failed from its beginning, so a pause also follows one that is dropped halfway, and
+/// one that reaches a server which refuses all commands.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     row: Mutex<Row>,
@@ -41,8 +41,8 @@ impl Attempts {
     ///
     /// # Errors
     ///
-    /// Returns the last error if the pause after it is not over, and no other connection has reached the server
-    /// since.
+    /// Returns the last error if the pause after it is not over, and no other connection has reached the
+    /// server since.
     pub(super) fn begin(&self) -> Result<(), RedisLogError> {
         let mut row = self.lock();
         let reached = self.reached.load(Ordering::Acquire);

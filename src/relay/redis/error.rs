@@ -86,8 +86,8 @@ impl RedisLogError {
         self.timed_out
     }
 
-    /// Returns whether a refused `PING` still shows that the connection works: without the permission, or while Redis
-    /// refuses writes, other commands may succeed.
+    /// Returns whether a refused `PING` still shows that the connection works: without the permission, or
+    /// while Redis refuses writes, other commands may succeed.
     pub(super) fn is_sign_of_life(&self) -> bool {
         matches!(self.code.as_deref(), Some("NOPERM" | "MISCONF" | "BUSY"))
     }
@@ -96,8 +96,8 @@ impl RedisLogError {
         self.code.as_deref() == Some("NOSCRIPT")
     }
 
-    /// Returns whether another connection may succeed, because this one leads to a server that is not, or not yet,
-    /// the right one. The command had no effect.
+    /// Returns whether another connection may succeed, because this one leads to a server that is not, or not
+    /// yet, the right one. The command had no effect.
     pub(super) fn is_wrong_server(&self) -> bool {
         self.code.as_deref().is_some_and(|code| WRONG_SERVER.contains(&code))
     }

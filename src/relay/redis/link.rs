@@ -120,8 +120,8 @@ impl Link {
         self.traffic.has_ended()
     }
 
-    /// Returns whether a reply arrived so recently that no server or balancer can have dropped the connection as
-    /// idle.
+    /// Returns whether a reply arrived so recently that no server or balancer can have dropped the connection
+    /// as idle.
     pub(super) fn is_fresh(&self) -> bool {
         self.heard().elapsed() < IDLE
     }
@@ -175,7 +175,8 @@ impl Drop for Driver {
     }
 }
 
-/// The silence after which a connection is pinged before use. Redis closes idle connections after at least a second.
+/// The silence after which a connection is pinged before use. Redis closes idle connections after at least a
+/// second.
 const IDLE: Duration = Duration::from_millis(500);
 /// The time limit of that ping.
 const PROBE: Duration = Duration::from_secs(1);

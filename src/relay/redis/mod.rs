@@ -31,12 +31,12 @@ use crate::{
 
 /// A [`Log`] in a Redis stream.
 ///
-/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`max_age`] needs Redis 6.2;
-/// earlier versions refuse every append. It connects without TLS and to a single address: `rediss://` addresses and
-/// those of Sentinels are rejected.
+/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`max_age`] needs Redis
+/// 6.2; earlier versions refuse every append. It connects without TLS and to a single address: `rediss://`
+/// addresses and those of Sentinels are rejected.
 ///
-/// It does not connect before the first command. It uses up to three connections, whatever the number of subscribers:
-/// one waits for new entries, one appends, and one reads history.
+/// It does not connect before the first command. It uses up to three connections, whatever the number of
+/// subscribers: one waits for new entries, one appends, and one reads history.
 ///
 /// # Keys in Redis
 ///
@@ -46,10 +46,11 @@ use crate::{
 /// | `{NAME}:finished` | a sorted set of the finished topics whose marks are still in the stream |
 /// | `{NAME}:once:KEY` | the entry ID of the event published with that key, while the key is remembered; empty if Redis then refused the entry |
 ///
-/// If the name contains braces, the other keys begin with the name unchanged, so that all of them are on one node of
-/// a cluster. Other programs may append with `XADD NAME * topic orders data hello`, which does not check whether the
-/// topic is finished. Let a node begin the stream, or begin it with `XADD NAME * mark begin`: without that mark, new
-/// clients that [start at the oldest event](crate::hub::Start::Oldest) get a gap.
+/// If the name contains braces, the other keys begin with the name unchanged, so that all of them are on one
+/// node of a cluster. Other programs may append with `XADD NAME * topic orders data hello`, which does not
+/// check whether the topic is finished. Let a node begin the stream, or begin it with
+/// `XADD NAME * mark begin`: without that mark, new clients that [start at the oldest
+/// event](crate::hub::Start::Oldest) get a gap.
 ///
 /// # Permissions
 ///
@@ -60,15 +61,16 @@ use crate::{
 ///     +set +zadd +zscore +zremrangebyscore +time +ping
 /// ```
 ///
-/// A node that only publishes does not need `+xread`. Without `+ping` everything works, but Redis records each `PING`
-/// in its `ACL LOG`. Before the first append, a log checks the other permissions, and returns an error with the
-/// missing commands and keys. Call [`check`](Self::check) to do so when your program starts. If a permission is
-/// removed later, nothing is appended either: Redis does not undo what a script wrote before it failed, so the script
-/// appends only after all other commands that it needs have succeeded.
+/// A node that only publishes does not need `+xread`. Without `+ping` everything works, but Redis records
+/// each `PING` in its `ACL LOG`. Before the first append, a log checks the other permissions, and returns an
+/// error with the missing commands and keys. Call [`check`](Self::check) to do so when your program starts.
+/// If a permission is removed later, nothing is appended either: Redis does not undo what a script wrote
+/// before it failed, so the script appends only after all other commands that it needs have succeeded.
 ///
 /// # Connections
 ///
-/// A failed command is in one of three states, and an error of [`publish`](super::Relay::publish) tells which:
+/// A failed command is in one of three states, and an error of [`publish`](super::Relay::publish) tells
+/// which:
 ///
 /// | failure | state | reaction |
 /// | --- | --- | --- |
@@ -82,22 +84,25 @@ use crate::{
 ///
 /// Commands that only read are also sent once more in the last case, unless time ran out.
 ///
-/// If the connection that appends or reads gets one of the answers in the fourth row, the [`Tail`](super::Tail) also
-/// leaves that server and reports the answer to [`on_fault`](super::Tail::on_fault): after a failover, the old server
-/// and connections to it may still be up.
+/// If the connection that appends or reads gets one of the answers in the fourth row, the
+/// [`Tail`](super::Tail) also leaves that server and reports the answer to
+/// [`on_fault`](super::Tail::on_fault): after a failover, the old server and connections to it may still be
+/// up.
 ///
-/// After an attempt to connect that failed, or whose connection never answered a command successfully, the next one
-/// follows after a pause of at most 0.25 s, which grows to at most 1 s, for each of the three connections. Until then
-/// commands fail at once with the last error, unless another connection has reached the server meanwhile.
+/// After an attempt to connect that failed, or whose connection never answered a command successfully, the
+/// next one follows after a pause of at most 0.25 s, which grows to at most 1 s, for each of the three
+/// connections. Until then commands fail at once with the last error, unless another connection has reached
+/// the server meanwhile.
 ///
 /// # Requirements on Redis
 ///
-/// The stream must hold everything that its clients, and nodes that are down for a while, may miss, so set its bound
-/// higher than that. Only the bound may remove entries: the ID of an entry removed by `XDEL` is *unknown*.
-/// `maxmemory-policy` must not evict the stream. Use `appendonly yes`, and `appendfsync always` if no acknowledged
-/// event may be lost when Redis is killed. A replica that is promoted may lack the newest entries. Clients that had
-/// seen them then get the gap *unknown*, unless the new server's clock gives out the very same IDs again. All writes
-/// must go to one server, so a cluster distributes whole logs, not one log.
+/// The stream must hold everything that its clients, and nodes that are down for a while, may miss, so set
+/// its bound higher than that. Only the bound may remove entries: the ID of an entry removed by `XDEL` is
+/// *unknown*. `maxmemory-policy` must not evict the stream. Use `appendonly yes`, and `appendfsync always` if
+/// no acknowledged event may be lost when Redis is killed. A replica that is promoted may lack the newest
+/// entries. Clients that had seen them then get the gap *unknown*, unless the new server's clock gives out
+/// the very same IDs again. All writes must go to one server, so a cluster distributes whole logs, not one
+/// log.
 ///
 /// # Examples
 ///
@@ -146,8 +151,9 @@ struct Links {
 }
 
 impl RedisLog {
-    /// Creates a log on the stream `name` of the server at `url`, such as `redis://user:password@host:6379/0`. Does
-    /// not connect; the first command does, and so does [`check`](Self::check).
+    /// Creates a log on the stream `name` of the server at `url`, such as
+    /// `redis://user:password@host:6379/0`. Does not connect; the first command does, and so does
+    /// [`check`](Self::check).
     ///
     /// # Errors
     ///
@@ -179,16 +185,18 @@ impl RedisLog {
     /// Limits the stream to the entries appended within a time, by the clock of Redis, instead of a number of
     /// entries.
     ///
-    /// Some older entries may remain, and entries are removed only when something is appended. Needs Redis 6.2.
+    /// Some older entries may remain, and entries are removed only when something is appended. Needs Redis
+    /// 6.2.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.bound = Bound::Age(age);
         self
     }
 
-    /// Sets how long a key of [`publish_once`](super::Relay::publish_once) is remembered (default: 10 minutes).
+    /// Sets how long a key of [`publish_once`](super::Relay::publish_once) is remembered (default: 10
+    /// minutes).
     ///
-    /// Within that time, no two entries of the log have the same key, whichever nodes publish: Redis checks and
-    /// appends in one step. The key is stored in the same step, so it survives whatever the log survives.
+    /// Within that time, no two entries of the log have the same key, whichever nodes publish: Redis checks
+    /// and appends in one step. The key is stored in the same step, so it survives whatever the log survives.
     ///
     /// The time is at least a millisecond, and at most 146 million years.
     pub fn key_lifetime(mut self, lifetime: Duration) -> Self {
@@ -198,8 +206,8 @@ impl RedisLog {
 
     /// Sets how long connecting may take, and how long a reply may take (default: 5 seconds).
     ///
-    /// It is at least a millisecond and at most a day. A command that needs a new connection may take twice as long,
-    /// plus a second for the `PING` before it.
+    /// It is at least a millisecond and at most a day. A command that needs a new connection may take twice
+    /// as long, plus a second for the `PING` before it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.clamp(SHORTEST, MAX_TIMEOUT);
         self

@@ -50,11 +50,11 @@ impl<S> Wire<S> {
         Self { socket, same: None, traffic }
     }
 
-    /// Checks before each write, through a second handle of the socket, that the other side has not closed the
-    /// connection.
+    /// Checks before each write, through a second handle of the socket, that the other side has not closed
+    /// the connection.
     ///
-    /// The runtime learns of a close later than the system does, and the system would still accept the bytes, so that
-    /// it would not be known whether they arrived. Local sockets reject such writes themselves.
+    /// The runtime learns of a close later than the system does, and the system would still accept the bytes,
+    /// so that it would not be known whether they arrived. Local sockets reject such writes themselves.
     pub(super) fn watching(mut self, same: TcpStream) -> Self {
         self.same = Some(same);
         self

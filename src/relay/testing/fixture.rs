@@ -2,7 +2,8 @@ use crate::relay::log::Log;
 
 /// Makes the logs that [`check`](crate::relay::testing::check) tries.
 ///
-/// Only [`create`](Self::create) is needed. A check that needs more is skipped, and the [`Report`](crate::relay::testing::Report) says so.
+/// Only [`create`](Self::create) is needed. A check that needs more is skipped, and the
+/// [`Report`](crate::relay::testing::Report) says so.
 pub trait Fixture: Send {
     /// The type of the log.
     type Log: Log;

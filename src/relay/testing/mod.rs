@@ -1,9 +1,10 @@
 //! Tests that every [`Log`](super::Log) must pass.
 //!
-//! Implement [`Fixture`] for your log, and call [`check`] from a test. The feature `test-util` brings this module.
+//! Implement [`Fixture`] for your log, and call [`check`] from a test. The feature `test-util` brings this
+//! module.
 //!
-//! The checks append some thousand records to several new logs. They use the real clock and wait at most ten seconds
-//! for anything, so do not pause tokio's clock.
+//! The checks append some thousand records to several new logs. They use the real clock and wait at most ten
+//! seconds for anything, so do not pause tokio's clock.
 //!
 //! # Examples
 //!
@@ -22,7 +23,11 @@
 //! #     type Order = Numbers;
 //! #     type Error = Infallible;
 //! #     fn order(&self) -> Numbers { Numbers }
-//! #     async fn append(&self, record: Record, _: Option<&str>) -> Result<EventId, AppendError<Infallible>> {
+//! #     async fn append(
+//! #         &self,
+//! #         record: Record,
+//! #         _: Option<&str>,
+//! #     ) -> Result<EventId, AppendError<Infallible>> {
 //! #         let mut entries = self.entries.lock().unwrap();
 //! #         let id = EventId::from(entries.len() + 1);
 //! #         entries.push(Entry { id: id.clone(), record: Ok(record) });
@@ -33,7 +38,8 @@
 //! #         let after = after.and_then(|id| Numbers.position(id.as_str())).unwrap_or(0) as usize;
 //! #         let entries = self.entries.lock().unwrap();
 //! #         let page: Vec<_> = entries.iter().skip(after).take(limit.entries).cloned().collect();
-//! #         Ok(Page { held: after <= entries.len(), at_end: after + page.len() >= entries.len(), entries: page })
+//! #         let (held, at_end) = (after <= entries.len(), after + page.len() >= entries.len());
+//! #         Ok(Page { held, at_end, entries: page })
 //! #     }
 //! #     async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, Infallible> {
 //! #         let mut appended = std::pin::pin!(self.appended.notified());
