@@ -46,9 +46,9 @@ impl Workload {
         bencher.counter(BytesCount::of_slice(&self.stream)).bench(|| {
             let mut decoder = Decoder::new();
             let (mut events, mut data_bytes) = (0, 0);
-            for mut piece in black_box(&self.stream).chunks(piece) {
-                let mut items = decoder.decode(&mut piece);
-                while let Some(item) = items.next() {
+            for piece in black_box(&self.stream).chunks(piece) {
+                decoder.feed(piece);
+                while let Some(item) = decoder.next() {
                     if let Item::Event(event) = item {
                         events += 1;
                         data_bytes += event.data().len();
@@ -63,9 +63,9 @@ impl Workload {
         bencher.counter(BytesCount::of_slice(&self.stream)).bench(|| {
             let mut decoder = Decoder::new();
             let mut events = 0;
-            for mut piece in black_box(&self.stream).chunks(piece) {
-                let mut items = decoder.decode(&mut piece);
-                while let Some(item) = items.next() {
+            for piece in black_box(&self.stream).chunks(piece) {
+                decoder.feed(piece);
+                while let Some(item) = decoder.next() {
                     if let Item::Event(event) = item {
                         black_box(event.to_owned());
                         events += 1;

@@ -74,13 +74,13 @@ fn text(data: Data) -> String {
 }
 
 /// Panics unless the stream is the event with this data and nothing else.
-fn check(data: Data, mut stream: &[u8]) {
+fn check(data: Data, stream: &[u8]) {
     let mut decoder = Decoder::new();
-    let mut items = decoder.decode(&mut stream);
-    let Some(Item::Event(decoded)) = items.next() else { panic!("no event") };
+    decoder.feed(stream);
+    let Some(Item::Event(decoded)) = decoder.next() else { panic!("no event") };
     assert_eq!((decoded.event_type(), decoded.last_event_id()), (TYPE.as_str(), "1000"));
     assert_eq!(decoded.data(), text(data).replace("\r\n", "\n"));
-    assert_eq!(items.next(), None);
+    assert_eq!(decoder.next(), None);
 }
 
 const DATA: [Data; 6] =

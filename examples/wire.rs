@@ -183,9 +183,9 @@ fn decode(args: &DecodeArgs, mut input: impl Read, mut output: impl Write) -> io
     output.flush()
 }
 
-fn decode_piece(decoder: &mut Decoder, mut piece: &[u8], output: &mut impl Write) -> io::Result<()> {
-    let mut items = decoder.decode(&mut piece);
-    while let Some(item) = items.next() {
+fn decode_piece(decoder: &mut Decoder, piece: &[u8], output: &mut impl Write) -> io::Result<()> {
+    decoder.feed(piece);
+    while let Some(item) = decoder.next() {
         match item {
             Item::Event(event) => {
                 let event = Decoded::Event {

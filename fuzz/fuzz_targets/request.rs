@@ -84,7 +84,7 @@ fn read(mut body: Body, decoder: &mut Decoder) {
         Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()))
     {
         let chunk = chunk.unwrap();
-        let mut rest = &chunk[..];
-        while decoder.decode(&mut rest).next().is_some() {}
+        decoder.feed(&chunk);
+        while decoder.next().is_some() {}
     }
 }

@@ -90,9 +90,9 @@ fn event(input: &mut Input<'_>, expected: &mut Seen) -> Event {
 fn read<'s>(pieces: impl IntoIterator<Item = &'s [u8]>) -> Seen {
     let mut seen = Seen::default();
     let mut decoder = Decoder::with_limits(Limits::new());
-    for mut piece in pieces {
-        let mut items = decoder.decode(&mut piece);
-        while let Some(item) = items.next() {
+    for piece in pieces {
+        decoder.feed(piece);
+        while let Some(item) = decoder.next() {
             match item {
                 Item::Event(event) => seen
                     .events

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-
 use crate::{
     client::update::Update,
     decode::{decoder::Decoder, item::Item, leftover::Leftover, limits::Limits},
@@ -11,8 +9,6 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     decoder: Decoder,
-    /// The bytes not decoded yet.
-    chunk: Bytes,
     has_dispatched: bool,
     yields_comments: bool,
     yields_reconnection_times: bool,
@@ -28,7 +24,6 @@ impl Reader {
     /// Sets the last event ID, which the application knows. Discards everything received but not decoded.
     pub(super) fn set_last_event_id(&mut self, id: &str) {
         self.know(id);
-        self.chunk = Bytes::new();
         self.decoder.reset();
         self.decoder.set_last_event_id(id);
     }
@@ -60,19 +55,17 @@ impl Reader {
 
     /// Returns whether everything received is decoded.
     pub(super) fn is_empty(&self) -> bool {
-        self.chunk.is_empty()
+        self.decoder.is_used_up()
     }
 
-    pub(super) fn push(&mut self, chunk: Bytes) {
-        self.chunk = if self.chunk.is_empty() { chunk } else { [&self.chunk[..], &chunk].concat().into() };
+    pub(super) fn feed(&mut self, chunk: &[u8]) {
+        self.decoder.feed(chunk);
     }
 
-    /// Decodes up to the next update, or to the end of the chunk.
+    /// Decodes up to the next update; `None` if it takes another chunk.
     pub(super) fn next(&mut self) -> Option<Update> {
-        let mut rest = &self.chunk[..];
-        let mut items = self.decoder.decode(&mut rest);
         let update = loop {
-            match items.next() {
+            match self.decoder.next() {
                 Some(Item::Event(event)) => break Some(Update::Event(event.to_owned())),
                 Some(Item::LimitExceeded(exceeded)) => break Some(Update::LimitExceeded(exceeded)),
                 Some(Item::Comment(text)) if self.yields_comments => {
@@ -86,11 +79,6 @@ impl Reader {
                 None => break None,
             }
         };
-        let taken = self.chunk.len() - rest.len();
-        self.chunk.advance(taken);
-        if self.chunk.is_empty() {
-            self.chunk = Bytes::new();
-        }
         match &update {
             Some(Update::Event(event)) => {
                 self.has_dispatched = true;
@@ -112,7 +100,6 @@ impl Reader {
     /// Prepares for the next connection. Keeps the last event ID and the reconnection time.
     pub(super) fn reset(&mut self) {
         self.decoder.reset();
-        self.chunk = Bytes::new();
         self.has_dispatched = false;
     }
 

@@ -21,7 +21,7 @@ pub enum Item<'a> {
     LimitExceeded(LimitExceeded),
 }
 
-/// A dispatched event, borrowed from the chunk or from the decoder.
+/// A dispatched event, borrowed from the decoder.
 ///
 /// It allocates nothing. Call [`to_owned`](Self::to_owned) to keep the event or to send it elsewhere.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ pub struct EventRef<'a> {
 
 impl<'a> EventRef<'a> {
     /// Creates an event. An empty `event_type` stands for the default.
-    #[inline(always)]
+    #[inline]
     pub(super) fn new(event_type: &'a str, data: &'a str, last_event_id: &'a LastId) -> Self {
         Self { event_type, data, last_event_id }
     }
@@ -63,9 +63,8 @@ impl<'a> EventRef<'a> {
     /// use ssekit::decode::{Decoder, Item};
     ///
     /// let mut decoder = Decoder::new();
-    /// let mut chunk = &b"event: greeting\ndata: hello\n\n"[..];
-    /// let mut items = decoder.decode(&mut chunk);
-    /// let Some(Item::Event(event)) = items.next() else { panic!("there is an event") };
+    /// decoder.feed(b"event: greeting\ndata: hello\n\n");
+    /// let Some(Item::Event(event)) = decoder.next() else { panic!("there is an event") };
     /// let kept = event.to_owned();
     /// drop(decoder);
     /// assert_eq!((kept.event_type(), kept.data()), ("greeting", "hello"));

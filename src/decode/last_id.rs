@@ -24,7 +24,7 @@ impl LastId {
     }
 
     /// Sets an ID of at most [`SHORT_ID`] bytes.
-    #[inline(always)]
+    #[inline]
     pub(super) fn set_short(&mut self, id: &str) {
         debug_assert!(id.len() <= SHORT_ID);
         // Fast path. After a long ID and at the start the capacity is zero, so `<` rejects even an empty ID here.

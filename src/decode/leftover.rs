@@ -24,7 +24,8 @@ impl Leftover {
     /// use ssekit::Decoder;
     ///
     /// let mut decoder = Decoder::new();
-    /// assert!(decoder.decode(&mut &b"data: unfini"[..]).next().is_none());
+    /// decoder.feed(b"data: unfini");
+    /// assert!(decoder.next().is_none());
     /// let leftover = decoder.end().unwrap();
     /// assert_eq!(leftover.unfinished().unwrap().data(), "unfini");
     /// ```
@@ -40,7 +41,8 @@ impl Leftover {
     /// use ssekit::Decoder;
     ///
     /// let mut decoder = Decoder::new();
-    /// assert!(decoder.decode(&mut &b"<html>\n<body>\n"[..]).next().is_none());
+    /// decoder.feed(b"<html>\n<body>\n");
+    /// assert!(decoder.next().is_none());
     /// assert_eq!(decoder.end().unwrap().ignored_lines(), 2);
     /// ```
     pub const fn ignored_lines(&self) -> u64 {
@@ -55,11 +57,12 @@ impl Leftover {
     /// use ssekit::Decoder;
     ///
     /// let mut decoder = Decoder::new();
-    /// assert!(decoder.decode(&mut &b"<html>\n<body>\n"[..]).next().is_none());
+    /// decoder.feed(b"<html>\n<body>\n");
+    /// assert!(decoder.next().is_none());
     /// assert_eq!(decoder.end().unwrap().first_ignored_line().unwrap(), "<html>");
     /// ```
     pub fn first_ignored_line(&self) -> Option<String> {
-        (self.ignored.lines > 0).then(|| String::from_utf8_lossy(&self.ignored.first).into_owned())
+        (self.ignored.lines > 0).then(|| self.ignored.first.clone())
     }
 }
 
@@ -81,14 +84,18 @@ impl std::error::Error for Leftover {}
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ignored {
     pub(super) lines: u64,
-    first: Vec<u8>,
+    first: String,
 }
 
 impl Ignored {
     #[cold]
-    pub(super) fn push(&mut self, line: &[u8]) {
+    pub(super) fn push(&mut self, line: &str) {
         if self.lines == 0 {
-            self.first.extend_from_slice(&line[..line.len().min(KEPT_BYTES)]);
+            let mut end = line.len().min(KEPT_BYTES);
+            while !line.is_char_boundary(end) {
+                end -= 1;
+            }
+            self.first.push_str(&line[..end]);
         }
         self.lines = self.lines.saturating_add(1);
     }

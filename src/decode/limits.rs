@@ -2,17 +2,15 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::decode::{last_id::SHORT_ID, text};
-
 /// Limits on the size of an event, so that a peer cannot make a [`Decoder`](super::Decoder) hold more.
 ///
 /// The defaults suit answers of language models, including pictures in base64. Raise them for peers that you trust
 /// with more memory; lower them for many connections to peers that you do not. If an event exceeds a limit, only that
 /// event is lost: see [`LimitExceeded`].
 ///
-/// A decoder holds at most one line, the data and the type of one event, its ID and the last event ID, each within
-/// its limit. The limits also apply to text decoded from invalid UTF-8, which has more bytes than on the wire. Bytes
-/// that the decoder does not hold (comments, `retry` fields and fields that the standard ignores) count only towards
+/// Besides what was fed and not yet taken, a decoder holds at most one line, the data and the type of one event, its ID
+/// and the last event ID, each within its limit. The limits count bytes of text: where a byte on the wire is not valid
+/// UTF-8, the three of U+FFFD. Bytes that the decoder does not hold (comments, `retry` fields and fields that the standard ignores) count only towards
 /// their line, so a stream may send any number of them between two events.
 ///
 /// # Examples
@@ -69,8 +67,8 @@ impl Limits {
     /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
     ///
     /// let mut decoder = Decoder::with_limits(Limits::new().with_max_line_bytes(8));
-    /// let mut chunk = &b"data: long\n\n"[..];
-    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// decoder.feed(b"data: long\n\n");
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.next() else { panic!() };
     /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::LineBytes, 8));
     /// ```
     #[must_use]
@@ -90,8 +88,8 @@ impl Limits {
     /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
     ///
     /// let mut decoder = Decoder::with_limits(Limits::new().with_max_event_bytes(8));
-    /// let mut chunk = &b"data: two\ndata: lines\n\n"[..];
-    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// decoder.feed(b"data: two\ndata: lines\n\n");
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.next() else { panic!() };
     /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::EventBytes, 8));
     /// ```
     #[must_use]
@@ -108,8 +106,8 @@ impl Limits {
     /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
     ///
     /// let mut decoder = Decoder::with_limits(Limits::new().with_max_data_lines(1));
-    /// let mut chunk = &b"data: two\ndata: lines\n\n"[..];
-    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// decoder.feed(b"data: two\ndata: lines\n\n");
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.next() else { panic!() };
     /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::DataLines, 1));
     /// ```
     #[must_use]
@@ -131,8 +129,8 @@ impl Limits {
     /// use ssekit::{Decoder, decode::{Item, LimitKind, Limits}};
     ///
     /// let mut decoder = Decoder::with_limits(Limits::new().with_max_id_bytes(4));
-    /// let mut chunk = &b"id: order-7\ndata: a\n\n"[..];
-    /// let Some(Item::LimitExceeded(exceeded)) = decoder.decode(&mut chunk).next() else { panic!() };
+    /// decoder.feed(b"id: order-7\ndata: a\n\n");
+    /// let Some(Item::LimitExceeded(exceeded)) = decoder.next() else { panic!() };
     /// assert_eq!((exceeded.kind(), exceeded.limit()), (LimitKind::IdBytes, 4));
     /// ```
     #[must_use]
@@ -191,34 +189,6 @@ impl Limits {
     /// ```
     pub const fn max_id_bytes(&self) -> usize {
         self.max_id_bytes
-    }
-
-    /// Returns the maximum number of bytes in any line. The first that many bytes of an event cannot exceed the
-    /// limits on bytes, however they are divided into lines, because a line adds no more bytes to the event than it
-    /// has.
-    #[inline(always)]
-    pub(super) const fn room(&self) -> usize {
-        if self.max_line_bytes < self.max_event_bytes { self.max_line_bytes } else { self.max_event_bytes }
-    }
-
-    /// Returns whether a first `data` field, and an ID of up to [`SHORT_ID`] bytes, are always within the limits.
-    #[inline(always)]
-    pub(super) const fn allow_plain_events(&self) -> bool {
-        // Each invalid byte becomes U+FFFD, which has three bytes.
-        self.max_data_lines > 0 && self.max_id_bytes >= 3 * SHORT_ID
-    }
-
-    /// Checks the length of an ID as text.
-    #[inline(always)]
-    pub(super) fn check_id(&self, id: &[u8]) -> Option<LimitExceeded> {
-        if id.len() <= self.max_id_bytes / 3 { None } else { self.check_long_id(id) }
-    }
-
-    #[cold]
-    fn check_long_id(&self, id: &[u8]) -> Option<LimitExceeded> {
-        let max = self.max_id_bytes;
-        let is_over = id.len() > max || text::lossy_len(id) > max;
-        is_over.then(|| LimitExceeded::new(LimitKind::IdBytes, max))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finding line ends, 64 bytes at a time.
 
-/// The positions of all CR and LF in a chunk, in order.
+/// The positions of all CR and LF in a text that grows, in order.
 ///
 /// A block of 64 bytes is turned into a mask with one bit per byte, so that several short lines cost one scan of the
 /// block rather than one each. Each byte is scanned once.
@@ -8,89 +8,92 @@
 pub(super) struct LineEnds {
     /// The line ends that are still to come in the block that ends at `ahead`.
     mask: u64,
+    /// Everything before this position was scanned.
     ahead: usize,
 }
 
 impl LineEnds {
-    /// Returns the position of the next CR or LF of `input`, and moves past it. Every call must pass the same
-    /// `input`.
-    ///
-    /// For long lines: skipping blocks without a line end is inlined into the caller.
-    #[inline(always)]
-    pub(super) fn next(&mut self, input: &[u8]) -> Option<usize> {
+    /// Returns the line ends from `position` on.
+    pub(super) const fn after(position: usize) -> Self {
+        Self { mask: 0, ahead: position }
+    }
+
+    /// Returns the position of the next CR or LF of `text`, and moves past it; `None` if all of `text` was scanned.
+    #[inline]
+    pub(super) fn next(&mut self, text: &[u8]) -> Option<usize> {
         if self.mask == 0 {
-            *self = self.next_block(input, mask_apart);
+            self.scan(text);
+            if self.mask == 0 {
+                return None;
+            }
         }
-        let position = self.position();
-        self.advance();
-        position
+        // In a text shorter than a block the block begins before the text, but no bit is set there.
+        let position = (self.ahead + self.mask.trailing_zeros() as usize).wrapping_sub(BLOCK);
+        self.mask &= self.mask - 1;
+        debug_assert!(matches!(text[position], b'\r' | b'\n'));
+        Some(position)
     }
 
-    /// Returns the position of the next CR or LF of `input`, and stays there. Every call must pass the same `input`.
-    ///
-    /// For the hottest loop: everything is inlined into the caller.
-    #[inline(always)]
-    pub(super) fn peek(&mut self, input: &[u8]) -> Option<usize> {
-        if self.mask == 0 {
-            *self = self.next_block(input, mask);
-        }
-        self.position()
-    }
-
-    #[inline(always)]
-    fn position(self) -> Option<usize> {
-        (self.mask != 0).then(|| self.ahead - BLOCK + self.mask.trailing_zeros() as usize)
-    }
-
-    /// Moves past the position returned last.
-    #[inline(always)]
-    pub(super) fn advance(&mut self) {
-        self.mask &= self.mask.wrapping_sub(1);
-    }
-
-    /// Returns whether no line end is left, as far as is known without a search.
-    #[inline(always)]
-    pub(super) fn is_at_end(self, input: &[u8]) -> bool {
-        self.mask == 0 && self.ahead >= input.len()
-    }
-
-    /// Moves to the next block that contains a line end.
-    #[inline(always)]
-    fn next_block(self, input: &[u8], mask: impl Fn(&[u8; BLOCK]) -> u64) -> Self {
-        let Some(mut rest) = input.get(self.ahead..) else { return self };
+    /// Scans up to the end of the next block that has a line end.
+    #[inline]
+    pub(super) fn scan(&mut self, text: &[u8]) {
+        debug_assert!(self.mask == 0);
+        let mut rest = text.get(self.ahead..).unwrap_or_default();
         while let Some((block, after)) = rest.split_first_chunk() {
             #[cfg(test)]
             super::tests::count_visits(BLOCK);
+            rest = after;
             if may_have_ends(block) {
-                let mask = mask(block);
-                if mask != 0 {
-                    return Self { mask, ahead: input.len() - after.len() };
+                self.mask = mask(block);
+                if self.mask != 0 {
+                    self.ahead = text.len() - rest.len();
+                    return;
                 }
             }
-            rest = after;
         }
-        let mask = if rest.is_empty() { 0 } else { last_mask(input, rest.len()) };
-        Self { mask, ahead: input.len() - rest.len() + BLOCK }
+        self.ahead = text.len();
+        if !rest.is_empty() {
+            self.mask = last_mask(text, rest.len());
+        }
+    }
+
+    /// Moves `bytes` back, because as many were put before the text.
+    #[inline]
+    pub(super) fn move_back(&mut self, bytes: usize) {
+        self.ahead += bytes;
+    }
+
+    /// Moves `bytes` forth, because as many were dropped at the start of the text.
+    #[inline]
+    pub(super) fn move_forth(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.ahead);
+        self.ahead -= bytes;
+    }
+
+    /// Returns whether all of a text of `bytes` was scanned, and all its line ends were returned.
+    #[inline]
+    pub(super) fn is_at_end(self, bytes: usize) -> bool {
+        self.mask == 0 && self.ahead == bytes
     }
 }
 
-/// Returns the mask of the last `len` bytes of `input`, fewer than a block.
-#[inline(never)]
-fn last_mask(input: &[u8], len: usize) -> u64 {
+/// Returns the mask of the last `len` bytes of `text`, fewer than a block. Its highest bit is the last byte.
+fn last_mask(text: &[u8], len: usize) -> u64 {
     #[cfg(test)]
     super::tests::count_visits(len);
-    match input.last_chunk() {
-        Some(block) => mask(block) >> (BLOCK - len),
+    match text.last_chunk() {
+        // The bytes before were scanned.
+        Some(block) => mask(block) >> (BLOCK - len) << (BLOCK - len),
         None => {
             let mut block = [0; BLOCK];
-            block[..len].copy_from_slice(input);
+            block[BLOCK - len..].copy_from_slice(&text[text.len() - len..]);
             mask(&block)
         }
     }
 }
 
 /// Returns whether a byte is between LF and CR.
-#[inline(always)]
+#[inline]
 fn may_have_ends(block: &[u8; BLOCK]) -> bool {
     let mut least = [u8::MAX; 16];
     for sixteen in block.chunks_exact(16) {
@@ -102,7 +105,7 @@ fn may_have_ends(block: &[u8; BLOCK]) -> bool {
 }
 
 /// Returns a mask of the bytes that are CR or LF. The lowest bit is the first byte.
-#[inline(always)]
+#[inline]
 fn mask(block: &[u8; BLOCK]) -> u64 {
     // Plain loops over arrays, which the compiler vectorises.
     let mut ends = [0; BLOCK];
@@ -116,11 +119,6 @@ fn mask(block: &[u8; BLOCK]) -> u64 {
         mask |= (eight.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (i * 8);
     }
     mask
-}
-
-#[inline(never)]
-fn mask_apart(block: &[u8; BLOCK]) -> u64 {
-    mask(block)
 }
 
 const BLOCK: usize = 64;

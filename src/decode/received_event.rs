@@ -118,9 +118,8 @@ impl ReceivedEvent {
     /// }
     ///
     /// let mut decoder = Decoder::new();
-    /// let mut chunk = &b"data: {\"text\": \"hello\"}\n\n"[..];
-    /// let mut items = decoder.decode(&mut chunk);
-    /// if let Some(Item::Event(event)) = items.next() {
+    /// decoder.feed(b"data: {\"text\": \"hello\"}\n\n");
+    /// if let Some(Item::Event(event)) = decoder.next() {
     ///     let event = event.to_owned();
     ///     let delta: Delta<'_> = event.json()?;
     ///     assert_eq!(delta.text, "hello");

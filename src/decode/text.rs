@@ -1,81 +1,135 @@
-//! Decoding bytes to text, as the UTF-8 decoder of the Encoding Standard does.
+use std::mem;
 
-use std::{str, str::Utf8Chunk};
+use crate::decode::{
+    lines::Lines,
+    utf8::Utf8Decoder,
+    value::{KEPT_CAPACITY, reserve},
+};
 
-/// The range of a value in a chunk, or none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
+/// Interpreted text of up to this many bytes stays where it is, since moving the rest to the front costs as much for few
+/// bytes as for many.
+const WORTH_DROPPING: usize = 4 * 1024;
 
-impl Span {
-    pub(super) const NONE: Self = Self { start: 0, end: 0 };
-
-    /// Returns whether there is a value. No value ends at the start of the chunk, so an empty value differs from
-    /// none.
-    #[inline(always)]
-    pub(super) fn is_some(self) -> bool {
-        self.end > 0
-    }
-
-    pub(super) fn bytes(self, chunk: &[u8]) -> &[u8] {
-        &chunk[self.start..self.end]
-    }
-
-    /// Returns the value from the chunk, or the contents of `buffer` if there is none.
-    pub(super) fn bytes_or<'v>(self, chunk: &'v [u8], buffer: &'v [u8]) -> &'v [u8] {
-        if self.is_some() { self.bytes(chunk) } else { buffer }
-    }
-
-    /// Returns the value if it lies in `checked`, which begins at `from` in the chunk; an empty text if there is no
-    /// value.
-    #[inline(always)]
-    pub(super) fn text(self, checked: &str, from: usize) -> Option<&str> {
-        if self.is_some() {
-            checked.get(self.start.wrapping_sub(from)..self.end.wrapping_sub(from))
-        } else {
-            Some("")
-        }
-    }
-}
-
-/// Returns `bytes` as text, with U+FFFD in place of invalid UTF-8. Such a text is stored in `lossy`.
+/// The text of a stream that is not yet dispatched, and its lines.
 ///
-/// A replacement may be longer than the bytes that it replaces. Returns `None` if the text is longer than `max`.
-pub(super) fn decode<'t>(bytes: &'t [u8], lossy: &'t mut String, max: usize) -> Option<&'t str> {
-    #[cfg(test)]
-    super::tests::count_visits(bytes.len());
-    match str::from_utf8(bytes) {
-        Ok(text) => (text.len() <= max).then_some(text),
-        Err(_) => {
-            *lossy = decode_lossy(bytes, max)?;
-            Some(lossy)
+/// It holds the values of the open event, as far as they were not copied, and then what is not yet interpreted.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    text: String,
+    lines: Lines,
+    /// The line is too long. Its beginning was dropped, and so will be the rest of it.
+    skip_line: bool,
+    utf8: Utf8Decoder,
+}
+
+impl Text {
+    /// Appends the text of `bytes`. Besides, the text holds `max` bytes at most.
+    #[inline]
+    pub(super) fn append(&mut self, bytes: &[u8], max: usize) {
+        let before = self.text.len();
+        // Invalid bytes may need more, which the string then allocates itself.
+        reserve(&mut self.text, bytes.len(), max.saturating_add(bytes.len()));
+        let is_verbatim = self.utf8.decode(bytes, &mut self.text);
+        if is_verbatim && self.lines.is_at_end(before) {
+            // Fast path: what was just copied takes longer to read than what it was copied from.
+            self.lines.scan_appended(before, bytes);
+        }
+        if self.lines.skip_lf || self.skip_line {
+            self.skip();
         }
     }
-}
 
-#[cold]
-fn decode_lossy(bytes: &[u8], max: usize) -> Option<String> {
-    let length = lossy_len(bytes);
-    if length > max {
-        return None;
+    /// Skips the LF of a CR LF, and the rest of a line whose beginning was dropped.
+    #[cold]
+    fn skip(&mut self) {
+        if self.lines.start() == self.text.len() {
+            return;
+        }
+        if mem::take(&mut self.lines.skip_lf) && self.text[self.lines.start()..].starts_with('\n') {
+            self.lines.skip_one();
+        }
+        if self.skip_line {
+            // The line end may be anywhere in what was appended.
+            self.lines.restart_line();
+            if self.lines.next(self.text.as_bytes()).is_some() {
+                self.skip_line = false;
+            } else {
+                self.skip_open_line();
+            }
+        }
     }
-    let mut text = String::with_capacity(length);
-    for piece in bytes.utf8_chunks() {
-        text.push_str(piece.valid());
-        text.push_str(replacement(&piece));
+
+    /// Ends the stream, and the line that it leaves open.
+    pub(super) fn finish(&mut self) {
+        self.utf8.finish(&mut self.text);
+        if mem::take(&mut self.skip_line) {
+            debug_assert!(self.is_empty());
+        } else if !self.is_empty() {
+            self.append_line_end();
+        }
     }
-    Some(text)
-}
 
-/// Returns the length of the text that `bytes` decode to.
-pub(super) fn lossy_len(bytes: &[u8]) -> usize {
-    #[cfg(test)]
-    super::tests::count_visits(bytes.len());
-    bytes.utf8_chunks().map(|piece| piece.valid().len() + replacement(&piece).len()).sum()
-}
+    pub(super) fn append_line_end(&mut self) {
+        self.text.push('\n');
+    }
 
-fn replacement(piece: &Utf8Chunk<'_>) -> &'static str {
-    if piece.invalid().is_empty() { "" } else { "\u{FFFD}" }
+    /// Returns whether much text was interpreted, and more than not: then it costs little to drop it.
+    #[inline]
+    pub(super) fn is_mostly_used(&self) -> bool {
+        self.lines.start() > WORTH_DROPPING && self.lines.start() > self.text.len() / 2
+    }
+
+    /// Returns whether no line is open.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.start() == self.text.len() && !self.skip_line
+    }
+
+    /// Drops what was interpreted. The values of the open event must not be part of it.
+    #[inline]
+    pub(super) fn drop_used(&mut self) {
+        if self.lines.start() < self.text.len() {
+            #[cfg(test)]
+            super::tests::count_copies(self.text.len() - self.lines.start());
+            self.text.drain(..self.lines.start());
+        } else if self.is_large() {
+            self.text = String::new();
+        } else {
+            self.text.clear();
+        }
+        self.lines.drop_used();
+    }
+
+    pub(super) fn is_large(&self) -> bool {
+        self.text.capacity() > 2 * KEPT_CAPACITY
+    }
+
+    /// Returns the line that has not ended.
+    #[inline]
+    pub(super) fn open_line(&self) -> &str {
+        &self.text[self.lines.start()..]
+    }
+
+    /// Drops the line that has not ended, up to its line end.
+    pub(super) fn skip_open_line(&mut self) {
+        self.skip_line = true;
+        self.text.truncate(self.lines.start());
+        self.lines.restart_line();
+    }
+
+    /// Returns whether all lines that have ended were interpreted.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.lines.is_at_end(self.text.len())
+    }
+
+    #[inline]
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the text and its lines.
+    #[inline]
+    pub(super) fn parts(&mut self) -> (&str, &mut Lines) {
+        (&self.text, &mut self.lines)
+    }
 }

@@ -79,9 +79,8 @@ impl From<&Event> for Event {
 /// use ssekit::{Decoder, Event, decode::Item};
 ///
 /// let mut decoder = Decoder::new();
-/// let mut chunk = &b"id: 7\nevent: order\ndata: two coffees\n\n"[..];
-/// let mut items = decoder.decode(&mut chunk);
-/// while let Some(Item::Event(received)) = items.next() {
+/// decoder.feed(b"id: 7\nevent: order\ndata: two coffees\n\n");
+/// while let Some(Item::Event(received)) = decoder.next() {
 ///     let event = Event::try_from(received.to_owned())?;
 ///     assert_eq!(event.encode(), "id: 7\nevent: order\ndata: two coffees\n\n");
 /// }

@@ -88,9 +88,8 @@ impl ReceivedEvent {
     /// }
     ///
     /// let mut decoder = Decoder::new();
-    /// let mut chunk = &b"event: Removed\ndata: {\"id\": 7}\n\nevent: moved\ndata: 8\n\n"[..];
-    /// let mut items = decoder.decode(&mut chunk);
-    /// while let Some(Item::Event(event)) = items.next() {
+    /// decoder.feed(b"event: Removed\ndata: {\"id\": 7}\n\nevent: moved\ndata: 8\n\n");
+    /// while let Some(Item::Event(event)) = decoder.next() {
     ///     let event = event.to_owned();
     ///     match event.typed::<Update>() {
     ///         Ok(update) => assert_eq!(update, Update::Removed { id: 7 }),

@@ -35,8 +35,8 @@ pin_project! {
     /// It yields `None` once the source has ended, and from then on. If the source ends within an event, or after
     /// lines that are not part of an event stream, it first yields [an error](EventStreamError::Incomplete). An event
     /// over a limit yields an error in its place, and the stream continues. An error of the source is passed on and
-    /// ends the stream. One poll reads a bounded number of chunks. It allocates once per event, and holds one chunk
-    /// of the source at a time.
+    /// ends the stream. One poll reads a bounded number of chunks. It allocates once per event. It copies each chunk
+    /// and drops it.
     ///
     /// # Examples
     ///
@@ -67,9 +67,6 @@ pin_project! {
         #[pin]
         source: S,
         decoder: Decoder,
-        // The chunk read last. Its first `decoded` bytes are decoded.
-        chunk: Option<S::Ok>,
-        decoded: usize,
         // The response that the source belongs to is encoded.
         is_encoded: bool,
         is_done: bool,
@@ -114,7 +111,7 @@ where
     /// assert_eq!(events.last_event_id(), "41");
     /// ```
     pub fn with_decoder(source: S, decoder: Decoder) -> Self {
-        Self { source, decoder, chunk: None, decoded: 0, is_encoded: false, is_done: false }
+        Self { source, decoder, is_encoded: false, is_done: false }
     }
 
     /// Waits for the next event. Returns `None` once the stream has ended.
@@ -251,20 +248,11 @@ where
             return Poll::Ready(Some(Err(EventStreamError::ContentEncoding)));
         }
         for _ in 0..MAX_CHUNKS_PER_POLL {
-            if let Some(chunk) = this.chunk {
-                let mut rest = chunk.as_ref().get(*this.decoded..).unwrap_or_default();
-                let item = next_event(this.decoder, &mut rest);
-                if rest.is_empty() {
-                    *this.chunk = None;
-                } else {
-                    *this.decoded = chunk.as_ref().len().saturating_sub(rest.len());
-                }
-                if item.is_some() {
-                    return Poll::Ready(item);
-                }
+            if let Some(event) = next_event(this.decoder) {
+                return Poll::Ready(Some(event));
             }
             match ready!(this.source.as_mut().try_poll_next(cx)) {
-                Some(Ok(chunk)) => (*this.chunk, *this.decoded) = (Some(chunk), 0),
+                Some(Ok(chunk)) => this.decoder.feed(chunk.as_ref()),
                 Some(Err(error)) => {
                     *this.is_done = true;
                     return Poll::Ready(Some(Err(EventStreamError::Source(TransportError::new(error)))));
@@ -306,11 +294,10 @@ where
     }
 }
 
-/// Decodes up to the next event and removes its bytes from `chunk`; removes all of them if there is no event.
-fn next_event(decoder: &mut Decoder, chunk: &mut &[u8]) -> Option<Result<ReceivedEvent, EventStreamError>> {
-    let mut items = decoder.decode(chunk);
+/// Decodes up to the next event; `None` if it takes another chunk.
+fn next_event(decoder: &mut Decoder) -> Option<Result<ReceivedEvent, EventStreamError>> {
     loop {
-        match items.next()? {
+        match decoder.next()? {
             Item::Event(found) => return Some(Ok(found.to_owned())),
             Item::LimitExceeded(found) => return Some(Err(EventStreamError::LimitExceeded(found))),
             Item::Retry(_) | Item::Comment(_) => {}

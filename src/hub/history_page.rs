@@ -47,7 +47,7 @@ impl HistoryPage {
     }
 
     /// Adds the events of a text, up to a limit. Returns whether all had room.
-    fn take(&mut self, mut text: &[u8], limit: usize) -> bool {
+    fn take(&mut self, text: &[u8], limit: usize) -> bool {
         // What the hub holds is bounded already.
         let unlimited = Limits::new()
             .with_max_line_bytes(usize::MAX)
@@ -55,8 +55,8 @@ impl HistoryPage {
             .with_max_data_lines(usize::MAX)
             .with_max_id_bytes(usize::MAX);
         let mut decoder = Decoder::with_limits(unlimited);
-        let mut items = decoder.decode(&mut text);
-        while let Some(item) = items.next() {
+        decoder.feed(text);
+        while let Some(item) = decoder.next() {
             let Item::Event(event) = item else { continue };
             if self.events.len() == limit {
                 return false;

@@ -10,7 +10,7 @@ use ssekit::{
         Attempt, Command, DisconnectReason, EventSourceError, Failure, Policy, Protocol, ReadyState,
         TransportError, Update, Verdict,
     },
-    decode::{EventRef, Item, Items, Leftover, LimitExceeded, LimitKind, Limits},
+    decode::{EventRef, Item, Leftover, LimitExceeded, LimitKind, Limits},
     hub::{
         Close, Drained, End, EventInfo, Gap, GapReason, HistoryPage, HubBuilder, Lag, Notice, PositionForm,
         PublishError, Refusal, RefusalReason, Start, Stats, StreamHandle, Topic, TopicStats, Topics,
@@ -46,7 +46,6 @@ const _: () = {
     all::<ReceivedEvent>();
     borrowing::<EventRef<'_>>();
     borrowing::<Item<'_>>();
-    borrowing::<Items<'_, '_>>();
     error::<EventStreamError>();
     error::<Leftover>();
 

@@ -193,12 +193,13 @@ fn an_error_line_after_events_is_told_and_unknown_fields_of_an_event_are_not() {
 #[test]
 fn an_unfinished_line_sets_nothing() {
     let mut decoder = Decoder::new();
-    assert!(decoder.decode(&mut &b"id: 1\n\nid: 2\nretry: 7"[..]).next().is_none());
+    decoder.feed(b"id: 1\n\nid: 2\nretry: 7");
+    assert!(decoder.next().is_none());
     assert_eq!(decoder.end(), None);
     assert_eq!((decoder.last_event_id(), decoder.reconnection_time()), ("1", None));
     // It is ready for the next connection.
-    let mut chunk = &b"\xEF\xBB\xBFdata: a\n\n"[..];
-    assert!(decoder.decode(&mut chunk).next().is_some());
+    decoder.feed(b"\xEF\xBB\xBFdata: a\n\n");
+    assert!(decoder.next().is_some());
 }
 
 #[test]

@@ -10,9 +10,9 @@ fn decode(stream: &[u8], limits: Limits) -> (Vec<Result<String, LimitKind>>, Str
     let decode = |size: usize| {
         let mut decoder = Decoder::with_limits(limits);
         let mut said = Vec::new();
-        for mut piece in stream.chunks(size) {
-            let mut items = decoder.decode(&mut piece);
-            while let Some(item) = items.next() {
+        for piece in stream.chunks(size) {
+            decoder.feed(piece);
+            while let Some(item) = decoder.next() {
                 match item {
                     Item::Event(event) => said.push(Ok(event.data().to_owned())),
                     Item::LimitExceeded(over) => said.push(Err(over.kind())),
@@ -129,12 +129,11 @@ fn id_of_a_lost_event_counts() {
 #[test]
 fn comments_and_retry_of_a_lost_event_are_still_told() {
     let mut decoder = Decoder::with_limits(Limits::new().with_max_line_bytes(10));
-    let mut chunk = &b"data: 0123456789\n:alive\nretry: 7\n\n"[..];
-    let mut items = decoder.decode(&mut chunk);
-    assert!(matches!(items.next(), Some(Item::LimitExceeded(_))));
-    assert_eq!(items.next(), Some(Item::Comment("alive")));
-    assert!(matches!(items.next(), Some(Item::Retry(_))));
-    assert_eq!(items.next(), None);
+    decoder.feed(b"data: 0123456789\n:alive\nretry: 7\n\n");
+    assert!(matches!(decoder.next(), Some(Item::LimitExceeded(_))));
+    assert_eq!(decoder.next(), Some(Item::Comment("alive")));
+    assert!(matches!(decoder.next(), Some(Item::Retry(_))));
+    assert_eq!(decoder.next(), None);
 }
 
 #[test]
@@ -149,12 +148,11 @@ fn text_that_grows_over_the_limit_by_replacement_is_lost() {
 #[test]
 fn error_says_which_limit_and_how_much_it_was() {
     let mut decoder = Decoder::with_limits(Limits::new().with_max_event_bytes(7).with_max_id_bytes(2));
-    let mut chunk = &b"id: 123\ndata: 12345678"[..];
-    let mut items = decoder.decode(&mut chunk);
-    let Some(Item::LimitExceeded(over)) = items.next() else { panic!("3 bytes are over a limit of 2") };
+    decoder.feed(b"id: 123\ndata: 12345678");
+    let Some(Item::LimitExceeded(over)) = decoder.next() else { panic!("3 bytes are over a limit of 2") };
     assert_eq!((over.kind(), over.limit()), (LimitKind::IdBytes, 2));
     assert_eq!(over.to_string(), "bytes of an event ID over the limit of 2");
-    let Some(Item::LimitExceeded(over)) = items.next() else { panic!("8 bytes are over a limit of 7") };
+    let Some(Item::LimitExceeded(over)) = decoder.next() else { panic!("8 bytes are over a limit of 7") };
     assert_eq!((over.kind(), over.limit()), (LimitKind::EventBytes, 7));
     assert_eq!(over.to_string(), "bytes of an event over the limit of 7");
 }
@@ -167,9 +165,9 @@ fn events_of_16_mib_pass_when_the_limits_are_raised() {
     let stream = ["data: ", &"0123456789abcdeß".repeat(SIZE / 17 + 1), "\n\n"].concat();
     for size in [stream.len(), 1000] {
         let mut events = 0;
-        for mut chunk in stream.as_bytes().chunks(size) {
-            let mut items = decoder.decode(&mut chunk);
-            while let Some(item) = items.next() {
+        for chunk in stream.as_bytes().chunks(size) {
+            decoder.feed(chunk);
+            while let Some(item) = decoder.next() {
                 let Item::Event(event) = item else { panic!("{item:?}") };
                 assert!(event.data() == &stream[6..stream.len() - 2]);
                 events += 1;
@@ -178,11 +176,8 @@ fn events_of_16_mib_pass_when_the_limits_are_raised() {
         assert_eq!(events, 1);
     }
     let mut decoder = Decoder::new();
-    let mut chunk = stream.as_bytes();
-    assert!(
-        matches!(decoder.decode(&mut chunk).next(), Some(Item::LimitExceeded(_))),
-        "by default they do not"
-    );
+    decoder.feed(stream.as_bytes());
+    assert!(matches!(decoder.next(), Some(Item::LimitExceeded(_))), "by default they do not");
 }
 
 #[test]
@@ -225,12 +220,11 @@ fn by_default_an_id_may_have_64_kib() {
         let id = "x".repeat(length);
         let mut decoder = Decoder::new();
         let stream = format!("id: {id}\ndata: 1\n\n");
-        let mut chunk = stream.as_bytes();
-        let mut items = decoder.decode(&mut chunk);
+        decoder.feed(stream.as_bytes());
         if is_over {
-            assert!(matches!(items.next(), Some(Item::LimitExceeded(over)) if over.limit() == MAX));
+            assert!(matches!(decoder.next(), Some(Item::LimitExceeded(over)) if over.limit() == MAX));
         }
-        let Some(Item::Event(event)) = items.next() else { panic!("the event comes") };
+        let Some(Item::Event(event)) = decoder.next() else { panic!("the event comes") };
         let expected = if is_over { "" } else { &id };
         assert!(event.last_event_id() == expected && event.to_owned().last_event_id() == expected);
         assert!(decoder.last_event_id() == expected);

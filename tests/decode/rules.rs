@@ -11,9 +11,9 @@ use ssekit::{
 /// `:` and the comment.
 fn decode(decoder: &mut Decoder, pieces: &[&[u8]]) -> Vec<String> {
     let mut said = Vec::new();
-    for mut piece in pieces.iter().copied() {
-        let mut items = decoder.decode(&mut piece);
-        while let Some(item) = items.next() {
+    for piece in pieces.iter().copied() {
+        decoder.feed(piece);
+        while let Some(item) = decoder.next() {
             said.push(match item {
                 Item::Event(event) => {
                     format!("{}|{}|{}", event.event_type(), event.data(), event.last_event_id())
@@ -101,21 +101,21 @@ fn id_is_committed_when_its_event_ends_and_not_before() {
 #[test]
 fn id_is_that_of_the_items_taken_so_far() {
     let mut decoder = Decoder::new();
-    let mut chunk = &b"id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n"[..];
-    assert!(decoder.decode(&mut chunk).next().is_some());
-    assert_eq!((decoder.last_event_id(), chunk), ("1", &b"id: 2\ndata: 2\n\n"[..]));
+    decoder.feed(b"id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n");
+    for id in ["1", "2"] {
+        assert!(decoder.next().is_some());
+        assert_eq!(decoder.last_event_id(), id);
+    }
 }
 
 #[test]
-fn items_that_were_not_taken_are_still_in_the_chunk() {
+fn items_that_were_not_taken_come_before_those_of_the_next_chunk() {
     let mut decoder = Decoder::new();
-    let stream = &b"event: a\n:1\ndata: 1\n:2\ndata: 2\n\ndata: 3\n\n"[..];
-    let mut chunk = stream;
-    _ = decoder.decode(&mut chunk);
-    assert_eq!(chunk, stream, "nothing is decoded before the first item is asked for");
-    assert_eq!(decoder.decode(&mut chunk).next(), Some(Item::Comment("1")));
-    assert_eq!(decoder.decode(&mut chunk).next(), Some(Item::Comment("2")));
-    assert_eq!(decode(&mut decoder, &[chunk]), ["a|1\n2|", "message|3|"]);
+    decoder.feed(b"event: a\n:1\ndata: 1\n:2\ndata: 2\n\nda");
+    assert_eq!(decoder.next(), Some(Item::Comment("1")));
+    decoder.feed(b"ta: 3\n");
+    assert_eq!(decoder.next(), Some(Item::Comment("2")));
+    assert_eq!(decode(&mut decoder, &[b"\n"]), ["a|1\n2|", "message|3|"]);
 }
 
 #[test]

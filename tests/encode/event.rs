@@ -50,8 +50,8 @@ fn json_can_be_read_again_and_equals_its_text() {
 
 fn received(stream: &[u8]) -> ReceivedEvent {
     let mut decoder = Decoder::new();
-    let mut chunk = stream;
-    match decoder.decode(&mut chunk).next() {
+    decoder.feed(stream);
+    match decoder.next() {
         Some(Item::Event(event)) => event.to_owned(),
         other => panic!("no event but {other:?}"),
     }

@@ -309,11 +309,11 @@ fn received(event: &Event) -> Vec<String> {
     decoded(&event.encode()).iter().map(|event| event.data().to_owned()).collect()
 }
 
-fn decoded(mut stream: &[u8]) -> Vec<ReceivedEvent> {
+fn decoded(stream: &[u8]) -> Vec<ReceivedEvent> {
     let mut decoder = Decoder::new();
-    let mut items = decoder.decode(&mut stream);
+    decoder.feed(stream);
     let mut events = Vec::new();
-    while let Some(item) = items.next() {
+    while let Some(item) = decoder.next() {
         if let Item::Event(event) = item {
             events.push(event.to_owned());
         }

@@ -9,8 +9,8 @@ use ssekit::{Decoder, Event, ReceivedEvent, TypedError, decode::Item, hub::Notic
 /// Returns the event as a client receives it.
 fn received(stream: &[u8]) -> ReceivedEvent {
     let mut decoder = Decoder::new();
-    let mut chunk = stream;
-    match decoder.decode(&mut chunk).next() {
+    decoder.feed(stream);
+    match decoder.next() {
         Some(Item::Event(event)) => event.to_owned(),
         other => panic!("no event but {other:?}"),
     }

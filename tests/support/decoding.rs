@@ -17,27 +17,27 @@ pub(crate) fn decode<'c>(pieces: impl IntoIterator<Item = &'c [u8]>, limits: Lim
     outcome(&decoder, items)
 }
 
-/// Decodes `pieces`, taking one item from each `Items`.
+/// Decodes `pieces`, taking one item after each, and the rest at the end.
 pub(crate) fn decode_one_by_one<'c>(pieces: impl IntoIterator<Item = &'c [u8]>, limits: Limits) -> Outcome {
     let mut decoder = Decoder::with_limits(limits);
     let mut items = Vec::new();
-    for mut piece in pieces {
-        while let Some(item) = decoder.decode(&mut piece).next() {
-            items.push(seen(item));
-        }
-        assert!(piece.is_empty(), "a chunk without further items is used up");
+    for piece in pieces {
+        decoder.feed(piece);
+        items.extend(decoder.next().map(seen));
+    }
+    while let Some(item) = decoder.next() {
+        items.push(seen(item));
     }
     outcome(&decoder, items)
 }
 
 /// Decodes one piece with `decoder`.
-pub(crate) fn feed(decoder: &mut Decoder, mut piece: &[u8]) -> Vec<Seen> {
+pub(crate) fn feed(decoder: &mut Decoder, piece: &[u8]) -> Vec<Seen> {
     let mut seen_items = Vec::new();
-    let mut items = decoder.decode(&mut piece);
-    while let Some(item) = items.next() {
+    decoder.feed(piece);
+    while let Some(item) = decoder.next() {
         seen_items.push(seen(item));
     }
-    assert!(piece.is_empty(), "a chunk without further items is used up");
     seen_items
 }
 

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{Request, response::Parts};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1::handshake};
@@ -19,7 +19,6 @@ use tokio::{
 pub(crate) struct Subscriber {
     head: Parts,
     body: Incoming,
-    chunk: Bytes,
     decoder: Decoder,
     /// How many more bytes of the body are looked at.
     budget: usize,
@@ -58,15 +57,7 @@ impl Subscriber {
         let response = requests.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await?;
         let (head, body) = response.into_parts();
         let decoder = Decoder::new().with_last_event_id(String::from_utf8_lossy(last_event_id));
-        Ok(Self {
-            head,
-            body,
-            chunk: Bytes::new(),
-            decoder,
-            budget: usize::MAX,
-            is_broken: false,
-            connection,
-        })
+        Ok(Self { head, body, decoder, budget: usize::MAX, is_broken: false, connection })
     }
 
     /// Lets the stream end after so many more bytes, wherever that is.
@@ -76,7 +67,7 @@ impl Subscriber {
 
     /// Returns whether it has ended because of that.
     pub(crate) fn is_cut(&self) -> bool {
-        self.budget == 0 && self.chunk.is_empty()
+        self.budget == 0
     }
 
     /// Returns whether the stream has ended otherwise than the server wanted.
@@ -95,28 +86,23 @@ impl Subscriber {
     /// Reads the next block; `None` at the end, be it good or bad.
     pub(crate) async fn block(&mut self) -> Option<Block> {
         loop {
-            while !self.chunk.is_empty() {
-                let mut rest = &self.chunk[..];
-                let block = self.decoder.decode(&mut rest).next().map(|item| match item {
+            if let Some(item) = self.decoder.next() {
+                return Some(match item {
                     Item::Event(event) => Block::Event(event.to_owned()),
                     Item::Retry(time) => Block::Retry(time),
                     Item::Comment(_) => Block::Comment,
                     Item::LimitExceeded(over) => panic!("{over}"),
                 });
-                let left = rest.len();
-                self.chunk.advance(self.chunk.len() - left);
-                if block.is_some() {
-                    return block;
-                }
             }
             if self.budget == 0 {
                 return None;
             }
             let frame = self.body.frame().await?;
             self.is_broken = frame.is_err();
-            self.chunk = frame.ok()?.into_data().ok()?;
-            self.chunk.truncate(self.budget);
-            self.budget -= self.chunk.len();
+            let mut chunk = frame.ok()?.into_data().ok()?;
+            chunk.truncate(self.budget);
+            self.budget -= chunk.len();
+            self.decoder.feed(&chunk);
         }
     }
 

@@ -85,14 +85,13 @@ pub(crate) fn interpret(stream: &[u8]) -> Outcome {
     outcome
 }
 
-/// Interprets a stream under limits.
+/// Interprets a stream under limits, which apply to its text.
 pub(crate) fn interpret_within(stream: &[u8], limits: &Limits) -> Outcome {
-    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
     let mut outcome = Outcome::default();
-    if BYTE_ORDER_MARK.starts_with(stream) {
-        return outcome;
-    }
-    let mut rest = stream.strip_prefix(BYTE_ORDER_MARK).unwrap_or(stream);
+    // The rest of a character that is cut may still come.
+    let text = String::from_utf8_lossy(&stream[..stream.len() - cut_character(stream)]);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let mut rest = text.as_bytes();
     let mut event = OpenEvent::default();
     loop {
         let length = rest.iter().take_while(|&&byte| byte != b'\r' && byte != b'\n').count();
@@ -110,7 +109,7 @@ pub(crate) fn interpret_within(stream: &[u8], limits: &Limits) -> Outcome {
             return outcome;
         }
         if line.is_empty() {
-            event.end(&mut outcome, limits);
+            event.end(&mut outcome);
             event = OpenEvent::default();
             continue;
         }
@@ -205,7 +204,7 @@ impl OpenEvent {
     }
 
     /// Dispatches it, if nothing is against that. The ID counts even if it is lost.
-    fn end(&mut self, outcome: &mut Outcome, limits: &Limits) {
+    fn end(&mut self, outcome: &mut Outcome) {
         if let Some(id) = self.id.take() {
             outcome.last_event_id = id;
         }
@@ -213,11 +212,6 @@ impl OpenEvent {
             return;
         }
         let (data, mut event_type) = (text(&self.data.join(&b'\n')), text(&self.event_type));
-        // What was not UTF-8 is longer as text than it was on the wire.
-        if data.len() + event_type.len() > limits.max_event_bytes() {
-            outcome.items.push(Seen::Limit(LimitKind::EventBytes));
-            return;
-        }
         if event_type.is_empty() {
             event_type = "message".to_owned();
         }
@@ -228,6 +222,15 @@ impl OpenEvent {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Returns how many bytes at the end are the beginning of a character.
+fn cut_character(stream: &[u8]) -> usize {
+    let is_cut = |&length: &usize| {
+        let end = &stream[stream.len() - length..];
+        std::str::from_utf8(end).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    (1..=stream.len().min(3)).find(is_cut).unwrap_or(0)
 }
 
 /// Splits off the lines that have ended: by CR LF, by LF, or by a CR that no LF follows.

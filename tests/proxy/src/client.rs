@@ -69,9 +69,8 @@ impl Client {
                 gunzip.flush().unwrap();
                 chunk = std::mem::take(gunzip.get_mut()).into();
             }
-            let mut rest = &chunk[..];
-            let mut items = self.decoder.decode(&mut rest);
-            while let Some(item) = items.next() {
+            self.decoder.feed(&chunk);
+            while let Some(item) = self.decoder.next() {
                 match item {
                     Item::Event(event) => self.blocks.push_back(Block::Event(event.to_owned())),
                     Item::Comment(_) => self.blocks.push_back(Block::Comment),

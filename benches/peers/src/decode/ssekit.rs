@@ -38,9 +38,8 @@ impl Contender for Borrowed {
 pub(super) fn borrow(decoder: &mut Decoder, stream: &Stream) -> u64 {
     let mut sum = Sum::default();
     for chunk in &stream.chunks {
-        let mut chunk = black_box(&chunk[..]);
-        let mut items = decoder.decode(&mut chunk);
-        while let Some(item) = items.next() {
+        decoder.feed(black_box(chunk));
+        while let Some(item) = decoder.next() {
             if let Item::Event(event) = item {
                 sum.add(event.data());
             }
@@ -63,9 +62,8 @@ impl Contender for Owned {
     fn run(&mut self) -> u64 {
         let mut sum = Sum::default();
         for chunk in &self.stream.chunks {
-            let mut chunk = black_box(&chunk[..]);
-            let mut items = self.decoder.decode(&mut chunk);
-            while let Some(item) = items.next() {
+            self.decoder.feed(black_box(chunk));
+            while let Some(item) = self.decoder.next() {
                 if let Item::Event(event) = item {
                     sum.add(event.to_owned().data());
                 }

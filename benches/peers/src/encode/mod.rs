@@ -145,10 +145,9 @@ fn inputs(events: usize, lines: usize, bytes: usize) -> Vec<Input> {
 
 fn decoded(stream: &[u8]) -> Vec<(String, String, String)> {
     let mut decoder = Decoder::new();
-    let mut chunk = stream;
-    let mut items = decoder.decode(&mut chunk);
+    decoder.feed(stream);
     let mut events = Vec::new();
-    while let Some(item) = items.next() {
+    while let Some(item) = decoder.next() {
         if let Item::Event(event) = item {
             let parts = [event.event_type(), event.data(), event.last_event_id()].map(str::to_owned);
             events.push(parts.into());

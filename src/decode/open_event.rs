@@ -1,0 +1,221 @@
+use std::mem;
+
+use crate::decode::{
+    leftover::Ignored,
+    limits::{LimitExceeded, LimitKind, Limits},
+    line,
+    value::{self, Kept, Span},
+};
+
+/// The event that the next blank line ends: the buffers of 9.2.6.
+///
+/// The limit on an event applies to its data and type. A line that leaves nothing in them (a comment, a `retry` field,
+/// an ignored field, a type that is replaced) does not count.
+#[derive(Debug, Default)]
+pub(super) struct OpenEvent {
+    /// The values in the text. One that is empty may be in `kept` instead.
+    values: Values,
+    kept: Kept,
+    /// A value is in `kept`, or a buffer there is large and will be freed soon.
+    has_kept: bool,
+    data_lines: usize,
+    /// Distinguishes an empty `id` field from none.
+    has_id: bool,
+    /// A line of up to this many bytes is surely within the limits. There is none if the event is lost.
+    room: usize,
+    /// The event exceeded a limit: it will not be dispatched, and its data is discarded.
+    is_lost: bool,
+    /// The lines ignored since the last dispatched event.
+    pub(super) ignored: Ignored,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Values {
+    data: Span,
+    event_type: Span,
+    id: Span,
+}
+
+/// The decision of the limits about a line.
+pub(super) enum Admission {
+    Admitted,
+    /// The line is too long, and the event is already lost.
+    Ignored,
+    /// The line makes the event exceed a limit.
+    Over(LimitExceeded),
+}
+
+impl OpenEvent {
+    /// Checks a line, or, if it has not ended, its beginning.
+    #[inline]
+    pub(super) fn admit(&mut self, line: &[u8], has_ended: bool, limits: &Limits) -> Admission {
+        // Fast path: a line adds no more bytes to the event than it has, including the line feed before its data.
+        if line.len() <= self.room { Admission::Admitted } else { self.admit_long(line, has_ended, limits) }
+    }
+
+    #[cold]
+    fn admit_long(&mut self, line: &[u8], has_ended: bool, limits: &Limits) -> Admission {
+        let (max_line, max_event) = (limits.max_line_bytes(), limits.max_event_bytes());
+        if self.is_lost {
+            return if line.len() > max_line.min(max_event) {
+                Admission::Ignored
+            } else {
+                Admission::Admitted
+            };
+        }
+        self.room = max_line.min(max_event.saturating_sub(self.held()));
+        if line.len() <= self.room {
+            return Admission::Admitted;
+        }
+        // If several limits are exceeded, report the one exceeded first, so that the result does not depend on how
+        // the bytes are cut.
+        let event =
+            self.last_byte_within(line, has_ended, max_event).map_or(max_event, |last| last.min(max_event));
+        if line.len() <= max_line.min(event) {
+            Admission::Admitted
+        } else if max_line <= event {
+            Admission::Over(self.give_up(LimitKind::LineBytes, max_line))
+        } else {
+            Admission::Over(self.give_up(LimitKind::EventBytes, max_event))
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        self.values.data.len() + self.kept.data.len()
+    }
+
+    /// Returns the number of bytes in the data and the type.
+    fn held(&self) -> usize {
+        self.data_len() + self.values.event_type.len() + self.kept.event_type.len()
+    }
+
+    /// Returns the number of bytes that a line may have for its value to fit in the event; `None` if it has no value
+    /// that is held.
+    fn last_byte_within(&self, line: &[u8], has_ended: bool, max: usize) -> Option<usize> {
+        // Before the colon or the line end, the name may still turn into another one.
+        let is_known = |at: usize, name: usize| has_ended || at > name;
+        if let Some(at) = line::value_start(line, b"data").filter(|&at| is_known(at, 4)) {
+            let others = self.held() + usize::from(self.data_lines > 0);
+            // If not even an empty value fits, the limit is exceeded by the byte that completes the name, or by the
+            // line end.
+            Some(max.checked_sub(others).map_or((at - 1).min(4), |left| at.saturating_add(left)))
+        } else {
+            // The type that it replaces no longer counts.
+            let at = line::value_start(line, b"event").filter(|&at| is_known(at, 5))?;
+            Some(at.saturating_add(max.saturating_sub(self.data_len())))
+        }
+    }
+
+    /// Adds a line of data, which is a part of `text`.
+    #[inline]
+    pub(super) fn push_data(&mut self, span: Span, text: &str, limits: &Limits) -> Option<LimitExceeded> {
+        if self.is_lost {
+            return None;
+        }
+        if self.data_lines >= limits.max_data_lines() {
+            return Some(self.give_up(LimitKind::DataLines, limits.max_data_lines()));
+        }
+        self.room = self.room.saturating_sub(1 + span.len());
+        self.data_lines += 1;
+        if self.data_lines == 1 {
+            // Fast path: most events have one line of data, which stays where it is.
+            self.values.data = span;
+        } else {
+            self.join_data(span, text, limits.max_event_bytes());
+        }
+        None
+    }
+
+    /// Appends a line feed and another line to the data.
+    fn join_data(&mut self, span: Span, text: &str, max: usize) {
+        if self.values.data.len() > 0 {
+            value::append(&mut self.kept.data, mem::take(&mut self.values.data), text, max);
+        }
+        self.has_kept = true;
+        value::reserve(&mut self.kept.data, 1 + span.len(), max);
+        self.kept.data.push('\n');
+        value::append(&mut self.kept.data, span, text, max);
+    }
+
+    #[inline]
+    pub(super) fn set_event_type(&mut self, span: Span) {
+        self.room = self.room.saturating_sub(span.len());
+        self.values.event_type = span;
+        self.kept.event_type.clear();
+    }
+
+    #[inline]
+    pub(super) fn set_id(&mut self, span: Span, limits: &Limits) -> Option<LimitExceeded> {
+        let max = limits.max_id_bytes();
+        if span.len() > max {
+            return Some(LimitExceeded::new(LimitKind::IdBytes, max));
+        }
+        self.values.id = span;
+        self.kept.id.clear();
+        self.has_id = true;
+        None
+    }
+
+    /// Returns whether a blank line dispatches the event.
+    #[inline]
+    pub(super) fn is_complete(&self) -> bool {
+        self.data_lines > 0 && !self.is_lost
+    }
+
+    #[inline]
+    pub(super) fn data<'v>(&'v self, text: &'v str) -> &'v str {
+        if self.kept.data.is_empty() { self.values.data.of(text) } else { &self.kept.data }
+    }
+
+    #[inline]
+    pub(super) fn event_type<'v>(&'v self, text: &'v str) -> &'v str {
+        if self.kept.event_type.is_empty() { self.values.event_type.of(text) } else { &self.kept.event_type }
+    }
+
+    /// Returns the ID if the event has an `id` field.
+    #[inline]
+    pub(super) fn id<'v>(&'v self, text: &'v str) -> Option<&'v str> {
+        if !self.has_id {
+            return None;
+        }
+        Some(if self.kept.id.is_empty() { self.values.id.of(text) } else { &self.kept.id })
+    }
+
+    /// Returns whether no value is in the text.
+    #[inline]
+    pub(super) fn is_kept(&self) -> bool {
+        self.values == Values::default()
+    }
+
+    /// Copies the values from `text`, which will be dropped.
+    pub(super) fn keep(&mut self, text: &str, limits: &Limits) {
+        let Values { data, event_type, id } = mem::take(&mut self.values);
+        self.has_kept = true;
+        value::append(&mut self.kept.data, data, text, limits.max_event_bytes());
+        value::append(&mut self.kept.event_type, event_type, text, limits.max_event_bytes());
+        value::append(&mut self.kept.id, id, text, limits.max_id_bytes());
+    }
+
+    /// Prepares for the next event.
+    #[inline]
+    pub(super) fn clear(&mut self, limits: &Limits) {
+        self.room = limits.max_line_bytes().min(limits.max_event_bytes());
+        self.values = Values::default();
+        self.data_lines = 0;
+        self.has_id = false;
+        self.is_lost = false;
+        if self.has_kept {
+            self.has_kept = self.kept.clear();
+        }
+    }
+
+    /// Records that the event is lost, and frees its data.
+    #[cold]
+    fn give_up(&mut self, kind: LimitKind, limit: usize) -> LimitExceeded {
+        self.is_lost = true;
+        self.room = 0;
+        self.values.data = Span::default();
+        self.kept.data = String::new();
+        LimitExceeded::new(kind, limit)
+    }
+}
