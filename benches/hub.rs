@@ -62,6 +62,39 @@ fn publish_among_idle_topics(bencher: Bencher<'_, '_>, topics: usize) {
     assert_eq!(hub.stats().published, published + more);
 }
 
+/// Publishing changes of so many keys, in turn and at random. Compare with [`publish_to_a_history_of`].
+#[divan::bench(args = KEYS)]
+fn publish_with_a_key_in_turn(bencher: Bencher<'_, '_>, keys: usize) {
+    publish_keyed(bencher, keys, |n| n % keys);
+}
+
+#[divan::bench(args = KEYS)]
+fn publish_with_a_key_at_random(bencher: Bencher<'_, '_>, keys: usize) {
+    publish_keyed(bencher, keys, |n| ((n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as usize % keys);
+}
+
+/// The same without keys, in a history of as many events.
+#[divan::bench(args = KEYS)]
+fn publish_to_a_history_of(bencher: Bencher<'_, '_>, events: usize) {
+    let hub = Hub::builder(Bounds::events(events)).max_bytes(1 << 30).build();
+    (0..2 * events).for_each(|_| drop(hub.publish(TOPIC, event()).unwrap()));
+    bencher.bench_local(|| hub.publish(TOPIC, event()).unwrap());
+    assert_eq!(hub.stats().events, events);
+}
+
+fn publish_keyed(bencher: Bencher<'_, '_>, keys: usize, key: impl Fn(usize) -> usize) {
+    let hub = Hub::builder(Bounds::events(keys)).max_bytes(1 << 30).build();
+    let names: Vec<_> = (0..keys).map(|key| format!("key {key}")).collect();
+    let publish = |key: usize| hub.publish(TOPIC, event().with_key(&names[key])).unwrap();
+    (0..keys).for_each(|key| drop(publish(key)));
+    let mut published = 0;
+    bencher.bench_local(|| {
+        published += 1;
+        publish(key(published))
+    });
+    assert_eq!((hub.stats().events, hub.stats().gaps), (keys, 0));
+}
+
 fn publish_and_drain(bencher: Bencher<'_, '_>, subscribers: usize, burst: usize) {
     let hub = hub();
     let mut subscriptions: Vec<Subscription> =
@@ -106,6 +139,7 @@ fn event_len(id: &str) -> usize {
     "id: \nevent: update\ndata: \n\n".len() + id.len() + TEXT.len()
 }
 
+const KEYS: [usize; 2] = [10, 100_000];
 const SUBSCRIBERS: [usize; 3] = [1, 100, 10_000];
 const TOPIC: &str = "orders";
 const TEXT: &str =

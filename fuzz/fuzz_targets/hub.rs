@@ -46,12 +46,26 @@ fn step(input: &mut Input<'_>) -> Step {
     let topic = usize::from(input.byte()) % TOPICS;
     let client = topic % CLIENTS;
     match kind % 64 {
-        0..18 => Step::Publish { topic, events: (0..=input.byte() % 4).map(|_| new(input)).collect() },
+        0..17 => Step::Publish { topic, events: (0..=input.byte() % 4).map(|_| new(input)).collect() },
         // So many that one poll looks only at some of them, and a filter may let none of those through.
         18 => {
             let (typed, last) = (input.chance(4), new(input));
-            let events = (0..66 + input.byte() % 14).map(|_| New { data: 1, typed, left_out: 0 });
+            let events = (0..66 + input.byte() % 14).map(|_| New {
+                data: 1,
+                typed,
+                left_out: 0,
+                key: None,
+                removal: false,
+                label: None,
+            });
             Step::Publish { topic, events: events.chain([last]).collect() }
+        }
+        // So many that a section of the history is full, and is rebuilt.
+        17 => {
+            let keys = 1 + usize::from(input.byte());
+            let key = |n| Some((n * 7 % keys) as u8);
+            let new = |n| New { data: n % 9, typed: false, left_out: 0, key: key(n), removal: n % 13 == 0, label: None };
+            Step::Publish { topic, events: (0..560).map(new).collect() }
         }
         19 => Step::Finish { topic },
         20 => Step::Expire,
@@ -84,7 +98,15 @@ fn new(input: &mut Input<'_>) -> New {
         size => usize::from(size % 50),
     };
     let flags = input.byte();
-    New { data, typed: flags & 1 == 0, left_out: if flags & 6 == 0 { u64::from(flags >> 5) } else { 0 } }
+    let beside = input.byte();
+    New {
+        data,
+        typed: flags & 1 == 0,
+        left_out: if flags & 6 == 0 { u64::from(flags >> 5) } else { 0 },
+        key: if beside & 1 == 0 { Some(beside >> 3) } else { None },
+        removal: flags & 24 == 0,
+        label: if beside & 6 == 0 { Some(beside >> 3 & 1) } else { None },
+    }
 }
 
 fn options(input: &mut Input<'_>) -> Options {
@@ -95,6 +117,7 @@ fn options(input: &mut Input<'_>) -> Options {
         oldest: flags & 1 != 0,
         skip: flags & 2 != 0,
         only_typed: flags & 4 != 0,
+        only_label: if topics & 0x30 == 0 { Some(flags & 1) } else { None },
         lifetime: if flags & 0x18 == 0 { Some(u64::from(flags >> 5)) } else { None },
     }
 }

@@ -48,6 +48,7 @@ impl Buckets {
     }
 
     /// Returns the number of values.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.buckets.len()
     }

@@ -338,6 +338,7 @@ impl Event {
         self.rare.as_ref().is_some_and(|rare| rare.is_written())
     }
 
+    #[inline]
     fn rare_mut(&mut self) -> &mut Rare {
         Arc::make_mut(self.rare.get_or_insert_default())
     }

@@ -22,8 +22,8 @@ pub(super) struct Keys {
     /// The slots with a key.
     buckets: Buckets,
     slots: Slab<Slot>,
-    /// The bytes of all texts.
-    texts: usize,
+    /// The bytes of memory of the slots that are not empty.
+    memory: usize,
 }
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) struct Superseded {
 
 impl Keys {
     pub(super) fn new() -> Self {
-        Self { hasher: RandomState::new(), buckets: Buckets::new(), slots: Slab::new(), texts: 0 }
+        Self { hasher: RandomState::new(), buckets: Buckets::new(), slots: Slab::new(), memory: 0 }
     }
 
     /// Enters an event with a key or a label. Returns its slot, and the event that it supersedes, if any.
@@ -68,20 +68,21 @@ impl Keys {
             was_removal: slot.beside.is_removal(),
             cost: slot.beside.cost(),
         };
-        self.texts -= slot.beside.len();
+        self.memory -= slot.beside.len();
         slot.beside.replace(event);
         slot.position = words(position);
-        self.texts += slot.beside.len();
+        self.memory += slot.beside.len();
         (at, Some(superseded))
     }
 
     fn insert(&mut self, event: &Event, hash: u64, position: Position) -> u32 {
         let beside = Beside::new(event);
-        self.texts += beside.len();
+        self.memory += SLOT + beside.len();
         let slot = Slot { link: Link::new(hash), position: words(position), index: 0, beside };
         let key = self.slots.insert(slot);
         if event.key_bytes().is_some() {
             self.buckets.insert(key, &mut self.slots);
+            self.memory += BUCKET;
         }
         key.index()
     }
@@ -99,9 +100,10 @@ impl Keys {
         let (key, found) = self.slots.at(slot)?;
         if found.beside.key().is_some() {
             self.buckets.remove(key, &mut self.slots);
+            self.memory -= BUCKET;
         }
         let beside = self.slots.remove(key)?.beside;
-        self.texts -= beside.len();
+        self.memory -= SLOT + beside.len();
         Some(beside)
     }
 
@@ -110,9 +112,10 @@ impl Keys {
         self.slots.at(slot).map(|(_, slot)| &slot.beside)
     }
 
-    /// Returns the bytes of memory in use, as far as they are in slots that are not empty.
+    /// Returns the bytes of memory of the slots that are not empty.
+    #[inline]
     pub(super) fn memory(&self) -> usize {
-        mem::size_of::<Self>() + self.slots.len() * SLOT + self.buckets.len() * 4 + self.texts
+        self.memory
     }
 }
 
@@ -139,3 +142,5 @@ fn words(position: Position) -> [u64; 2] {
 
 /// The memory of a slot: in the slab with its generation, and what the text takes beside itself.
 const SLOT: usize = mem::size_of::<Slot>() + mem::size_of::<u64>() + 16 + 8;
+/// The memory of a slot's place among the buckets.
+const BUCKET: usize = mem::size_of::<u32>();

@@ -140,12 +140,12 @@ impl Log {
         mem::replace(self, empty)
     }
 
-    /// Reads the events after a position and before another one that lie in one piece. Returns `None` if there are
+    /// Reads the events after a position, up to another one, that lie in one piece. Returns `None` if there are
     /// none.
     #[inline]
-    pub(crate) fn read(&mut self, after: Position, before: Position) -> Option<Run> {
-        let Some(sections) = &mut self.keyed else { return self.plain.read(after, before) };
-        let run = sections.read(after, before);
+    pub(crate) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
+        let Some(sections) = &mut self.keyed else { return self.plain.read(after, up_to) };
+        let run = sections.read(after, up_to);
         self.keyed_memory = sections.memory();
         run
     }

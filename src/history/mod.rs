@@ -19,6 +19,7 @@ mod keys;
 pub(crate) mod log;
 pub(crate) mod position;
 pub(crate) mod prepared;
+mod rebuild;
 pub(crate) mod run;
 pub(crate) mod scheme;
 mod sealed;

@@ -97,19 +97,19 @@ impl Section {
         (index < self.stretch.next()).then(|| self.stretch.entry(index).position)
     }
 
-    /// Reads the events after a position and before another one, without those that are superseded. Returns `None` if
+    /// Reads the events after a position, up to another one, without those that are superseded. Returns `None` if
     /// there are none.
     ///
     /// Fast path: if none is superseded, returns those that lie in one piece. Otherwise joins what lies between
     /// superseded events, with one copy of at most [`MOST_JOINED`] bytes, or of one event.
-    pub(super) fn read(&mut self, after: Position, before: Position) -> Option<Run> {
+    pub(super) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
         if self.tags.superseded() == 0 {
-            return self.stretch.read(after, before);
+            return self.stretch.read(after, up_to);
         }
-        if let Some(run) = self.stretch.cached(after, before) {
+        if let Some(run) = self.stretch.cached(after, up_to) {
             return Some(run.clone());
         }
-        let end = self.stretch.index_before(before);
+        let end = self.stretch.index_after(up_to);
         let mut at = self.next_live(self.stretch.index_after(after));
         let (mut pieces, mut len, mut events, mut last) = (Vec::new(), 0, 0, after);
         while at < end {

@@ -209,18 +209,18 @@ impl Sections {
         self.older.push_back(Older { section, last });
     }
 
-    /// Reads events after a position and before another one. Returns `None` if there are none.
-    pub(super) fn read(&mut self, after: Position, before: Position) -> Option<Run> {
+    /// Reads events after a position, up to another one. Returns `None` if there are none.
+    pub(super) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
         for at in self.first_after(after).. {
             let Some(older) = self.older.get_mut(at) else { break };
             let memory = older.section.memory();
-            let run = older.section.read(after, before);
+            let run = older.section.read(after, up_to);
             self.memory = (self.memory + older.section.memory()) - memory;
-            if run.is_some() || older.last >= before {
+            if run.is_some() || older.last >= up_to {
                 return run;
             }
         }
-        self.newest.read(after, before)
+        self.newest.read(after, up_to)
     }
 
     /// Returns the position of the first event after a position.
@@ -245,9 +245,12 @@ impl Sections {
 
     /// Returns the section with an event; the number of older ones for the newest.
     fn section_of(&self, position: Position) -> usize {
-        // Fast path: what changes often has changed lately.
+        // Fast path: what changes often has changed lately, and what changes in turn has not for the longest time.
         if self.older.back().is_none_or(|older| older.last < position) {
             return self.older.len();
+        }
+        if self.older.front().is_some_and(|older| position <= older.last) {
+            return 0;
         }
         self.older.partition_point(|older| older.last < position)
     }

@@ -4,7 +4,7 @@
 //! without a copy, and all readers get slices of the same sealed segment. When a chunk is full, its segments are
 //! joined, so that later reads return long runs however the chunk was sealed.
 
-use std::{mem, ops::Range};
+use std::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -24,24 +24,24 @@ use crate::{
 /// stretch is rebuilt without its superseded events; positions do not.
 #[derive(Debug)]
 pub(super) struct Stretch {
-    entries: Deque<Entry>,
+    pub(super) entries: Deque<Entry>,
     /// The index of the oldest entry.
-    first: u64,
+    pub(super) first: u64,
     /// The offset at which the text of the oldest entry starts. Offsets count all bytes ever appended.
-    first_start: u64,
-    open: BytesMut,
-    open_index: u64,
+    pub(super) first_start: u64,
+    pub(super) open: BytesMut,
+    pub(super) open_index: u64,
     /// All text except that of the open chunk. `None` until the first read, or the end of the first chunk.
-    sealed: Option<Box<Sealed>>,
+    pub(super) sealed: Option<Box<Sealed>>,
     /// The bytes of memory in use, [counted](Self::recount) when an allocation changes.
-    memory: usize,
+    pub(super) memory: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) position: Position,
     /// The offset at which its text ends.
-    end: u64,
+    pub(super) end: u64,
     /// The time at which it was appended, in nanoseconds since its owner began.
     pub(super) at: u64,
 }
@@ -100,7 +100,7 @@ impl Stretch {
     }
 
     /// Appends an event as its own segment, without a copy. No chunk may be open.
-    fn append_alone(&mut self, position: Position, at: u64, text: Bytes) {
+    pub(super) fn append_alone(&mut self, position: Position, at: u64, text: Bytes) {
         let len = text.len();
         self.push_segment(self.end(), text, 0);
         self.push_entry(position, at, len);
@@ -122,7 +122,7 @@ impl Stretch {
 
     /// Adds an event to the index. Returns whether that took more memory.
     #[inline]
-    fn push_entry(&mut self, position: Position, at: u64, len: usize) -> bool {
+    pub(super) fn push_entry(&mut self, position: Position, at: u64, len: usize) -> bool {
         let end = self.end() + len as u64;
         self.entries.push_back(Entry { position, end, at })
     }
@@ -149,16 +149,16 @@ impl Stretch {
     }
 
     /// Recounts the memory in use, after an allocation has changed.
-    fn recount(&mut self) {
+    pub(super) fn recount(&mut self) {
         let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.memory());
         self.memory = self.entries.bytes() + self.open.capacity() + sealed + ALLOCATIONS;
     }
 
     /// Returns the run after a position that was read last, if nothing was appended since.
     #[inline]
-    pub(super) fn cached(&self, after: Position, before: Position) -> Option<&Run> {
+    pub(super) fn cached(&self, after: Position, up_to: Position) -> Option<&Run> {
         let newest = self.sealed.as_ref()?.newest.as_ref()?;
-        if newest.after == after && newest.end == self.next() && newest.last < before {
+        if newest.after == after && newest.end == self.next() && newest.last <= up_to {
             Some(newest)
         } else {
             None
@@ -189,18 +189,17 @@ impl Stretch {
         }
     }
 
-    /// Reads the events after a position that lie in one piece and before another position. Returns `None` if there are
-    /// none.
+    /// Reads the events after a position that lie in one piece, up to another position. Returns `None` if there are none.
     #[inline]
-    pub(super) fn read(&mut self, after: Position, before: Position) -> Option<Run> {
-        if let Some(run) = self.cached(after, before) {
+    pub(super) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
+        if let Some(run) = self.cached(after, up_to) {
             return Some(run.clone());
         }
-        if let Some(run) = self.read_open(after, before) {
+        if let Some(run) = self.read_open(after, up_to) {
             return Some(run);
         }
         let index = self.index_after(after);
-        let end = self.index_before(before);
+        let end = self.index_after(up_to);
         if index >= end {
             return None;
         }
@@ -212,10 +211,10 @@ impl Stretch {
 
     /// Fast path: a reader that has read everything that is sealed gets the text that is open, which needs no search.
     #[inline]
-    fn read_open(&mut self, after: Position, before: Position) -> Option<Run> {
+    fn read_open(&mut self, after: Position, up_to: Position) -> Option<Run> {
         let last = self.sealed.as_ref()?.last_position;
         let first = self.open_index;
-        if last != after || first < self.first || self.open.is_empty() || self.last()? >= before {
+        if last != after || first < self.first || self.open.is_empty() || self.last()? > up_to {
             return None;
         }
         self.seal();
@@ -249,7 +248,7 @@ impl Stretch {
 
     /// Returns the segment of a sealed event, and its place among them.
     #[inline]
-    fn segment(&self, index: u64) -> (usize, &Segment) {
+    pub(super) fn segment(&self, index: u64) -> (usize, &Segment) {
         let sealed =
             self.sealed.as_ref().expect("an event that is held lies in a segment once that is sealed");
         // Fast path: most readers ask for the newest events, which need no search.
@@ -259,66 +258,6 @@ impl Stretch {
             false => sealed.segments.partition_point(|segment| segment.index <= index) - 1,
         };
         (at, sealed.segments.get(at).expect("the index is held"))
-    }
-
-    /// Appends some of the events of another stretch. Long ones that have a segment of their own are not copied.
-    ///
-    /// Reserve the [room](Self::with_room) for the others first, so that their text is in one piece.
-    pub(super) fn append_from(&mut self, other: &mut Self, indices: Range<u64>) {
-        let mut at = indices.start;
-        while at < indices.end {
-            let (bytes, end) = other.find(at, indices.end);
-            if other.keeps_segment(at) {
-                let Entry { position, at, .. } = *other.entry(at);
-                self.finish();
-                self.append_alone(position, at, bytes);
-            } else {
-                self.open.extend_from_slice(&bytes);
-                let mut start = other.start(at);
-                for index in at..end {
-                    let Entry { position, end, at } = *other.entry(index);
-                    self.push_entry(position, at, (end - start) as usize);
-                    start = end;
-                }
-            }
-            at = end;
-        }
-    }
-
-    /// Creates an empty stretch with room for the text of events that are [appended from](Self::append_from) others.
-    pub(super) fn with_room(bytes: usize) -> Self {
-        let mut stretch = Self::new();
-        stretch.open = BytesMut::with_capacity(bytes);
-        stretch
-    }
-
-    /// Returns the indices of the events for which [`keeps_segment`](Self::keeps_segment) is true.
-    pub(super) fn kept_segments(&self) -> impl Iterator<Item = u64> {
-        let sealed = self.sealed.as_ref().map(|sealed| &sealed.segments);
-        let segments = sealed.into_iter().flat_map(|segments| segments.iter_from(0));
-        let long = segments.filter(|segment| segment.bytes.len() >= LONG_EVENT);
-        long.map(|segment| segment.index.max(self.first)).filter(|index| self.keeps_segment(*index))
-    }
-
-    /// Returns whether a sealed event is long and has a segment of its own, which another stretch can take over.
-    pub(super) fn keeps_segment(&self, index: u64) -> bool {
-        let len = self.len_of(index);
-        len >= LONG_EVENT && self.segment(index).1.bytes.len() == len
-    }
-
-    /// Seals the text that was appended from others. Further events are not joined with it.
-    pub(super) fn finish(&mut self) {
-        self.seal();
-        if let Some(sealed) = &mut self.sealed {
-            (sealed.in_chunk, sealed.last_chunk) = (0, sealed.bytes);
-        }
-        self.recount();
-    }
-
-    /// Seals all text, and frees the memory that only further events would need.
-    pub(super) fn close(&mut self) {
-        self.close_chunk(0);
-        self.recount();
     }
 
     /// Returns the offset at which each event of a run ends in its text. The run has consecutive events.
@@ -340,16 +279,10 @@ impl Stretch {
         if self.sealed.as_ref().is_some_and(|sealed| sealed.last_position == position) {
             return self.open_index.max(self.first);
         }
-        self.first + self.entries.partition_point(|entry| entry.position <= position) as u64
-    }
-
-    /// Returns the index after the last event before a position.
-    #[inline]
-    pub(super) fn index_before(&self, position: Position) -> u64 {
-        match self.last() {
-            Some(last) if last >= position => self.index_after(position.saturating_sub(1)),
-            _ => self.next(),
+        if self.last().is_none_or(|last| last <= position) {
+            return self.next();
         }
+        self.first + self.entries.partition_point(|entry| entry.position <= position) as u64
     }
 
     /// Returns the index of the oldest event held; if there is none, that of the next event to be appended.
@@ -408,7 +341,7 @@ impl Stretch {
         self.entries.get((index - self.first) as usize).expect("the index is held")
     }
 
-    fn start(&self, index: u64) -> u64 {
+    pub(super) fn start(&self, index: u64) -> u64 {
         if index == self.first { self.first_start } else { self.entry(index - 1).end }
     }
 
@@ -467,7 +400,7 @@ impl Stretch {
     /// Returns the unread bytes if there are at most `most`, so that they move to the next chunk and are read in one
     /// piece with the events that follow. They are copied a bounded number of times, because a chunk without any read
     /// is sealed unless it is short.
-    fn close_chunk(&mut self, most: usize) -> BytesMut {
+    pub(super) fn close_chunk(&mut self, most: usize) -> BytesMut {
         let in_chunk = self.sealed.as_ref().map_or(0, |sealed| sealed.in_chunk);
         let is_unread = in_chunk == 0 && self.open.len() >= MIN_CHUNK;
         if is_unread || self.open.len() > most {

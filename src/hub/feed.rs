@@ -60,11 +60,12 @@ impl Hub {
         lock(&self.shared.state).ids.advance(position);
     }
 
-    /// Enters a subscription that has received everything up to `seen`, if it would miss nothing.
+    /// Enters a subscription that has received everything up to a position, or one that begins at the oldest event, if
+    /// it would miss nothing.
     ///
-    /// Both checks and the entering happen under one lock, so no event can fall between them. If `told` is
-    /// `None`, the caller must send the client the returned position.
-    pub(crate) fn join(&self, topics: &[String], seen: Position, told: Option<Position>) -> Joined {
+    /// Both checks and the entering happen under one lock, so no event can fall between them. If `told` is `None`,
+    /// the caller must send the client the returned position, unless that is zero.
+    pub(crate) fn join(&self, topics: &[String], after: Option<Position>, told: Option<Position>) -> Joined {
         let shared = &self.shared;
         let now = shared.now();
         let mut state = lock(&shared.state);
@@ -74,10 +75,11 @@ impl Hub {
             return Joined::Closed(ending.block(&shared.ids, &shared.notices));
         }
         state.expire(now);
+        let seen = after.unwrap_or(0);
         if state.ids.head() < seen {
             return Joined::NotHere;
         }
-        let (cursors, gap) = find(topics, Start::Now, Some(seen), &mut state);
+        let (cursors, gap) = find(topics, Start::Oldest, after, &mut state);
         let leave = |state: &mut State, cursors: &[Cursor]| {
             for cursor in cursors {
                 state.topics.retire(cursor.topic);
@@ -93,7 +95,7 @@ impl Hub {
             leave(&mut state, &cursors);
             return Joined::Finished;
         }
-        state.resumed += u64::from(told.is_none());
+        state.resumed += u64::from(told.is_none() && after.is_some());
         let position = freshest(&cursors, seen, &state);
         let mut reader = Reader::enter(cursors, position, &mut state);
         drop(state);

@@ -1,6 +1,9 @@
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::{history::position::Position, hub::handle::Hub};
@@ -16,6 +19,8 @@ pub(super) struct Generation {
     tailed: Mutex<Tailed>,
     /// The number of entries to keep.
     max_tailed: usize,
+    /// The log had removed nothing when the hub began to be filled from it.
+    whole: AtomicBool,
 }
 
 /// Entries in order: their positions, and their sizes in bytes.
@@ -28,7 +33,17 @@ struct Tailed {
 impl Generation {
     pub(super) fn new(hub: Hub, max_tailed: usize) -> Self {
         // Keep at least the newest, which shows whether the log is still the same.
-        Self { hub, tailed: Mutex::default(), max_tailed: max_tailed.max(1) }
+        Self { hub, tailed: Mutex::default(), max_tailed: max_tailed.max(1), whole: AtomicBool::new(false) }
+    }
+
+    /// Records whether the hub is filled from the beginning of the log.
+    pub(super) fn set_whole(&self, whole: bool) {
+        self.whole.store(whole, Ordering::Release);
+    }
+
+    /// Returns whether the hub was filled from the beginning of the log. It may have lost events since.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Acquire)
     }
 
     /// Records entries that the hub was fed.

@@ -198,7 +198,7 @@ impl Paging {
         };
         // The hub reads the same log only if it was fed the entry at this position.
         let current = current.filter(|current| closed || current.has_tailed(self.seen));
-        match current.map(|current| current.hub.join(&self.topics, self.seen, Some(self.told))) {
+        match current.map(|current| current.hub.join(&self.topics, Some(self.seen), Some(self.told))) {
             Some(Joined::Here(live, _)) => return Some(Step::Live(live.with_filter(self.filter.take()))),
             Some(Joined::Finished) => return Some(Step::End(self.moved(None))),
             Some(Joined::Closed(last)) if closed => {

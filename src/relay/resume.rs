@@ -78,7 +78,7 @@ impl<L: Log> Arrival<'_, L> {
         let mut options = self;
         let tailed = generation.has_tailed(position);
         if tailed {
-            match options.join(position, &generation) {
+            match options.join(Some(position), None, &generation) {
                 ControlFlow::Break(joined) => return joined,
                 ControlFlow::Continue(not_joined) => options = not_joined,
             }
@@ -93,7 +93,7 @@ impl<L: Log> Arrival<'_, L> {
             Origin::Unknown => options.start(true, generation, &patience).await,
             Origin::Held(position) => {
                 if !tailed && core.is_same_log(&generation, position, &patience).await? {
-                    match options.join(position, &generation) {
+                    match options.join(Some(position), None, &generation) {
                         ControlFlow::Break(joined) => return joined,
                         ControlFlow::Continue(not_joined) => options = not_joined,
                     }
@@ -117,14 +117,19 @@ impl<L: Log> Arrival<'_, L> {
         if self.what.start == Start::Now {
             return self.start_now(unknown, generation);
         }
-        let (whole, oldest) = patience.wait(self.core.oldest()).await?;
-        let reason = match (unknown, whole) {
+        let reason = |whole| match (unknown, whole) {
             (true, _) => Some(GapReason::Unknown),
             // The client asks for everything, but the log has removed its beginning.
             (false, false) => Some(GapReason::Evicted),
             (false, true) => None,
         };
-        Ok(self.page(None, oldest.as_ref(), reason.map(|reason| (reason, None))))
+        // If the hub has lost nothing, it has all that the log had when the hub was filled, without superseded events.
+        let begun = match self.join(None, reason(generation.is_whole()), &generation) {
+            ControlFlow::Break(begun) => return begun,
+            ControlFlow::Continue(not_here) => not_here,
+        };
+        let (whole, oldest) = patience.wait(begun.core.oldest()).await?;
+        Ok(begun.page(None, oldest.as_ref(), reason(whole).map(|reason| (reason, None))))
     }
 
     /// Begins in the hub as a new client.
@@ -152,24 +157,35 @@ impl<L: Log> Arrival<'_, L> {
         Ok(Subscription::of(follower).beginning_with(first, gap))
     }
 
-    /// Continues in the hub after an entry of the log, if the hub holds everything that follows.
+    /// Continues in the hub after an entry of the log, or begins at the oldest event, if the hub holds everything that
+    /// follows. The client is told a gap if there is a reason.
     fn join(
         self,
-        position: Position,
+        after: Option<Position>,
+        reason: Option<GapReason>,
         generation: &Generation,
     ) -> ControlFlow<Result<Subscription, Refusal>, Self> {
         let node = &self.core.node;
         if self.what.topics.is_empty() {
             return ControlFlow::Break(Err(Refusal::finished()));
         }
-        ControlFlow::Break(match generation.hub.join(&self.what.topics, position, None) {
+        ControlFlow::Break(match generation.hub.join(&self.what.topics, after, None) {
             Joined::Here(live, position) => {
                 let reading = self.reading();
                 let live = reading.give(live).with_filter(self.what.filter);
-                let first = reading.notices.first(None, Some(node.id(position)));
-                let follower = Follower::new(State::Live(live), reading, false);
-                Ok(Subscription::of(follower).beginning_with(first, None))
+                // Zero precedes all entries. As it is not in the log, a client could not resume with it.
+                let id = (position > 0).then(|| node.id(position));
+                let gap = reason.map(|reason| Gap::new(reason, id.clone()));
+                if let Some(gap) = &gap {
+                    trace::hub::gap(reading.topics.iter(), gap.reason().as_str());
+                    generation.hub.count_resumed(true);
+                }
+                let first = reading.notices.first(gap.as_ref(), id);
+                let follower = Follower::new(State::Live(live), reading, gap.is_some());
+                Ok(Subscription::of(follower).beginning_with(first, gap))
             }
+            // A client that has a gap to be told gets it from the log, which may be empty.
+            Joined::Finished if reason.is_some() => return ControlFlow::Continue(self),
             Joined::Finished => {
                 let refusal = Refusal::finished();
                 trace::hub::refused(self.what.topics.iter(), &refusal);
@@ -177,7 +193,7 @@ impl<L: Log> Arrival<'_, L> {
             }
             Joined::Closed(_) if node.is_sealed() => {
                 // The closed hub builds the refusal, with its reconnection time.
-                generation.hub.subscribe(&self.what.topics).map(|_| self.page(Some(position), None, None))
+                generation.hub.subscribe(&self.what.topics).map(|_| self.page(after, None, None))
             }
             Joined::NotHere | Joined::Closed(_) => return ControlFlow::Continue(self),
         })

@@ -142,6 +142,9 @@ impl<L: Log> Tail<L> {
             if !page.held && last.is_some() {
                 return Err(Broken::Replaced);
             }
+            if last.is_none() && !page.entries.is_empty() {
+                generation.set_whole(page.held);
+            }
             node.reached(false);
             let is_end = page.at_end;
             self.size.learn(&page.entries);

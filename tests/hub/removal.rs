@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::support::clock::Clock;
-use crate::support::hub_client::read;
+use crate::support::hub_client::{self, read};
 use futures_core::Stream;
 use ssekit::{
     Bounds, Event, EventId, Hub, Subscribe, Subscription,
@@ -285,4 +285,22 @@ fn those_that_come_after_all_have_left_share_no_place_with_what_was_taken_before
     may_go.0.send(()).unwrap();
     publish(&hub, "a", "three");
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_stream_that_lags_when_one_of_its_topics_was_removed_does_not_claim_what_follows_under_that_name() {
+    let clock = Clock::new();
+    let hub = Hub::builder(Bounds::events(1).with_age(Duration::from_secs(1))).clock(clock.now()).build();
+    let mut client = hub.subscribe(Subscribe::to(["a", "b"]).lag(Lag::Skip)).unwrap();
+    hub.publish("a", "1").unwrap();
+    hub.publish("a", "2").unwrap();
+    assert!(hub_client::poll(&mut client).is_ready());
+    assert!(hub_client::poll(&mut client).is_ready(), "it lags, and `a` has more for it");
+    hub.publish("b", "3").unwrap();
+    clock.advance(Duration::from_secs(1));
+    hub.expire();
+    hub.remove("a");
+    let new = hub.publish("a", "4").unwrap();
+    let seen = hub_client::read(&mut client);
+    assert!(seen.ended && seen.last_event_id().is_none_or(|last| last.as_id() != Some(&new)), "{seen:?}");
 }

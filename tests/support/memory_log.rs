@@ -31,6 +31,10 @@ struct State {
     newest: u64,
     /// Of each entry ever, by its number: the one that it was appended after, and the topic of its event.
     born: HashMap<u64, (Option<u64>, Option<String>)>,
+    /// The topic and the key of each event that has one, by its number.
+    keyed: HashMap<u64, (String, String)>,
+    /// Whether an entry was ever removed.
+    has_removed: bool,
     keys: HashMap<String, EventId>,
     /// How many entries are held at most.
     max: Option<usize>,
@@ -70,6 +74,7 @@ impl MemoryLog {
     pub(crate) fn trim(&self, keep: usize) {
         let mut state = self.lock();
         let surplus = state.entries.len().saturating_sub(keep);
+        state.has_removed |= surplus > 0;
         state.entries.drain(..surplus);
     }
 
@@ -90,7 +95,9 @@ impl MemoryLog {
 
     /// Replaces all entries.
     pub(crate) fn put_back(&self, entries: Vec<Entry>) {
-        self.lock().entries = entries;
+        let mut state = self.lock();
+        (state.entries, state.has_removed) = (entries, true);
+        drop(state);
         self.0.changed.notify_waiters();
     }
 
@@ -147,6 +154,30 @@ impl MemoryLog {
             }
             events.extend(state.born[&at].1.clone().map(|topic| (at, topic)));
         }
+    }
+
+    /// Returns the events that led to an entry, as numbers and topics, newest first.
+    pub(crate) fn before(&self, later: &str) -> Vec<(u64, String)> {
+        let state = self.lock();
+        let mut at = Numbers.position(later).map(|position| position as u64);
+        let mut events = Vec::new();
+        while let Some(before) = at.and_then(|at| state.born[&at].0) {
+            events.extend(state.born[&before].1.clone().map(|topic| (before, topic)));
+            at = Some(before);
+        }
+        events
+    }
+
+    /// Returns whether an event has a key that a later one has, too.
+    pub(crate) fn is_superseded(&self, number: u64) -> bool {
+        let state = self.lock();
+        let key = state.keyed.get(&number);
+        key.is_some() && state.keyed.iter().any(|(later, other)| *later > number && Some(other) == key)
+    }
+
+    /// Returns whether an entry was ever removed.
+    pub(crate) fn has_removed(&self) -> bool {
+        self.lock().has_removed
     }
 
     /// Returns how many pages were read since this was last asked, beside those of the tails.
@@ -221,9 +252,14 @@ impl State {
             Ok(Record::Event { topic, .. }) => Some(topic.clone()),
             _ => None,
         };
+        if let (Some(topic), Ok(Record::Event { event, .. })) = (&topic, &record) {
+            let key = event.key().map(|key| (topic.clone(), key.to_owned()));
+            self.keyed.extend(key.map(|key| (self.newest, key)));
+        }
         self.born.insert(self.newest, (before.map(|position| position as u64), topic));
         self.entries.push(Entry { id: id.clone(), record });
         let surplus = self.max.map_or(0, |max| self.entries.len().saturating_sub(max));
+        self.has_removed |= surplus > 0;
         self.entries.drain(..surplus);
         id
     }

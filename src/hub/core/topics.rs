@@ -269,10 +269,10 @@ impl Topics {
     ///
     /// Out of line, so that a poll which finds its lane's run does not pay for it (`benches/hub.rs`).
     #[inline(never)]
-    pub(crate) fn read(&mut self, key: Key, after: Position, before: Position) -> Option<Run> {
+    pub(crate) fn read(&mut self, key: Key, after: Position, up_to: Position) -> Option<Run> {
         let log = &mut self.topics[key].topic.log;
         let memory = log.memory();
-        let run = log.read(after, before);
+        let run = log.read(after, up_to);
         self.memory = (self.memory + log.memory()) - memory;
         run
     }

@@ -109,7 +109,9 @@ impl Many {
         self.take_ready(state);
         let (mut pieces, mut len, mut last) = (Vec::new(), 0, 0);
         while let Some(Reverse((_, ordinal))) = self.queue.pop() {
-            let before = self.queue.peek().map_or(Position::MAX, |Reverse((position, _))| *position);
+            // No event may come before one of another topic with a lower position.
+            let next = self.queue.peek().map(|Reverse((position, _))| *position);
+            let up_to = next.map_or(Position::MAX, |next| next.saturating_sub(1));
             let cursor = &mut self.cursors[ordinal as usize];
             let topic = state.topics.get(cursor.topic);
             self.removed |= topic.is_removed();
@@ -121,7 +123,7 @@ impl Many {
                 break;
             }
             // There may be none: the event that the topic was queued at may be superseded, and its next one come later.
-            if let Some(run) = state.topics.read(cursor.topic, cursor.after, before) {
+            if let Some(run) = state.topics.read(cursor.topic, cursor.after, up_to) {
                 cursor.after = run.last;
                 last = run.last;
                 len += run.bytes.len();

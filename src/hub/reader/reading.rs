@@ -300,6 +300,11 @@ impl Reader {
 
     /// Ends, or reports the gap and continues from the oldest event held.
     fn lagged(&mut self, state: &mut State) -> Step {
+        let is_removed = |cursor: &Cursor| state.topics.get(cursor.topic).is_removed();
+        if self.place.cursors().iter().any(is_removed) {
+            // Its position must not move: later events under that name belong to a new topic.
+            return Step::End(Some(Ending::SILENT));
+        }
         state.lagged += 1;
         if self.lag == Lag::Disconnect {
             return Step::End(None);

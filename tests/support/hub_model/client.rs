@@ -131,6 +131,7 @@ impl World {
                 (held.collect(), told.then_some("evicted"))
             }
         };
+        let has_lost = after.is_none() && of_topics().any(|(_, event)| event.is_lost() && !event.removal);
         let may_have_ended = self.forgets() && self.ever_finished && gap == Some("evicted");
         let all_finished = options.topics.is_subset(&self.finished);
         let subscription = match result {
@@ -164,7 +165,8 @@ impl World {
         let start = self.start();
         let client = &mut self.clients[at];
         client.position = after.flatten().unwrap_or(start);
-        if gap.is_some() {
+        // A hub that does not remember all topics need not know that this one has lost something.
+        if gap.is_some() || has_lost {
             client.state = None;
         }
         client.stream = Some(Open {
