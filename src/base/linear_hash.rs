@@ -7,8 +7,9 @@ use crate::base::{
 
 /// A hash table whose values are in a [`Slab`], linked by their slots.
 ///
-/// It uses linear hashing: there are as many buckets as values. Adding a value splits one bucket into two, and removing
-/// one merges the last bucket with the one that it was split from. The values of a bucket are linked.
+/// It uses linear hashing: there are as many buckets as values. Adding a value splits one bucket into two,
+/// and removing one merges the last bucket with the one that it was split from. The values of a bucket are
+/// linked.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     /// The slot of the first value of each bucket, or [`NONE`].

@@ -11,15 +11,15 @@ use crate::decode::{
 
 /// An incremental decoder of event streams.
 ///
-/// Feed it the bytes of a stream as they arrive, cut anywhere, and take the items that they complete. An event is
-/// complete once the first byte of the blank line's line end has arrived. You need not signal the end of a stream: an
-/// event that is unfinished then is discarded (9.2.6). To inspect it, call [`end`](Self::end). Call
-/// [`reset`](Self::reset) before you feed the bytes of the next connection.
+/// Feed it the bytes of a stream as they arrive, cut anywhere, and take the items that they complete. An
+/// event is complete once the first byte of the blank line's line end has arrived. You need not signal the
+/// end of a stream: an event that is unfinished then is discarded (9.2.6). To inspect it, call
+/// [`end`](Self::end). Call [`reset`](Self::reset) before you feed the bytes of the next connection.
 ///
-/// Decoding takes time linear in the number of bytes, however they are cut. The decoder copies the bytes once, as
-/// text, so an item borrows from the decoder, and the chunk may be dropped. It reuses its buffers: an item costs no
-/// allocation. It holds what was fed and not yet taken, and never more than its [`Limits`] allow besides; it frees
-/// memory after a huge event.
+/// Decoding takes time linear in the number of bytes, however they are cut. The decoder copies the bytes
+/// once, as text, so an item borrows from the decoder, and the chunk may be dropped. It reuses its buffers:
+/// an item costs no allocation. It holds what was fed and not yet taken, and never more than its [`Limits`]
+/// allow besides; it frees memory after a huge event.
 ///
 /// # Examples
 ///
@@ -129,8 +129,8 @@ impl Decoder {
 
     /// Decodes up to the next item and returns it, or `None` if it takes more bytes to complete one.
     ///
-    /// The item borrows from the decoder until the next call, so a decoder is not an [`Iterator`]. Loop over it with
-    /// `while let`.
+    /// The item borrows from the decoder until the next call, so a decoder is not an [`Iterator`]. Loop over
+    /// it with `while let`.
     ///
     /// # Examples
     ///
@@ -176,12 +176,12 @@ impl Decoder {
         self.interpreter.last_event_id = last_event_id;
     }
 
-    /// Ends the stream, and prepares for a new connection as [`reset`](Self::reset) does. Discards the items that you
-    /// have not taken.
+    /// Ends the stream, and prepares for a new connection as [`reset`](Self::reset) does. Discards the items
+    /// that you have not taken.
     ///
-    /// Returns the unfinished event, which the standard discards (9.2.6), and the lines that were ignored since the
-    /// last event; `None` if there are neither. An unfinished event does not set the last event ID, and an unfinished
-    /// line does not set the reconnection time.
+    /// Returns the unfinished event, which the standard discards (9.2.6), and the lines that were ignored
+    /// since the last event; `None` if there are neither. An unfinished event does not set the last event ID,
+    /// and an unfinished line does not set the reconnection time.
     ///
     /// # Examples
     ///

@@ -80,7 +80,8 @@ impl Interpreter {
         None
     }
 
-    /// Ends the event at a blank line. Returns whether it is dispatched. Its ID takes effect even if it is not.
+    /// Ends the event at a blank line. Returns whether it is dispatched. Its ID takes effect even if it is
+    /// not.
     #[inline]
     fn end_event(&mut self, text: &str) -> bool {
         // The standard commits the ID first, whether or not there is data.

@@ -54,8 +54,8 @@ impl<'a> EventRef<'a> {
         self.last_event_id.as_str()
     }
 
-    /// Copies the event with one heap allocation. A last event ID of more than 64 bytes is not copied; it is shared
-    /// with the decoder and with all events that have it.
+    /// Copies the event with one heap allocation. A last event ID of more than 64 bytes is not copied; it is
+    /// shared with the decoder and with all events that have it.
     ///
     /// # Examples
     ///

@@ -2,8 +2,8 @@ use std::{fmt, sync::Arc};
 
 /// The last event ID, passed on to each event that the decoder dispatches.
 ///
-/// All events up to the next ID carry it. A short ID is copied into each of them. A long one is shared, so that a
-/// peer that sends it once does not make us hold it many times.
+/// All events up to the next ID carry it. A short ID is copied into each of them. A long one is shared, so
+/// that a peer that sends it once does not make us hold it many times.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct LastId {
     /// A short ID. Empty and without memory if the ID is long.

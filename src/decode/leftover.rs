@@ -4,9 +4,9 @@ use crate::decode::received_event::ReceivedEvent;
 
 /// The rest of a stream at its end: an unfinished event, or lines that are not part of an event stream.
 ///
-/// The standard discards both silently. They point to a server that omitted the last blank line, to a connection that
-/// was cut, or to a body that is not an event stream: JSON, HTML, an `error:` line, compressed bytes. Returned by
-/// [`Decoder::end`](super::Decoder::end).
+/// The standard discards both silently. They point to a server that omitted the last blank line, to a
+/// connection that was cut, or to a body that is not an event stream: JSON, HTML, an `error:` line,
+/// compressed bytes. Returned by [`Decoder::end`](super::Decoder::end).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     pub(super) unfinished: Option<ReceivedEvent>,
@@ -33,7 +33,8 @@ impl Leftover {
         self.unfinished.as_ref()
     }
 
-    /// Returns the number of lines since the last dispatched event that were neither a known field nor a comment.
+    /// Returns the number of lines since the last dispatched event that were neither a known field nor a
+    /// comment.
     ///
     /// # Examples
     ///
@@ -49,7 +50,8 @@ impl Leftover {
         self.ignored.lines
     }
 
-    /// Returns the beginning of the first such line: at most 256 bytes, with U+FFFD in place of invalid UTF-8.
+    /// Returns the beginning of the first such line: at most 256 bytes, with U+FFFD in place of invalid
+    /// UTF-8.
     ///
     /// # Examples
     ///

@@ -4,14 +4,15 @@ use thiserror::Error;
 
 /// Limits on the size of an event, so that a peer cannot make a [`Decoder`](super::Decoder) hold more.
 ///
-/// The defaults suit answers of language models, including pictures in base64. Raise them for peers that you trust
-/// with more memory; lower them for many connections to peers that you do not. If an event exceeds a limit, only that
-/// event is lost: see [`LimitExceeded`].
+/// The defaults suit answers of language models, including pictures in base64. Raise them for peers that you
+/// trust with more memory; lower them for many connections to peers that you do not. If an event exceeds a
+/// limit, only that event is lost: see [`LimitExceeded`].
 ///
-/// Besides what was fed and not yet taken, a decoder holds at most one line, the data and the type of one event, its ID
-/// and the last event ID, each within its limit. The limits count bytes of text: where a byte on the wire is not valid
-/// UTF-8, the three of U+FFFD. Bytes that the decoder does not hold (comments, `retry` fields and fields that the standard ignores) count only towards
-/// their line, so a stream may send any number of them between two events.
+/// Besides what was fed and not yet taken, a decoder holds at most one line, the data and the type of one
+/// event, its ID and the last event ID, each within its limit. The limits count bytes of text: where a byte
+/// on the wire is not valid UTF-8, the three of U+FFFD. Bytes that the decoder does not hold (comments,
+/// `retry` fields and fields that the standard ignores) count only towards their line, so a stream may send
+/// any number of them between two events.
 ///
 /// # Examples
 ///
@@ -79,8 +80,8 @@ impl Limits {
 
     /// Sets the maximum number of bytes of text in the data and the type of an event together.
     ///
-    /// The line feeds that join the lines of the data count as well. This also limits the length of every line, so
-    /// you need not set a low limit twice.
+    /// The line feeds that join the lines of the data count as well. This also limits the length of every
+    /// line, so you need not set a low limit twice.
     ///
     /// # Examples
     ///
@@ -118,10 +119,10 @@ impl Limits {
 
     /// Sets the maximum number of bytes of text in an event ID.
     ///
-    /// An `id` field over this limit is ignored, like one that contains NUL: the event is still dispatched, with the
-    /// ID that it would have without that field. [`LimitExceeded`] is reported before it, because a client that
-    /// reconnects will not resume after this event. Servers may accept far fewer bytes in a request: many reject
-    /// headers of more than 8 KiB.
+    /// An `id` field over this limit is ignored, like one that contains NUL: the event is still dispatched,
+    /// with the ID that it would have without that field. [`LimitExceeded`] is reported before it, because a
+    /// client that reconnects will not resume after this event. Servers may accept far fewer bytes in a
+    /// request: many reject headers of more than 8 KiB.
     ///
     /// # Examples
     ///
@@ -200,12 +201,12 @@ impl Default for Limits {
 
 /// An event exceeded a limit and is lost, or an ID did and is ignored.
 ///
-/// For a lost event this is reported once, as soon as the limit is exceeded. Decoding continues with the event after
-/// the next blank line. An `id` field of the lost event still takes effect, so that a client does not resume at the
-/// same event for ever; so do its `retry` fields and comments.
+/// For a lost event this is reported once, as soon as the limit is exceeded. Decoding continues with the
+/// event after the next blank line. An `id` field of the lost event still takes effect, so that a client does
+/// not resume at the same event for ever; so do its `retry` fields and comments.
 ///
-/// For an ID ([`LimitKind::IdBytes`]) it is reported at the end of each `id` field over the limit. The event with
-/// that field is not lost.
+/// For an ID ([`LimitKind::IdBytes`]) it is reported at the end of each `id` field over the limit. The event
+/// with that field is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{kind} over the limit of {limit}")]
 pub struct LimitExceeded {

@@ -2,8 +2,8 @@
 
 /// The positions of all CR and LF in a text that grows, in order.
 ///
-/// A block of 64 bytes is turned into a mask with one bit per byte, so that several short lines cost one scan of the
-/// block rather than one each. Each byte is scanned once.
+/// A block of 64 bytes is turned into a mask with one bit per byte, so that several short lines cost one scan
+/// of the block rather than one each. Each byte is scanned once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LineEnds {
     /// The line ends that are still to come in the block that ends at `ahead`.
@@ -18,7 +18,8 @@ impl LineEnds {
         Self { mask: 0, ahead: position }
     }
 
-    /// Returns the position of the next CR or LF of `text`, and moves past it; `None` if all of `text` was scanned.
+    /// Returns the position of the next CR or LF of `text`, and moves past it; `None` if all of `text` was
+    /// scanned.
     #[inline]
     pub(super) fn next(&mut self, text: &[u8]) -> Option<usize> {
         if self.mask == 0 {

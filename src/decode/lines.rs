@@ -11,8 +11,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Returns the next line, without its line end; `None` if none has ended. Every call must pass the same text, which
-    /// may have grown.
+    /// Returns the next line, without its line end; `None` if none has ended. Every call must pass the same
+    /// text, which may have grown.
     #[inline]
     pub(super) fn next(&mut self, text: &[u8]) -> Option<Span> {
         let end = self.ends.next(text)?;

@@ -1,10 +1,10 @@
 //! Decoding an event stream: bytes in, events out.
 //!
-//! [`Decoder`] takes bytes in chunks of any size, as a socket delivers them, and yields events. It performs no I/O
-//! and keeps no clock; to decode a `Stream` of chunks, see [`EventStream`](crate::EventStream).
+//! [`Decoder`] takes bytes in chunks of any size, as a socket delivers them, and yields events. It performs
+//! no I/O and keeps no clock; to decode a `Stream` of chunks, see [`EventStream`](crate::EventStream).
 //!
-//! It implements sections 9.2.5 (parsing) and 9.2.6 (interpreting) of the WHATWG HTML Standard, under [`Limits`] that
-//! the standard does not have: whatever the peer sends, memory is bounded and time is linear.
+//! It implements sections 9.2.5 (parsing) and 9.2.6 (interpreting) of the WHATWG HTML Standard, under
+//! [`Limits`] that the standard does not have: whatever the peer sends, memory is bounded and time is linear.
 
 // To read in this order: `decoder` (what you call), `text` (bytes become one text, in which `lines` finds the lines that
 // have ended), `interpreter` (what the lines say) and `open_event` (what they leave until a blank line). `utf8`,

@@ -9,8 +9,8 @@ use crate::decode::{
 
 /// The event that the next blank line ends: the buffers of 9.2.6.
 ///
-/// The limit on an event applies to its data and type. A line that leaves nothing in them (a comment, a `retry` field,
-/// an ignored field, a type that is replaced) does not count.
+/// The limit on an event applies to its data and type. A line that leaves nothing in them (a comment, a
+/// `retry` field, an ignored field, a type that is replaced) does not count.
 #[derive(Debug, Default)]
 pub(super) struct OpenEvent {
     /// The values in the text. One that is empty may be in `kept` instead.
@@ -89,8 +89,8 @@ impl OpenEvent {
         self.data_len() + self.values.event_type.len() + self.kept.event_type.len()
     }
 
-    /// Returns the number of bytes that a line may have for its value to fit in the event; `None` if it has no value
-    /// that is held.
+    /// Returns the number of bytes that a line may have for its value to fit in the event; `None` if it has
+    /// no value that is held.
     fn last_byte_within(&self, line: &[u8], has_ended: bool, max: usize) -> Option<usize> {
         // Before the colon or the line end, the name may still turn into another one.
         let is_known = |at: usize, name: usize| has_ended || at > name;

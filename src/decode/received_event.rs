@@ -4,9 +4,9 @@ use crate::decode::last_id::LastId;
 
 /// A received event, owned.
 ///
-/// It is one heap allocation of exactly its texts, including the last event ID, so it keeps no chunk or buffer of the
-/// decoder alive. A last event ID of more than 64 bytes is stored separately and shared by all events that have it,
-/// including clones. To send an event, use [`Event`](crate::Event).
+/// It is one heap allocation of exactly its texts, including the last event ID, so it keeps no chunk or
+/// buffer of the decoder alive. A last event ID of more than 64 bytes is stored separately and shared by all
+/// events that have it, including clones. To send an event, use [`Event`](crate::Event).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ReceivedEvent {
     /// The data, the event type (empty for [`DEFAULT_EVENT_TYPE`]) and a short last event ID, concatenated.

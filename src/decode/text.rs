@@ -6,13 +6,14 @@ use crate::decode::{
     value::{KEPT_CAPACITY, reserve},
 };
 
-/// Interpreted text of up to this many bytes stays where it is, since moving the rest to the front costs as much for few
-/// bytes as for many.
+/// Interpreted text of up to this many bytes stays where it is, since moving the rest to the front costs as
+/// much for few bytes as for many.
 const WORTH_DROPPING: usize = 4 * 1024;
 
 /// The text of a stream that is not yet dispatched, and its lines.
 ///
-/// It holds the values of the open event, as far as they were not copied, and then what is not yet interpreted.
+/// It holds the values of the open event, as far as they were not copied, and then what is not yet
+/// interpreted.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     text: String,

@@ -1,7 +1,7 @@
 use std::str;
 
-/// An incremental "UTF-8 decode" of the Encoding Standard: it removes one byte order mark at the start, and puts
-/// U+FFFD in place of each maximal subpart of invalid UTF-8, however the bytes are cut.
+/// An incremental "UTF-8 decode" of the Encoding Standard: it removes one byte order mark at the start, and
+/// puts U+FFFD in place of each maximal subpart of invalid UTF-8, however the bytes are cut.
 #[derive(Debug, Default)]
 pub(super) struct Utf8Decoder {
     /// The first bytes of a character whose rest has not arrived, at most three.
@@ -11,8 +11,8 @@ pub(super) struct Utf8Decoder {
 }
 
 impl Utf8Decoder {
-    /// Appends the text of `bytes` to `text`. Keeps back a character that is cut at the end. Returns whether the text
-    /// is `bytes` and nothing else.
+    /// Appends the text of `bytes` to `text`. Keeps back a character that is cut at the end. Returns whether
+    /// the text is `bytes` and nothing else.
     #[inline]
     pub(super) fn decode(&mut self, bytes: &[u8], text: &mut String) -> bool {
         if self.has_started && self.partial.is_empty() {
@@ -79,7 +79,8 @@ impl Utf8Decoder {
         bytes
     }
 
-    /// Slow path: the first `valid_up_to` bytes are valid, and then comes a sequence that is not, or that is cut.
+    /// Slow path: the first `valid_up_to` bytes are valid, and then comes a sequence that is not, or that is
+    /// cut.
     #[cold]
     fn decode_invalid(&mut self, bytes: &[u8], valid_up_to: usize, text: &mut String) {
         // Checked again, as only that makes it text. It happens once for each chunk that cuts a character.

@@ -51,8 +51,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Empties the buffers, and frees the memory of each that is large and of which this event used less than a
-    /// quarter: huge events often come in a row. Returns whether one is still large.
+    /// Empties the buffers, and frees the memory of each that is large and of which this event used less than
+    /// a quarter: huge events often come in a row. Returns whether one is still large.
     pub(super) fn clear(&mut self) -> bool {
         let mut is_large = false;
         for buffer in [&mut self.data, &mut self.event_type, &mut self.id] {
@@ -75,7 +75,8 @@ pub(super) fn append(buffer: &mut String, span: Span, text: &str, max: usize) {
     buffer.push_str(span.of(text));
 }
 
-/// Makes room for `additional` bytes. The capacity doubles, so that growing takes linear time, but up to `max` only.
+/// Makes room for `additional` bytes. The capacity doubles, so that growing takes linear time, but up to
+/// `max` only.
 #[inline]
 pub(super) fn reserve(text: &mut String, additional: usize, max: usize) {
     if additional > text.capacity() - text.len() {

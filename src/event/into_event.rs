@@ -2,8 +2,9 @@ use crate::event::value::Event;
 
 /// An [`Event`], or any value that converts into one: texts, and references to events.
 ///
-/// A parameter of this type accepts whatever `Into<Event>` does. The trait exists for its error message, which names
-/// the way from other values to an event; implement `From` for `Event` to have your own type accepted.
+/// A parameter of this type accepts whatever `Into<Event>` does. The trait exists for its error message,
+/// which names the way from other values to an event; implement `From` for `Event` to have your own type
+/// accepted.
 ///
 /// # Examples
 ///

@@ -2,8 +2,8 @@ use crate::event::id::EventId;
 
 /// An [`EventId`], or a value that always converts into one: the integers.
 ///
-/// A parameter of this type accepts whatever `Into<EventId>` does. The trait exists for its error message, because a
-/// text converts only if it is a valid ID.
+/// A parameter of this type accepts whatever `Into<EventId>` does. The trait exists for its error message,
+/// because a text converts only if it is a valid ID.
 ///
 /// # Examples
 ///

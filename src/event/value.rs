@@ -28,7 +28,8 @@ use crate::{
 /// assert_eq!(event.encode(), "id: 7\nevent: note\ndata: two\ndata: lines\n\n");
 /// ```
 ///
-/// Two events are equal if they are equal on the wire, and have the same key and label. Comparing encodes both:
+/// Two events are equal if they are equal on the wire, and have the same key and label. Comparing encodes
+/// both:
 ///
 /// ```
 /// # use ssekit::Event;
@@ -187,12 +188,12 @@ impl Event {
 
     /// Sets the key of the value that the event brings, replacing an earlier key.
     ///
-    /// Publishing it *supersedes* the topic's earlier event with the same key: that one leaves the history, and a
-    /// client that has not received it gets this one instead. So the history is the state of the topic: the newest
-    /// event of each key, in the order of their last change. See the [guide](crate::guide::state).
+    /// Publishing it *supersedes* the topic's earlier event with the same key: that one leaves the history,
+    /// and a client that has not received it gets this one instead. So the history is the state of the topic:
+    /// the newest event of each key, in the order of their last change. See the [guide](crate::guide::state).
     ///
-    /// The key never appears on the wire, so put into the data whatever clients must know of it. Any text is a key.
-    /// In a hub it counts towards [`Bounds`](crate::Bounds) together with the event.
+    /// The key never appears on the wire, so put into the data whatever clients must know of it. Any text is
+    /// a key. In a hub it counts towards [`Bounds`](crate::Bounds) together with the event.
     ///
     /// # Examples
     ///
@@ -214,10 +215,10 @@ impl Event {
 
     /// Sets the key that the event removes, replacing an earlier key.
     ///
-    /// It supersedes the key's value like any event with that [key](Self::with_key), and is delivered like any event:
-    /// give it a type by which clients recognise a removal. Clients that resume need it. New clients, which start at
-    /// the oldest event, do not: once the bounds have evicted it, they are not sent a gap for it. Clients that were
-    /// away for so long are.
+    /// It supersedes the key's value like any event with that [key](Self::with_key), and is delivered like
+    /// any event: give it a type by which clients recognise a removal. Clients that resume need it. New
+    /// clients, which start at the oldest event, do not: once the bounds have evicted it, they are not sent a
+    /// gap for it. Clients that were away for so long are.
     ///
     /// # Examples
     ///
@@ -236,7 +237,8 @@ impl Event {
         self
     }
 
-    /// Sets a label, which [filters](crate::Subscribe::filter) see and clients do not, replacing an earlier one.
+    /// Sets a label, which [filters](crate::Subscribe::filter) see and clients do not, replacing an earlier
+    /// one.
     ///
     /// It may name a tenant, a recipient or the sender. It never appears on the wire.
     ///

@@ -120,8 +120,8 @@ where
 
 /// Reads the events in the body of a response.
 ///
-/// Check the status and the content type first. If the response has a content encoding that was not undone, the
-/// stream yields an error instead of the first event.
+/// Check the status and the content type first. If the response has a content encoding that was not undone,
+/// the stream yields an error instead of the first event.
 ///
 /// # Examples
 ///

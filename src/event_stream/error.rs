@@ -7,7 +7,8 @@ use crate::{
 
 /// The error that an [`EventStream`](super::EventStream) yields.
 ///
-/// `Display` shows the cause. So does `Debug`, because `main` prints the `Debug` form of an error that it returns.
+/// `Display` shows the cause. So does `Debug`, because `main` prints the `Debug` form of an error that it
+/// returns.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventStreamError {
@@ -17,11 +18,11 @@ pub enum EventStreamError {
     /// An event exceeded a limit and is lost. The stream continues with the next one.
     #[error(transparent)]
     LimitExceeded(LimitExceeded),
-    /// The source ended in the middle of an event, or after lines that are not part of an event stream. The stream
-    /// has ended.
+    /// The source ended in the middle of an event, or after lines that are not part of an event stream. The
+    /// stream has ended.
     ///
-    /// If a server omits the last blank line, this holds the [unfinished](Leftover::unfinished) event. For a body of
-    /// JSON or HTML, it holds the first [line](Leftover::first_ignored_line).
+    /// If a server omits the last blank line, this holds the [unfinished](Leftover::unfinished) event. For a
+    /// body of JSON or HTML, it holds the first [line](Leftover::first_ignored_line).
     #[error(transparent)]
     Incomplete(Box<Leftover>),
     /// The response has a content encoding that its transport did not undo. The body was not read.

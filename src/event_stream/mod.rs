@@ -25,18 +25,18 @@ use crate::{
 pin_project! {
     /// A stream of the events in a stream of byte chunks, such as the body of a response.
     ///
-    /// Use it for an event stream that ends by itself, such as the answer of a language model. To reconnect when the
-    /// stream ends, use `EventSource`. Chunks may be `Bytes`, `Vec<u8>` or any other `AsRef<[u8]>`, cut anywhere.
-    /// With the feature `http-body`, `EventStream::from_body` reads a body and `EventStream::from` a response; with
-    /// `reqwest`, `EventStream::from` also reads reqwest's responses.
+    /// Use it for an event stream that ends by itself, such as the answer of a language model. To reconnect
+    /// when the stream ends, use `EventSource`. Chunks may be `Bytes`, `Vec<u8>` or any other `AsRef<[u8]>`,
+    /// cut anywhere. With the feature `http-body`, `EventStream::from_body` reads a body and
+    /// `EventStream::from` a response; with `reqwest`, `EventStream::from` also reads reqwest's responses.
     ///
     /// Comments and `retry` fields are decoded but not yielded; to see them, use a [`Decoder`].
     ///
-    /// It yields `None` once the source has ended, and from then on. If the source ends within an event, or after
-    /// lines that are not part of an event stream, it first yields [an error](EventStreamError::Incomplete). An event
-    /// over a limit yields an error in its place, and the stream continues. An error of the source is passed on and
-    /// ends the stream. One poll reads a bounded number of chunks. It allocates once per event. It copies each chunk
-    /// and drops it.
+    /// It yields `None` once the source has ended, and from then on. If the source ends within an event, or
+    /// after lines that are not part of an event stream, it first yields [an
+    /// error](EventStreamError::Incomplete). An event over a limit yields an error in its place, and the
+    /// stream continues. An error of the source is passed on and ends the stream. One poll reads a bounded
+    /// number of chunks. It allocates once per event. It copies each chunk and drops it.
     ///
     /// # Examples
     ///
@@ -120,8 +120,8 @@ where
     ///
     /// # Errors
     ///
-    /// Returns an error for an event over a limit, for an error of the source, and for an unfinished event at the
-    /// end.
+    /// Returns an error for an event over a limit, for an error of the source, and for an unfinished event at
+    /// the end.
     ///
     /// # Examples
     ///

@@ -4,8 +4,8 @@ use crate::{event::value::Event, history::bounds::Bounds};
 
 /// The key and the label of an event in a history, which are not on the wire.
 ///
-/// The text is shared, so that a filter can see it without the lock. It never changes, so its reference count is not
-/// explored for interleavings.
+/// The text is shared, so that a filter can see it without the lock. It never changes, so its reference count
+/// is not explored for interleavings.
 #[derive(Clone, Debug)]
 pub(crate) struct Beside {
     /// The key, then the label.

@@ -2,11 +2,13 @@ use std::time::Duration;
 
 /// Limits on a history: by number of events, by bytes, or both, and optionally by age.
 ///
-/// The oldest events are evicted first. At least one of the first two bounds is set, so memory is always bounded.
+/// The oldest events are evicted first. At least one of the first two bounds is set, so memory is always
+/// bounded.
 ///
-/// Events that a newer one with the same [key](crate::Event::with_key) has superseded are not counted; until they are
-/// cleaned up, they take at most as much memory again. Count and age evict the value of a key as any event, even if
-/// the key has no newer one. To hold the whole state of a topic, allow as many events as it can have keys, and no age.
+/// Events that a newer one with the same [key](crate::Event::with_key) has superseded are not counted; until
+/// they are cleaned up, they take at most as much memory again. Count and age evict the value of a key as any
+/// event, even if the key has no newer one. To hold the whole state of a topic, allow as many events as it
+/// can have keys, and no age.
 ///
 /// # Examples
 ///
@@ -31,7 +33,8 @@ impl Bounds {
     /// The bytes that a key, a label or both cost an event in addition to their text.
     pub const KEY_OVERHEAD: usize = 88;
 
-    /// Limits the history to a number of events. Zero counts as one, because an event must be held to be delivered.
+    /// Limits the history to a number of events. Zero counts as one, because an event must be held to be
+    /// delivered.
     ///
     /// # Examples
     ///
@@ -50,8 +53,8 @@ impl Bounds {
     }
 
     /// Limits the history to a number of bytes: those of the encoded events, plus
-    /// [`EVENT_OVERHEAD`](Self::EVENT_OVERHEAD) for each. An event with a key or a label counts for their text and
-    /// [`KEY_OVERHEAD`](Self::KEY_OVERHEAD) in addition.
+    /// [`EVENT_OVERHEAD`](Self::EVENT_OVERHEAD) for each. An event with a key or a label counts for their
+    /// text and [`KEY_OVERHEAD`](Self::KEY_OVERHEAD) in addition.
     ///
     /// An event that exceeds this bound on its own is rejected when it is published.
     ///
@@ -104,9 +107,9 @@ impl Bounds {
 
     /// Sets the maximum age of an event, replacing an earlier one.
     ///
-    /// Events older than this may be evicted, but some may still be held. There is no timer: each publish and each
-    /// resume evicts a bounded number of events that are too old, and `expire` evicts all of them. Until then such an
-    /// event is delivered like any other.
+    /// Events older than this may be evicted, but some may still be held. There is no timer: each publish and
+    /// each resume evicts a bounded number of events that are too old, and `expire` evicts all of them. Until
+    /// then such an event is delivered like any other.
     ///
     /// The value of a key is as old as its last change.
     ///

@@ -30,9 +30,9 @@ pub enum IdError {
     Unordered,
     /// The ID is not greater than the previous one.
     ///
-    /// The event was not published. The greater ID acknowledges everything before it, so a client that has it would
-    /// never receive an event placed before it. Publish the event with a greater ID, or order the publishing as the
-    /// [guide](crate::guide::publishing) shows.
+    /// The event was not published. The greater ID acknowledges everything before it, so a client that has it
+    /// would never receive an event placed before it. Publish the event with a greater ID, or order the
+    /// publishing as the [guide](crate::guide::publishing) shows.
     #[error("the event's ID does not come after the one before")]
     NotAfter,
     /// The event has a key, but the IDs are [unordered](crate::replay::Ids::unordered).

@@ -130,8 +130,8 @@ impl IdSpace {
         self.known.get_or_insert(position);
     }
 
-    /// Returns the position of a last event ID that was [located](Scheme::locate), or `None` if the ID was not given
-    /// out here.
+    /// Returns the position of a last event ID that was [located](Scheme::locate), or `None` if the ID was
+    /// not given out here.
     pub(crate) fn resolve(&self, id: &EventId, located: Option<Position>) -> Option<Position> {
         self.known?;
         let position = match self.scheme {
@@ -176,8 +176,8 @@ impl IdSpace {
 }
 
 impl Held {
-    /// Returns the bytes that an ID takes: its share of a tree whose nodes are two thirds full, and its text unless
-    /// that is short.
+    /// Returns the bytes that an ID takes: its share of a tree whose nodes are two thirds full, and its text
+    /// unless that is short.
     fn cost(id: &str) -> usize {
         if id.len() > 22 { 64 + 32 + id.len() } else { 64 }
     }

@@ -4,11 +4,12 @@ use std::{fmt, sync::Arc};
 
 use crate::event::id::EventId;
 
-/// The origin and the order of the event IDs of a [`Hub`](crate::Hub) or a [`ReplayBuffer`](crate::ReplayBuffer).
+/// The origin and the order of the event IDs of a [`Hub`](crate::Hub) or a
+/// [`ReplayBuffer`](crate::ReplayBuffer).
 ///
-/// By default the crate generates them. If your application already has IDs, such as database keys or a broker's
-/// offsets, it can use those: [`ordered`](Self::ordered) if each ID contains a number that grows from event to event,
-/// otherwise [`unordered`](Self::unordered).
+/// By default the crate generates them. If your application already has IDs, such as database keys or a
+/// broker's offsets, it can use those: [`ordered`](Self::ordered) if each ID contains a number that grows
+/// from event to event, otherwise [`unordered`](Self::unordered).
 #[derive(Clone, Debug, Default)]
 pub struct Ids(pub(super) Kind);
 
@@ -45,11 +46,12 @@ pub(super) enum Kind {
 pub trait IdOrder: fmt::Debug + Send + Sync + 'static {
     /// Returns the position of an ID in the order of publishing, or `None` if it is not an ID of this kind.
     ///
-    /// The ID may come from a client, so it can be any text. The same text must always return the same position.
+    /// The ID may come from a client, so it can be any text. The same text must always return the same
+    /// position.
     fn position(&self, id: &str) -> Option<u128>;
 
-    /// Returns the ID of a position that [`position`](Self::position) returned, or of zero, which precedes all
-    /// events.
+    /// Returns the ID of a position that [`position`](Self::position) returned, or of zero, which precedes
+    /// all events.
     fn id(&self, position: u128) -> EventId;
 }
 
@@ -90,8 +92,8 @@ impl Ids {
 
     /// Uses the application's IDs, each greater than the previous one in the given order.
     ///
-    /// A last event ID can be placed even if its event is no longer held. A gap is therefore reported as *evicted*
-    /// rather than *unknown*, and a client of a quiet topic can resume after any time.
+    /// A last event ID can be placed even if its event is no longer held. A gap is therefore reported as
+    /// *evicted* rather than *unknown*, and a client of a quiet topic can resume after any time.
     ///
     /// # Examples
     ///
@@ -121,11 +123,11 @@ impl Ids {
         Self(Kind::Ordered(Arc::new(order), None))
     }
 
-    /// Uses the application's IDs that are whole numbers, such as the keys of a database table, each greater than the
-    /// previous one.
+    /// Uses the application's IDs that are whole numbers, such as the keys of a database table, each greater
+    /// than the previous one.
     ///
-    /// Like [`ordered`](Self::ordered), for decimal numbers up to `u128::MAX` without a sign or leading zeros, as
-    /// `EventId::from` writes them.
+    /// Like [`ordered`](Self::ordered), for decimal numbers up to `u128::MAX` without a sign or leading
+    /// zeros, as `EventId::from` writes them.
     ///
     /// # Examples
     ///
@@ -143,8 +145,9 @@ impl Ids {
 
     /// Uses the application's IDs, which must be unique among the events held, without an order.
     ///
-    /// A last event ID is found only while its event is held or is the newest; after that it is *unknown*. Each event
-    /// held costs about 100 bytes and a copy of its ID in addition to what [`Bounds`](crate::Bounds) count.
+    /// A last event ID is found only while its event is held or is the newest; after that it is *unknown*.
+    /// Each event held costs about 100 bytes and a copy of its ID in addition to what
+    /// [`Bounds`](crate::Bounds) count.
     ///
     /// # Examples
     ///
@@ -164,10 +167,10 @@ impl Ids {
 
     /// Sets the ID of the newest event published before this hub or buffer began.
     ///
-    /// A client that resumes with exactly this ID has missed nothing, and one with an earlier ID gets a gap with
-    /// reason *evicted*. Without it, nothing is known about events before the first one published here: an earlier ID
-    /// is *unknown* until that event, and *evicted* from then on. An ID that the order does not know counts as none.
-    /// Has no effect on generated and on unordered IDs.
+    /// A client that resumes with exactly this ID has missed nothing, and one with an earlier ID gets a gap
+    /// with reason *evicted*. Without it, nothing is known about events before the first one published here:
+    /// an earlier ID is *unknown* until that event, and *evicted* from then on. An ID that the order does not
+    /// know counts as none. Has no effect on generated and on unordered IDs.
     ///
     /// # Examples
     ///

@@ -35,7 +35,8 @@ enum Text<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Does all work on an event that does not depend on its position, and checks its ID and the bound on bytes.
+    /// Does all work on an event that does not depend on its position, and checks its ID and the bound on
+    /// bytes.
     #[inline]
     pub(crate) fn new(event: &'a Event, scheme: &Scheme, max: usize) -> Result<Self, PushError> {
         let position = scheme.position_of(event)?;

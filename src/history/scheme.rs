@@ -105,7 +105,8 @@ impl IdLine {
         Self { len: len as u32, text }
     }
 
-    /// Moves to the next position. Increments the digits in place, which is less work than writing the number again.
+    /// Moves to the next position. Increments the digits in place, which is less work than writing the number
+    /// again.
     #[inline]
     pub(super) fn advance(&mut self) {
         let Some(end) = self.end() else { return };

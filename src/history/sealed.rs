@@ -34,8 +34,8 @@ pub(super) struct Segment {
 }
 
 impl Sealed {
-    /// Removes the segments that end before the first event held, once the event at a position was removed. Returns
-    /// whether that freed memory.
+    /// Removes the segments that end before the first event held, once the event at a position was removed.
+    /// Returns whether that freed memory.
     #[inline]
     pub(super) fn evict(&mut self, position: Position, first_start: u64) -> bool {
         let mut less = false;
@@ -52,7 +52,8 @@ impl Sealed {
         less
     }
 
-    /// Joins the segments of the chunk that ends. Its open part has `capacity` bytes, of which `unread` are used.
+    /// Joins the segments of the chunk that ends. Its open part has `capacity` bytes, of which `unread` are
+    /// used.
     pub(super) fn close(&mut self, capacity: usize, unread: usize) {
         let first = self.segments.len() - self.in_chunk;
         let start = self.segments.get(first).map(|piece| piece.start);

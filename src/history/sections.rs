@@ -13,16 +13,18 @@ use crate::history::{
 
 /// A history with keys or labels: sections in order, and the newest event of each key.
 ///
-/// An event that is superseded is marked in its section, which takes one look-up of the key and a binary search among the
-/// sections. A
-/// section of which the majority is superseded is rebuilt without them, and joined with a neighbour once it is small.
-/// So superseded events take at most as much as the others, one event at the front pins nothing behind it, and one
-/// operation copies at most a section: each publish pays for less than two copies of an event.
+/// An event that is superseded is marked in its section, which takes one look-up of the key and a binary
+/// search among the sections. A section of which the majority is superseded is rebuilt without them, and
+/// joined with a neighbour once it is small. So superseded events take at most as much as the others, one
+/// event at the front pins nothing behind it, and one operation copies at most a section: each publish pays
+/// for less than two copies of an event.
 ///
 /// These hold after each operation:
 ///
-/// - The oldest event held is not superseded. So what the history tells of its front is true of the oldest live event.
-/// - Each section but the newest has an event that is not superseded. So a reader looks at two sections at most.
+/// - The oldest event held is not superseded. So what the history tells of its front is true of the oldest
+///   live event.
+/// - Each section but the newest has an event that is not superseded. So a reader looks at two sections at
+///   most.
 /// - The slots of the events that are not superseded are exactly those of `keys`.
 #[derive(Debug)]
 pub(super) struct Sections {
@@ -170,7 +172,8 @@ impl Sections {
         self.newest.drop_superseded_front();
     }
 
-    /// Rebuilds an older section without its superseded events, together with a neighbour if it has become small.
+    /// Rebuilds an older section without its superseded events, together with a neighbour if it has become
+    /// small.
     fn tidy(&mut self, at: usize) {
         let Some(older) = self.older.get(at) else { return };
         if older.section.live() == 0 {
@@ -255,7 +258,8 @@ impl Sections {
         self.older.partition_point(|older| older.last < position)
     }
 
-    /// Returns the first section that may have an event after a position; the number of older ones for the newest.
+    /// Returns the first section that may have an event after a position; the number of older ones for the
+    /// newest.
     fn first_after(&self, after: Position) -> usize {
         self.section_of(after.saturating_add(1))
     }

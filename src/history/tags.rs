@@ -57,7 +57,8 @@ impl Tags {
         self.superseded
     }
 
-    /// Returns the ordinal of the first of `len` events, from `at` on, that is not superseded; `len` if there is none.
+    /// Returns the ordinal of the first of `len` events, from `at` on, that is not superseded; `len` if there
+    /// is none.
     #[inline]
     pub(super) fn next_live(&self, at: usize, len: usize) -> usize {
         if self.superseded == 0 {
@@ -66,7 +67,8 @@ impl Tags {
         (at..len).find(|at| self.get(*at) != Tag::Superseded).unwrap_or(len)
     }
 
-    /// Returns the ordinal of the first of `len` events, from `at` on, that is superseded; `len` if there is none.
+    /// Returns the ordinal of the first of `len` events, from `at` on, that is superseded; `len` if there is
+    /// none.
     #[inline]
     pub(super) fn next_superseded(&self, at: usize, len: usize) -> usize {
         if self.superseded == 0 {

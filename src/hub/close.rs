@@ -41,7 +41,8 @@ pub struct Close {
     deadline: Option<Duration>,
 }
 
-/// A future that waits until a hub has no subscription left, created by [`Hub::drained`](crate::Hub::drained).
+/// A future that waits until a hub has no subscription left, created by
+/// [`Hub::drained`](crate::Hub::drained).
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Drained {
     shared: Arc<Shared>,
@@ -106,8 +107,8 @@ impl Close {
 
     /// Ends subscriptions after this time even if events are pending for them.
     ///
-    /// It takes effect when they are polled. Such a client reconnects with its last event ID, and misses nothing if
-    /// the history is still there.
+    /// It takes effect when they are polled. Such a client reconnects with its last event ID, and misses
+    /// nothing if the history is still there.
     ///
     /// # Examples
     ///
@@ -131,7 +132,8 @@ impl Close {
 
     /// Answers clients that connect from now on with 204, which stops them from reconnecting.
     ///
-    /// By default the answer is 200 with a reconnection time (3 s if none is set), after which the stream ends.
+    /// By default the answer is 200 with a reconnection time (3 s if none is set), after which the stream
+    /// ends.
     ///
     /// # Examples
     ///

@@ -39,7 +39,8 @@ impl End {
 
     /// Sends the client one more event, after its position.
     ///
-    /// An ID of the event itself is not sent, because the client would resume with it and the hub does not know it.
+    /// An ID of the event itself is not sent, because the client would resume with it and the hub does not
+    /// know it.
     pub fn last_event(mut self, event: impl IntoEvent) -> Self {
         self.last = Some(event.into_event().without_id().encode());
         self

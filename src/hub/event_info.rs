@@ -80,8 +80,8 @@ impl<'a> EventInfo<'a> {
 
     /// Returns the event's [key](crate::Event::with_key), if it has one.
     ///
-    /// A filter must give one answer for all events of a key. Otherwise a client keeps a value of which it never gets
-    /// the successor. See the [guide](crate::guide::state).
+    /// A filter must give one answer for all events of a key. Otherwise a client keeps a value of which it
+    /// never gets the successor. See the [guide](crate::guide::state).
     pub fn key(&self) -> Option<&'a str> {
         self.key
     }

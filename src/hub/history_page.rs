@@ -26,7 +26,8 @@ struct Piece {
 }
 
 impl HistoryPage {
-    /// Reads up to `limit` events. Takes the lock for one piece of the history at a time, so that publishers do not wait.
+    /// Reads up to `limit` events. Takes the lock for one piece of the history at a time, so that publishers
+    /// do not wait.
     pub(super) fn read(shared: &Shared, topic: &str, after: Option<LastEventId>, limit: usize) -> Self {
         let mut piece = Piece::after_claim(shared, topic, &Claim::new(after.as_ref(), &shared.ids));
         let mut page = Self { events: Vec::new(), gap: piece.gap, has_more: false, position: after };
@@ -77,7 +78,8 @@ impl HistoryPage {
         self.events
     }
 
-    /// Returns why events are missing before this page, if some are: after the given ID, or from the beginning.
+    /// Returns why events are missing before this page, if some are: after the given ID, or from the
+    /// beginning.
     pub fn gap(&self) -> Option<GapReason> {
         self.gap
     }

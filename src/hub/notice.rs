@@ -24,39 +24,40 @@ pub struct Gap {
 #[non_exhaustive]
 pub enum GapReason {
     /// Events after its last event ID are no longer held, or a new client asked for the
-    /// [oldest](super::Start::Oldest) event of a topic whose history has lost its beginning. The client gets all
-    /// events that are held.
+    /// [oldest](super::Start::Oldest) event of a topic whose history has lost its beginning. The client gets
+    /// all events that are held.
     Evicted,
     /// Its last event ID was not given out here, or not since the last restart. It begins like a new client.
     Unknown,
-    /// It was too slow, and some events were evicted before delivery. It continues from the oldest event held.
+    /// It was too slow, and some events were evicted before delivery. It continues from the oldest event
+    /// held.
     Lagged,
 }
 
 /// The form in which a subscription sends a position that has moved without an event.
 ///
-/// Without it, a client that is cut before its first event, or whose topics are quiet while others are busy, would
-/// resume with an ID that was evicted long ago.
+/// Without it, a client that is cut before its first event, or whose topics are quiet while others are busy,
+/// would resume with an ID that was evicted long ago.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PositionForm {
     /// An event of a reserved type, with empty data. All browsers store its ID.
     #[default]
     Event,
-    /// A block with only an ID. It suffices for the standard and for Chromium, and scripts do not see it. Firefox and
-    /// Safari store an ID only with a dispatched event, and several other clients turn each block without data into
-    /// an empty message.
+    /// A block with only an ID. It suffices for the standard and for Chromium, and scripts do not see it.
+    /// Firefox and Safari store an ID only with a dispatched event, and several other clients turn each block
+    /// without data into an empty message.
     IdOnly,
-    /// Not sent. A client that is cut before its first event reconnects as a new one. A reconnection time is then a
-    /// block of its own, which several clients turn into an empty message.
+    /// Not sent. A client that is cut before its first event reconnects as a new one. A reconnection time is
+    /// then a block of its own, which several clients turn into an empty message.
     Off,
 }
 
 /// A notice that a hub adds to the published events, read on the client's side.
 ///
 /// Use it in a client of a hub to separate the hub's notices from the application's events. At a
-/// [`Reset`](Self::Reset), reload the client's state. You need not handle a [`Position`](Self::Position); the client
-/// stores its ID.
+/// [`Reset`](Self::Reset), reload the client's state. You need not handle a [`Position`](Self::Position); the
+/// client stores its ID.
 ///
 /// # Examples
 ///
@@ -82,8 +83,8 @@ pub enum PositionForm {
 pub enum Notice {
     /// The client's position has moved without an event.
     Position,
-    /// Some events are no longer available, for this reason; `None` if this version of the crate does not know the
-    /// reason.
+    /// Some events are no longer available, for this reason; `None` if this version of the crate does not
+    /// know the reason.
     Reset(Option<GapReason>),
 }
 
@@ -269,8 +270,8 @@ impl Notices {
         Some(finish(event, id, retry).encode())
     }
 
-    /// Encodes a position that has moved in a silence. A due event without an ID carries it, if clients store an ID
-    /// with such an event.
+    /// Encodes a position that has moved in a silence. A due event without an ID carries it, if clients store
+    /// an ID with such an event.
     pub(crate) fn moved(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
         match due.filter(|due| self.form != PositionForm::Off && has_data(due)) {
             Some(due) => Some([ID, id.as_bytes(), b"\n", due].concat().into()),

@@ -25,7 +25,8 @@ pub(crate) trait Source: Send {
     /// Lets handles change its topics from now on.
     fn steer(&mut self, steering: &Arc<Steering>);
 
-    /// Ends it now. Returns the last block: the position if it has moved, or with a reconnection time, and the last event.
+    /// Ends it now. Returns the last block: the position if it has moved, or with a reconnection time, and
+    /// the last event.
     fn finish(&mut self, end: &End) -> Option<Bytes>;
 
     fn notices(&self) -> &Notices;

@@ -10,8 +10,9 @@ use crate::{
 
 /// What handles on a stream want of it.
 ///
-/// A change of topics applies to all that is read after the call. A reader looks here while it holds the hub's lock, before
-/// it reads: an event that is published after the call is read after it, by a reader that has applied the change.
+/// A change of topics applies to all that is read after the call. A reader looks here while it holds the
+/// hub's lock, before it reads: an event that is published after the call is read after it, by a reader that
+/// has applied the change.
 #[derive(Debug, Default)]
 pub(crate) struct Steering(Mutex<Wanted>);
 

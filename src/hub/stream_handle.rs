@@ -12,11 +12,11 @@ use crate::{
 /// A handle on a stream that an HTTP stack owns by now: it ends the stream, or changes its topics. Created by
 /// [`Subscription::handle`](crate::Subscription::handle).
 ///
-/// Cloning is cheap, and all clones are handles on the same stream. A handle keeps neither the stream nor its hub open,
-/// and can be used from any thread.
+/// Cloning is cheap, and all clones are handles on the same stream. A handle keeps neither the stream nor its
+/// hub open, and can be used from any thread.
 ///
-/// A change takes effect when the stream is next polled, for which its task is woken. A peer that does not read keeps
-/// its stream from being polled; the write timeout of the HTTP stack ends it.
+/// A change takes effect when the stream is next polled, for which its task is woken. A peer that does not
+/// read keeps its stream from being polled; the write timeout of the HTTP stack ends it.
 ///
 /// # Examples
 ///
@@ -47,8 +47,8 @@ impl StreamHandle {
     /// Ends the stream in an orderly way: the client gets its position, and may reconnect.
     ///
     /// A client that shall not come back must be refused when it does, with
-    /// [`stop_reconnecting`](crate::stop_reconnecting) for instance. Events that are pending for it are not sent; if it
-    /// resumes, it gets them then.
+    /// [`stop_reconnecting`](crate::stop_reconnecting) for instance. Events that are pending for it are not
+    /// sent; if it resumes, it gets them then.
     pub fn end(&self) {
         self.end_with(End::new());
     }
@@ -62,14 +62,14 @@ impl StreamHandle {
 
     /// Adds topics to the stream. Those that it has already are left alone.
     ///
-    /// Each begins where the stream is: at the position up to which the client was given everything. So all topics keep
-    /// one cursor, and every event that is published after this call is delivered. Earlier events of a new topic are not;
-    /// send those without IDs, from [`Topic::history`](super::Topic::history) for instance. If events after that position
-    /// are no longer held, the client gets a [gap](super::Gap) before any later event, whatever the
-    /// [`Lag`](super::Lag) policy.
+    /// Each begins where the stream is: at the position up to which the client was given everything. So all
+    /// topics keep one cursor, and every event that is published after this call is delivered. Earlier events
+    /// of a new topic are not; send those without IDs, from [`Topic::history`](super::Topic::history) for
+    /// instance. If events after that position are no longer held, the client gets a [gap](super::Gap) before
+    /// any later event, whatever the [`Lag`](super::Lag) policy.
     ///
-    /// When the client comes back, subscribe it to the topics that the stream had. Its last event ID acknowledges
-    /// everything before it for all topics that you name, also for one that it did not have.
+    /// When the client comes back, subscribe it to the topics that the stream had. Its last event ID
+    /// acknowledges everything before it for all topics that you name, also for one that it did not have.
     ///
     /// # Examples
     ///
@@ -96,9 +96,9 @@ impl StreamHandle {
 
     /// Removes topics from the stream.
     ///
-    /// What was published to them and not delivered yet is not delivered any more. A topic that is added again begins at
-    /// the stream's position then, and skips what lay between. A stream whose topics were all removed stays open; one that
-    /// has topics ends when all of them are finished.
+    /// What was published to them and not delivered yet is not delivered any more. A topic that is added
+    /// again begins at the stream's position then, and skips what lay between. A stream whose topics were all
+    /// removed stays open; one that has topics ends when all of them are finished.
     pub fn remove(&self, topics: impl Into<Topics>) {
         self.steering.change(Change::Remove(topics.into().into_names()));
     }

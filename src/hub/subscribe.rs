@@ -219,7 +219,8 @@ impl Subscribe {
         self
     }
 
-    /// Sets the reconnection time that this stream begins with. Default: [`HubBuilder::retry`](super::HubBuilder::retry).
+    /// Sets the reconnection time that this stream begins with. Default:
+    /// [`HubBuilder::retry`](super::HubBuilder::retry).
     pub fn retry(mut self, reconnection_time: Duration) -> Self {
         self.voice.retry = Some(reconnection_time);
         self
@@ -227,8 +228,8 @@ impl Subscribe {
 
     /// Sets how to send this stream's position when it has moved without an event.
     ///
-    /// Default: [`HubBuilder::position_form`](super::HubBuilder::position_form). Choose it by client, if some of your
-    /// clients take a block with an ID for a message.
+    /// Default: [`HubBuilder::position_form`](super::HubBuilder::position_form). Choose it by client, if some
+    /// of your clients take a block with an ID for a message.
     ///
     /// # Examples
     ///
@@ -250,8 +251,8 @@ impl Subscribe {
 
     /// Sets the event type of this stream's positions.
     ///
-    /// Default: [`HubBuilder::position_type`](super::HubBuilder::position_type), which alone is reserved: do not publish
-    /// events with this one.
+    /// Default: [`HubBuilder::position_type`](super::HubBuilder::position_type), which alone is reserved: do
+    /// not publish events with this one.
     pub fn position_type(mut self, event_type: EventType) -> Self {
         self.voice.position_type = Some(event_type);
         self

@@ -31,36 +31,37 @@ use crate::{
 
 /// A stream of encoded events from a [`Hub`](crate::Hub) or a `Relay`, for one client.
 ///
-/// It yields [`Bytes`] that are ready for the wire, each one or more whole blocks: first its position, or a [`Gap`],
-/// then every event of its topics in order, without a gap or a duplicate. A subscription that is several events
-/// behind gets them in one piece.
+/// It yields [`Bytes`] that are ready for the wire, each one or more whole blocks: first its position, or a
+/// [`Gap`], then every event of its topics in order, without a gap or a duplicate. A subscription that is
+/// several events behind gets them in one piece.
 ///
 /// # Slow consumers
 ///
-/// A subscription holds no queue: it is a position in the hub's history. If it falls behind the history it has
-/// *lagged*, and its [`Lag`](super::Lag) policy decides what follows. It never delays a publisher or another
-/// subscription.
+/// A subscription holds no queue: it is a position in the hub's history. If it falls behind the history it
+/// has *lagged*, and its [`Lag`](super::Lag) policy decides what follows. It never delays a publisher or
+/// another subscription.
 ///
 /// # Ending
 ///
-/// The stream ends when all its topics are [finished](crate::Hub::finish) and nothing remains, when the hub is
-/// [closed](crate::Hub::close) or its last [handle](crate::Hub) is dropped, when its maximum lifetime has passed,
-/// when one of its topics is [removed](crate::Hub::remove), and after a lag under
+/// The stream ends when all its topics are [finished](crate::Hub::finish) and nothing remains, when the hub
+/// is [closed](crate::Hub::close) or its last [handle](crate::Hub) is dropped, when its maximum lifetime has
+/// passed, when one of its topics is [removed](crate::Hub::remove), and after a lag under
 /// [`Lag::Disconnect`](super::Lag::Disconnect). Dropping it frees its memory at once.
 ///
 /// A subscription is not a handle: it does not keep a hub open.
 ///
 /// # Of a relay
 ///
-/// While the local hub of a relay does not hold the next event, the subscription reads the log page by page, each of
-/// up to half a megabyte or one event, and returns to the hub as soon as that can continue without a gap. It does not
-/// read ahead: it requests a page when it is polled, and the page has a share of the memory of all pages until it is
-/// yielded. So do not stop polling it while it is pending; drop it instead.
+/// While the local hub of a relay does not hold the next event, the subscription reads the log page by page,
+/// each of up to half a megabyte or one event, and returns to the hub as soon as that can continue without a
+/// gap. It does not read ahead: it requests a page when it is polled, and the page has a share of the memory
+/// of all pages until it is yielded. So do not stop polling it while it is pending; drop it instead.
 ///
-/// It also ends when the log no longer holds the next event under [`Lag::Disconnect`](super::Lag::Disconnect), and when
-/// the log turns out to be another one or in an older state. In both cases its last block reports the gap if the
-/// client has received nothing since the first block that changes its position, because it would otherwise resume at
-/// the same place. It does not end when the log cannot be reached.
+/// It also ends when the log no longer holds the next event under
+/// [`Lag::Disconnect`](super::Lag::Disconnect), and when the log turns out to be another one or in an older
+/// state. In both cases its last block reports the gap if the client has received nothing since the first
+/// block that changes its position, because it would otherwise resume at the same place. It does not end when
+/// the log cannot be reached.
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
     /// The first block, until it is yielded.
@@ -115,11 +116,11 @@ impl Subscription {
         self.extras.get_or_insert_default()
     }
 
-    /// Returns the gap between the events that the client asked for and those it gets, or `None` if nothing is
-    /// missing.
+    /// Returns the gap between the events that the client asked for and those it gets, or `None` if nothing
+    /// is missing.
     ///
-    /// It is known from the start and does not change. The stream's first block reports it to the client. Check it to
-    /// send a snapshot first, or a notice of your own.
+    /// It is known from the start and does not change. The stream's first block reports it to the client.
+    /// Check it to send a snapshot first, or a notice of your own.
     ///
     /// # Examples
     ///
@@ -175,10 +176,11 @@ impl Subscription {
         StreamHandle::new(steering)
     }
 
-    /// Ends the stream in an orderly way when a future completes: when a token expires, or a user is logged out.
+    /// Ends the stream in an orderly way when a future completes: when a token expires, or a user is logged
+    /// out.
     ///
-    /// The client gets its position, and may reconnect. The stream ends at once, if its peer reads. With several futures,
-    /// it ends with the first one.
+    /// The client gets its position, and may reconnect. The stream ends at once, if its peer reads. With
+    /// several futures, it ends with the first one.
     ///
     /// # Examples
     ///
@@ -208,8 +210,9 @@ impl Subscription {
     /// Sends events ahead of the stream, such as a snapshot of the state that later events change.
     ///
     /// Subscribe first, then read the state: whatever changes meanwhile follows on the stream. If there is a
-    /// [gap](Self::gap), the client learns of it before the snapshot. It learns its position after the snapshot, so that
-    /// a client which is cut within it does not take the rest for received. IDs of the events themselves are not sent.
+    /// [gap](Self::gap), the client learns of it before the snapshot. It learns its position after the
+    /// snapshot, so that a client which is cut within it does not take the rest for received. IDs of the
+    /// events themselves are not sent.
     ///
     /// Call it before the stream is polled. The events are encoded at once, and held until they are yielded.
     ///
@@ -252,11 +255,12 @@ impl Subscription {
     /// Keeps the connection alive: whenever nothing was sent for `interval`, sends a comment, or the client's
     /// position if it has moved.
     ///
-    /// With [`KeepAlive::event`], an event of yours takes the comment's place and carries the position as its ID. An
-    /// ID of the event itself is not sent, because the client would resume with it and the hub does not know it.
+    /// With [`KeepAlive::event`], an event of yours takes the comment's place and carries the position as its
+    /// ID. An ID of the event itself is not sent, because the client would resume with it and the hub does
+    /// not know it.
     ///
-    /// The stream also ends on time when its [maximum lifetime](crate::Subscribe::lifetime) has passed, even within
-    /// an interval.
+    /// The stream also ends on time when its [maximum lifetime](crate::Subscribe::lifetime) has passed, even
+    /// within an interval.
     ///
     /// # Panics
     ///

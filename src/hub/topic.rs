@@ -240,7 +240,8 @@ impl Topic {
         }
     }
 
-    /// Reads events of the topic as values: up to `limit` of them after a last event ID, or from the oldest one held.
+    /// Reads events of the topic as values: up to `limit` of them after a last event ID, or from the oldest
+    /// one held.
     ///
     /// Use it for pages of history, for catching up without a stream, and in tests. To continue, pass the
     /// [position](HistoryPage::position) of the page: to this method for the next page, or to

@@ -134,8 +134,8 @@ impl Paging {
         self.steering = Some(steering);
     }
 
-    /// Applies changes of the topics, between pages. The next page begins at the stream's position, so no event of a new
-    /// topic is missing in it.
+    /// Applies changes of the topics, between pages. The next page begins at the stream's position, so no
+    /// event of a new topic is missing in it.
     fn apply_changes(&mut self) {
         let changes = self.steering.as_ref().map(|steering| steering.take_changes()).unwrap_or_default();
         for change in changes {

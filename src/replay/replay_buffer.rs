@@ -13,9 +13,9 @@ use crate::{
 
 /// A bounded buffer of encoded events that returns the events a client has missed.
 ///
-/// Events are encoded once, when they are pushed, and returned as shared [`Bytes`]. Pushing copies the event once;
-/// [`after`](Self::after) is a binary search. An event with a [key](Event::with_key) supersedes the earlier one with
-/// that key, which then counts as never held.
+/// Events are encoded once, when they are pushed, and returned as shared [`Bytes`]. Pushing copies the event
+/// once; [`after`](Self::after) is a binary search. An event with a [key](Event::with_key) supersedes the
+/// earlier one with that key, which then counts as never held.
 ///
 /// # Examples
 ///
@@ -47,8 +47,8 @@ pub enum Replay<'a> {
     Evicted(Events<'a>),
     /// This buffer did not give out the ID: it is from another buffer, from before a restart, or invented.
     ///
-    /// If the application's IDs are [unordered](Ids::unordered), this also applies to an ID whose event is no longer
-    /// held, unless it is the newest.
+    /// If the application's IDs are [unordered](Ids::unordered), this also applies to an ID whose event is no
+    /// longer held, unless it is the newest.
     Unknown,
 }
 
@@ -118,8 +118,8 @@ impl ReplayBuffer {
     ///
     /// # Errors
     ///
-    /// Returns a [`PushError`] if the event exceeds the bound on bytes on its own, or if its ID does not fit the IDs
-    /// in use. The buffer is unchanged then.
+    /// Returns a [`PushError`] if the event exceeds the bound on bytes on its own, or if its ID does not fit
+    /// the IDs in use. The buffer is unchanged then.
     ///
     /// # Examples
     ///

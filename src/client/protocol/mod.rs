@@ -324,8 +324,8 @@ impl Protocol {
 
     /// Handles the next bytes of the response's body. Any byte ends a silence.
     ///
-    /// They are copied, and decoded one event at a time, as you pull commands. To bound memory, pass a chunk only
-    /// after the last one has led to [`Wait`](Command::Wait).
+    /// They are copied, and decoded one event at a time, as you pull commands. To bound memory, pass a chunk
+    /// only after the last one has led to [`Wait`](Command::Wait).
     pub fn handle_chunk(&mut self, chunk: Bytes, now: Instant) {
         match &mut self.phase {
             Phase::Open { heard, .. } if self.lost.is_none() && !chunk.is_empty() => {

@@ -18,18 +18,19 @@ use crate::{
 ///
 /// Lanes let subscriptions of one topic be polled on several threads without meeting at the hub's lock.
 ///
-/// A lane has a snapshot of its topic, or none. The snapshot is taken under the hub's lock by one of the lane's
-/// subscriptions. A change, made under the hub's lock, clears each lane's snapshot and takes the wakers parked there.
-/// So a snapshot is the topic's present state, or the state before a change whose visit is still to come. A
-/// subscription that finds nothing new in the snapshot parks under the same lock of the lane, and so that visit takes
-/// its waker and wakes it: no wake-up is lost. While a lane has no snapshot, its subscriptions read the topic under
-/// the hub's lock. The hub's lock is taken before a lane's, never after it.
+/// A lane has a snapshot of its topic, or none. The snapshot is taken under the hub's lock by one of the
+/// lane's subscriptions. A change, made under the hub's lock, clears each lane's snapshot and takes the
+/// wakers parked there. So a snapshot is the topic's present state, or the state before a change whose visit
+/// is still to come. A subscription that finds nothing new in the snapshot parks under the same lock of the
+/// lane, and so that visit takes its waker and wakes it: no wake-up is lost. While a lane has no snapshot,
+/// its subscriptions read the topic under the hub's lock. The hub's lock is taken before a lane's, never
+/// after it.
 ///
-/// A change is counted after it has visited the lanes, and a subscription loads the counter before it reads its lane,
-/// so the count that it stores is never ahead of what it has read.
+/// A change is counted after it has visited the lanes, and a subscription loads the counter before it reads
+/// its lane, so the count that it stores is never ahead of what it has read.
 ///
-/// Subscriptions that are woken one after the other mostly run on one thread, and share a lane. So threads seldom
-/// contend for a lane's lock, and the alignment gives each lane its own cache lines.
+/// Subscriptions that are woken one after the other mostly run on one thread, and share a lane. So threads
+/// seldom contend for a lane's lock, and the alignment gives each lane its own cache lines.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Lane {
@@ -43,8 +44,8 @@ pub(crate) struct Lane {
 pub(crate) struct Shown {
     pub(crate) parking: Parking,
     view: Option<View>,
-    /// The last run of events, up to the newest, as read by one of the lane's subscriptions. Cleared by the topic's
-    /// next event, or when one of its own is evicted.
+    /// The last run of events, up to the newest, as read by one of the lane's subscriptions. Cleared by the
+    /// topic's next event, or when one of its own is evicted.
     newest: Option<Run>,
     /// Events delivered to its subscriptions, counted once for each.
     delivered: u64,
@@ -97,8 +98,8 @@ impl Lane {
 }
 
 impl Shown {
-    /// Reads all events after a position, or returns `None` if the hub must be asked. Also returns the newest position of
-    /// the hub in the snapshot.
+    /// Reads all events after a position, or returns `None` if the hub must be asked. Also returns the newest
+    /// position of the hub in the snapshot.
     #[inline]
     pub(crate) fn read(&mut self, after: &mut Position) -> Option<(Read<Bytes>, Position)> {
         let View { last, head } = self.view?;
@@ -120,8 +121,8 @@ impl Lanes {
 
     /// Adds a subscription to a lane, or to a new one.
     ///
-    /// Consecutive subscriptions are mostly adjacent in memory, so they share a lane, even when lanes are beyond
-    /// their capacity.
+    /// Consecutive subscriptions are mostly adjacent in memory, so they share a lane, even when lanes are
+    /// beyond their capacity.
     pub(crate) fn join(&mut self) -> Arc<Lane> {
         let least = self.lanes.iter().zip(&mut self.subscriptions).min_by_key(|(_, count)| **count / ROOM);
         match least {
@@ -195,7 +196,8 @@ impl Lanes {
 }
 
 impl Crowd {
-    /// Clears the lanes of a topic that has changed, and takes all wakers parked there and on the topic itself.
+    /// Clears the lanes of a topic that has changed, and takes all wakers parked there and on the topic
+    /// itself.
     #[inline]
     pub(crate) fn take(parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<Self> {
         let on_lanes = lanes.and_then(Lanes::hide);

@@ -1,7 +1,7 @@
 //! The state that a hub's publishers and subscribers share, behind one lock.
 //!
-//! Read [`shared`] first, then [`state`], which alone changes the counters, [`topics`] and [`topic_state`]; [`parking`] and
-//! [`lane`] hold those that wait. Wakers are handed out and woken once the lock is released.
+//! Read [`shared`] first, then [`state`], which alone changes the counters, [`topics`] and [`topic_state`];
+//! [`parking`] and [`lane`] hold those that wait. Wakers are handed out and woken once the lock is released.
 
 pub(crate) mod lane;
 pub(crate) mod name;

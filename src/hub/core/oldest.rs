@@ -4,8 +4,8 @@ use crate::history::position::Position;
 
 /// Topics with history, in the order in which their events are evicted.
 ///
-/// A topic is entered at the position of its oldest event. It may have lost that event since, so its entry is moved
-/// forward when its turn comes.
+/// A topic is entered at the position of its oldest event. It may have lost that event since, so its entry is
+/// moved forward when its turn comes.
 #[derive(Debug, Default)]
 pub(crate) struct Oldest {
     open: BTreeMap<Position, u32>,

@@ -7,16 +7,16 @@ use crate::base::{
 
 /// Wakers of subscriptions that have read all events of a topic. They are all woken at once.
 ///
-/// They are woken by reference and put back, so that a subscription which parks again mostly finds its waker still
-/// there. That saves cloning and dropping a waker for each subscription and event.
+/// They are woken by reference and put back, so that a subscription which parks again mostly finds its waker
+/// still there. That saves cloning and dropping a waker for each subscription and event.
 #[derive(Debug)]
 pub(crate) struct Parking {
     places: Places,
-    /// The table that was taken, until a subscription parks or leaves. After that it must not be put back, because it
-    /// does not contain that change.
+    /// The table that was taken, until a subscription parks or leaves. After that it must not be put back,
+    /// because it does not contain that change.
     taken: Option<Taken>,
-    /// The name of the newest table. Each has its own, so that a slot of an old table is never mistaken for one of a
-    /// new table.
+    /// The name of the newest table. Each has its own, so that a slot of an old table is never mistaken for
+    /// one of a new table.
     newest: NonZeroU64,
 }
 
@@ -62,7 +62,8 @@ pub(crate) struct Stay {
 impl Parking {
     /// Creates an empty parking. Its tables are named from `first` on.
     ///
-    /// [`put_back`](Self::put_back) recognises a table by its name, so no two tables of a topic may share one.
+    /// [`put_back`](Self::put_back) recognises a table by its name, so no two tables of a topic may share
+    /// one.
     pub(crate) fn new(first: NonZeroU64) -> Self {
         Self { places: Places::new(first), taken: None, newest: first }
     }
@@ -157,8 +158,8 @@ impl Stay {
         !self.is_kept
     }
 
-    /// Parks with the waker that is still there if that is current, otherwise with `brought`. Returns whether it
-    /// parked.
+    /// Parks with the waker that is still there if that is current, otherwise with `brought`. Returns whether
+    /// it parked.
     ///
     /// Leaves the previous waker in `brought`, to be dropped without a lock.
     #[inline(always)]

@@ -4,9 +4,9 @@ use crate::history::position::Position;
 
 /// Records of topics without subscribers and history.
 ///
-/// A record stores a randomly keyed hash of the name instead of the name, so that its size does not depend on the
-/// name. The chance that two of a million names share one of 2^64 hashes is about one in thirty million; then one
-/// topic gets the other's record.
+/// A record stores a randomly keyed hash of the name instead of the name, so that its size does not depend on
+/// the name. The chance that two of a million names share one of 2^64 hashes is about one in thirty million;
+/// then one topic gets the other's record.
 #[derive(Debug)]
 pub(crate) struct Records {
     of_open: Kind,

@@ -22,7 +22,8 @@ pub(crate) struct Shared {
     pub(crate) filtered: AtomicU64,
     /// The number of handles. Dropping the last one closes the hub.
     ///
-    /// Like an `Arc`'s counter, it only determines which drop is the last, so it is not explored for interleavings.
+    /// Like an `Arc`'s counter, it only determines which drop is the last, so it is not explored for
+    /// interleavings.
     pub(crate) handles: atomic::AtomicUsize,
     pub(crate) clock: Clock,
     /// The bounds have a maximum age, so the clock must be read.

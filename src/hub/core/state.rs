@@ -23,8 +23,8 @@ use crate::{
 
 /// The state shared by a hub's publishers and subscribers, behind one lock.
 ///
-/// Nothing here wakes, clones or drops a waker, reads a clock or calls application code. Wakers are returned to the
-/// caller, which wakes them without the lock.
+/// Nothing here wakes, clones or drops a waker, reads a clock or calls application code. Wakers are returned
+/// to the caller, which wakes them without the lock.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) ids: IdSpace,
@@ -35,8 +35,8 @@ pub(crate) struct State {
     pub(crate) of_many: Slab<Subscriber>,
     pub(crate) closing: Option<Arc<Closing>>,
     pub(crate) published: u64,
-    /// Events delivered to subscribers without a filter, counted once for each. Those delivered on lanes are counted
-    /// there.
+    /// Events delivered to subscribers without a filter, counted once for each. Those delivered on lanes are
+    /// counted there.
     pub(crate) delivered: u64,
     pub(crate) lagged: u64,
     pub(crate) resumed: u64,
@@ -152,8 +152,8 @@ impl State {
         !done
     }
 
-    /// Evicts events beyond the bounds of a topic and of the hub, until `left` is used up. Returns whether that
-    /// sufficed.
+    /// Evicts events beyond the bounds of a topic and of the hub, until `left` is used up. Returns whether
+    /// that sufficed.
     ///
     /// Never evicts the last event of all, because it is still to be delivered.
     #[inline(never)]
@@ -242,8 +242,8 @@ impl State {
         self.topics.retire(key);
     }
 
-    /// Removes a topic. Returns its history, to be dropped without the lock, or `None` if it must be called again,
-    /// because one step may not evict that many events.
+    /// Removes a topic. Returns its history, to be dropped without the lock, or `None` if it must be called
+    /// again, because one step may not evict that many events.
     pub(crate) fn remove(&mut self, topic: &str, wake: &mut Wake) -> Option<Log> {
         let Some((key, len)) = self.topics.find_len(topic) else { return Some(Log::new(0)) };
         if self.ids.forgets() {
@@ -299,7 +299,8 @@ impl State {
         wakers
     }
 
-    /// Returns whether a topic has no subscription. If it has one, stores the waker, to be woken when the last one ends.
+    /// Returns whether a topic has no subscription. If it has one, stores the waker, to be woken when the
+    /// last one ends.
     ///
     /// Leaves the previous waker in `waker`, to be dropped.
     pub(crate) fn poll_unsubscribed(
@@ -329,12 +330,14 @@ impl State {
         false
     }
 
-    /// Removes a future that waits for the last subscription to a topic to end. Returns its waker, to be dropped.
+    /// Removes a future that waits for the last subscription to a topic to end. Returns its waker, to be
+    /// dropped.
     pub(crate) fn leave_unsubscribed(&mut self, key: Key) -> Option<Waker> {
         self.unsubscribed.remove(key).flatten()
     }
 
-    /// Returns whether no subscription is left. If one is, stores the waker, to be woken when the last one ends.
+    /// Returns whether no subscription is left. If one is, stores the waker, to be woken when the last one
+    /// ends.
     ///
     /// Leaves the previous waker in `waker`, to be dropped.
     pub(crate) fn poll_drained(&mut self, key: &mut Option<Key>, waker: &mut Option<Waker>) -> bool {

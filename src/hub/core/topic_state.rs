@@ -77,8 +77,8 @@ impl TopicState {
         }
     }
 
-    /// The memory of a topic with history in addition to its name and its events: this struct, its slot, its bucket
-    /// among the names, its entry in the tree of the oldest events, and the overhead of its name.
+    /// The memory of a topic with history in addition to its name and its events: this struct, its slot, its
+    /// bucket among the names, its entry in the tree of the oldest events, and the overhead of its name.
     pub(crate) const OVERHEAD: usize = mem::size_of::<Self>() + 24 + 4 + 44 + 32;
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -104,8 +104,8 @@ impl TopicState {
         Record { evicted: self.log.evicted(), finished: self.finished, lost: self.has_lost() }
     }
 
-    /// Returns whether a client that begins at the oldest event lacks some of the topic: an event was evicted that did
-    /// not remove a key, or may have been if the topic's record was dropped.
+    /// Returns whether a client that begins at the oldest event lacks some of the topic: an event was evicted
+    /// that did not remove a key, or may have been if the topic's record was dropped.
     pub(crate) fn has_lost(&self) -> bool {
         self.lost || self.log.has_lost()
     }

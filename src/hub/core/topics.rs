@@ -19,8 +19,8 @@ use crate::{
 
 /// All topics of a hub: those with history or subscribers, and the records of others.
 ///
-/// No operation takes time linear in the number of topics or events: topics are stored in blocks, found in a table
-/// that grows bucket by bucket, and ordered and recorded in trees.
+/// No operation takes time linear in the number of topics or events: topics are stored in blocks, found in a
+/// table that grows bucket by bucket, and ordered and recorded in trees.
 #[derive(Debug)]
 pub(crate) struct Topics {
     pub(super) topics: Slab<Named>,
@@ -31,7 +31,8 @@ pub(crate) struct Topics {
     oldest: Oldest,
     /// Topics that have lanes.
     pub(super) busy: Vec<Key>,
-    /// Followers to reuse, left by a topic whose last subscription has ended. Topics often have one client at a time.
+    /// Followers to reuse, left by a topic whose last subscription has ended. Topics often have one client at
+    /// a time.
     pub(super) spare: Option<Box<Followers>>,
     /// The name of the next table of wakers. No topic without followers has ever used it.
     pub(super) next_places: NonZeroU64,
@@ -39,7 +40,8 @@ pub(crate) struct Topics {
     /// The position of the newest event.
     newest: Position,
     cost: usize,
-    /// The memory of topics with history. Topics that have only subscribers are limited by the number of connections.
+    /// The memory of topics with history. Topics that have only subscribers are limited by the number of
+    /// connections.
     memory: usize,
     events: usize,
     /// The number of removed topics that still have subscribers.
@@ -69,7 +71,8 @@ impl Topics {
         }
     }
 
-    /// Returns the topic of a name for a subscriber. Creates it if necessary; [retire](Self::retire) it after use.
+    /// Returns the topic of a name for a subscriber. Creates it if necessary; [retire](Self::retire) it after
+    /// use.
     ///
     /// If there is no record of it, it may have been forgotten.
     pub(crate) fn open(&mut self, name: &str) -> Key {
@@ -120,7 +123,8 @@ impl Topics {
 
     /// Returns whether an unknown topic may have been finished since a client had this position.
     ///
-    /// For the newest position returns `false`, because the client could not be sent a newer one to break the loop.
+    /// For the newest position returns `false`, because the client could not be sent a newer one to break the
+    /// loop.
     pub(crate) fn may_have_ended_since(&self, position: Position) -> bool {
         position < self.newest && self.records.may_have_ended_since(position)
     }
@@ -158,8 +162,8 @@ impl Topics {
         self.topics.values_mut().map(|named| &mut *named.topic)
     }
 
-    /// Adds an event, which may supersede another one, and evicts events beyond the topic's bounds until `left` is used
-    /// up.
+    /// Adds an event, which may supersede another one, and evicts events beyond the topic's bounds until
+    /// `left` is used up.
     ///
     /// Returns whether that sufficed, and whether the topic holds an event.
     #[inline(always)]

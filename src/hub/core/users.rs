@@ -44,8 +44,8 @@ impl Topics {
         Some(lanes.join())
     }
 
-    /// Removes a subscription from its lane. If that was the last one on any lane, returns the events delivered on
-    /// lanes.
+    /// Removes a subscription from its lane. If that was the last one on any lane, returns the events
+    /// delivered on lanes.
     pub(crate) fn leave_lane(&mut self, key: Key, lane: &Lane) -> u64 {
         let followers = self.topics[key].topic.followers.as_mut();
         let lanes = followers.and_then(|followers| followers.lanes.take_if(|lanes| !lanes.leave(lane)));

@@ -62,7 +62,8 @@ impl Live {
         }
     }
 
-    /// Ends the stream now. Returns its last block: the position if it has moved, or with a reconnection time.
+    /// Ends the stream now. Returns its last block: the position if it has moved, or with a reconnection
+    /// time.
     pub(crate) fn finish(&mut self, end: &End) -> Option<Bytes> {
         if self.phase != Phase::Reading {
             return None;
@@ -113,7 +114,8 @@ impl Live {
 
     /// Returns the block that reports the gap.
     ///
-    /// Cold, like `end`: inlined into `poll_piece`, the reports would cost each delivery 3 % of its instructions.
+    /// Cold, like `end`: inlined into `poll_piece`, the reports would cost each delivery 3 % of its
+    /// instructions.
     #[cold]
     fn gap(&mut self, reason: GapReason, mark: Mark) -> Bytes {
         if reason == GapReason::Lagged {
@@ -135,8 +137,8 @@ impl Live {
         ending.and_then(|ending| ending.block(&self.shared.ids, self.notices()))
     }
 
-    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due event
-    /// can carry it, the block is that event.
+    /// Returns a block with the client's position, if the position has moved since it was last sent. If a due
+    /// event can carry it, the block is that event.
     pub(crate) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
         if self.phase != Phase::Reading {
             return None;

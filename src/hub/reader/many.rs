@@ -17,8 +17,8 @@ use crate::{
 
 /// The reading state of a subscription to several topics.
 ///
-/// It registers with each topic, and a topic that changes notifies it. So the cost of an event does not depend on the
-/// number of topics, except for keeping their order in a heap.
+/// It registers with each topic, and a topic that changes notifies it. So the cost of an event does not
+/// depend on the number of topics, except for keeping their order in a heap.
 #[derive(Debug)]
 pub(crate) struct Many {
     key: Key,
@@ -202,8 +202,8 @@ impl Many {
 
     /// Queues a topic if it has more events; otherwise registers with it, even if it is finished.
     ///
-    /// If the next event was evicted, the topic is queued before all others. The positions of the lost events are not
-    /// known, so no later event may be delivered before the gap is reported.
+    /// If the next event was evicted, the topic is queued before all others. The positions of the lost events
+    /// are not known, so no later event may be delivered before the gap is reported.
     fn enqueue(&mut self, ordinal: u32, state: &mut State) {
         let cursor = &self.cursors[ordinal as usize];
         let doing = &mut self.doing[ordinal as usize];

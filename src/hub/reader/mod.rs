@@ -1,6 +1,7 @@
 //! A subscription's place in its topics, and how it reads from there: one topic, several, a filter.
 //!
-//! Read [`live`] and [`reading`] first; [`one`] is the common case, [`many`] keeps the topics that have something in order.
+//! Read [`live`] and [`reading`] first; [`one`] is the common case, [`many`] keeps the topics that have
+//! something in order.
 
 pub(crate) mod cursor;
 pub(crate) mod find;

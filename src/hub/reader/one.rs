@@ -47,8 +47,8 @@ impl One {
         &self.cursor
     }
 
-    /// Fast path: reads the next events on its lane, and parks there. Returns `None` if it has no lane, or if the hub
-    /// must be asked.
+    /// Fast path: reads the next events on its lane, and parks there. Returns `None` if it has no lane, or if
+    /// the hub must be asked.
     #[inline(always)]
     pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
         let mut shown = self.lane.as_ref()?.lock();
@@ -97,8 +97,8 @@ impl One {
         self.stay.needs_waker()
     }
 
-    /// Parks with the waker that is still there if that is current, otherwise with `brought`. Returns whether it
-    /// parked.
+    /// Parks with the waker that is still there if that is current, otherwise with `brought`. Returns whether
+    /// it parked.
     ///
     /// Leaves the previous waker in `brought`, to be dropped without the lock.
     #[inline(always)]

@@ -121,8 +121,8 @@ impl Reader {
         self.place.cursors().iter().map(|cursor| &*cursor.name)
     }
 
-    /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next poll
-    /// would do so.
+    /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next
+    /// poll would do so.
     #[inline(always)]
     pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
         // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
@@ -232,8 +232,8 @@ impl Reader {
 
     /// Returns whether there is nothing to do: the same waker is parked, and nothing has changed since.
     ///
-    /// A change increments the counter before it wakes, so either this sees the change, or the wake-up is still to
-    /// come.
+    /// A change increments the counter before it wakes, so either this sees the change, or the wake-up is
+    /// still to come.
     #[inline]
     pub(crate) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
         let parked = self.parked.as_ref().is_some_and(|parked| {
@@ -325,8 +325,8 @@ impl Reader {
         Ending { position: self.last_position(state, retry.is_some()), retry, closing }
     }
 
-    /// Returns the position for the last block. A reconnection time goes out in an event, which has the client's ID even
-    /// if that has not moved.
+    /// Returns the position for the last block. A reconnection time goes out in an event, which has the
+    /// client's ID even if that has not moved.
     pub(crate) fn last_position(&mut self, state: &State, with_retry: bool) -> Option<Mark> {
         self.unsaid(state).or_else(|| with_retry.then(|| state.ids.mark(self.told)))
     }
@@ -363,7 +363,8 @@ impl Place {
 }
 
 impl Ending {
-    /// An ending without a block. The client reconnects with its present position, and the gap is reported then.
+    /// An ending without a block. The client reconnects with its present position, and the gap is reported
+    /// then.
     const SILENT: Self = Self { position: None, retry: None, closing: None };
 
     /// Returns the ending of a closed hub for a client that was sent nothing yet.
@@ -387,8 +388,8 @@ impl Ending {
     }
 }
 
-/// Returns the newest position that acknowledges no pending event, but at least `least`, which must acknowledge none. All
-/// pending events must be held.
+/// Returns the newest position that acknowledges no pending event, but at least `least`, which must
+/// acknowledge none. All pending events must be held.
 pub(crate) fn freshest(cursors: &[Cursor], least: Position, state: &State) -> Position {
     let log = |cursor: &Cursor| &state.topics.get(cursor.topic).log;
     if !cursors.iter().any(|cursor| cursor.is_behind(log(cursor))) {

@@ -19,8 +19,8 @@ use crate::{
 impl Reader {
     /// Lets handles change its topics from now on. Returns a waker, to be dropped without the lock.
     ///
-    /// It reads under the hub's lock from now on, and no longer from a lane: a lane's snapshot may be newer than a change
-    /// that it has not applied.
+    /// It reads under the hub's lock from now on, and no longer from a lane: a lane's snapshot may be newer
+    /// than a change that it has not applied.
     pub(super) fn steer(&mut self, steering: Arc<Steering>, state: &mut State) -> Option<Waker> {
         self.steering = Some(steering);
         self.unpark();
@@ -38,8 +38,8 @@ impl Reader {
         self.steering.as_ref().is_some_and(|steering| steering.has_changes())
     }
 
-    /// Applies the changes that wait, before the next read. Returns a step if a new topic has lost events after the client's
-    /// position: the gap, or the end if a log may hold them.
+    /// Applies the changes that wait, before the next read. Returns a step if a new topic has lost events
+    /// after the client's position: the gap, or the end if a log may hold them.
     pub(super) fn apply_changes(&mut self, state: &mut State) -> Option<Step> {
         let changes = self.steering.as_ref()?.take_changes();
         let Place::Many(many) = &mut self.place else { return None };
