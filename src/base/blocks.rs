@@ -31,7 +31,7 @@ impl<T> Blocks<T> {
         self.first.len() + self.rest.last().map_or(0, |last| (self.rest.len() - 1) * Self::BLOCK + last.len())
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         match index < Self::BLOCK {
             true => self.first.get(index),
@@ -39,7 +39,7 @@ impl<T> Blocks<T> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         match index < Self::BLOCK {
             true => self.first.get_mut(index),

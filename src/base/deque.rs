@@ -56,7 +56,6 @@ impl<T> Deque<T> {
         self.push_slow(value)
     }
 
-    #[inline(never)]
     fn push_slow(&mut self, value: T) -> bool {
         let (len, capacity) = (self.front.len(), self.front.capacity());
         if self.rest.is_none() && len < Self::BLOCK {

@@ -9,7 +9,7 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 /// Calls a function with each item, even after it has panicked for some of them. Returns the first panic.
 ///
 /// A waker is application code. If one panics, the others must still be woken.
-#[inline(always)]
+#[inline]
 pub(crate) fn each<T>(mut items: impl Iterator<Item = T>, mut call: impl FnMut(T)) -> Result<(), Panic> {
     let mut outcome = Ok(());
     // Each round ends at a panic, after the item that caused it, or at the end of the items.

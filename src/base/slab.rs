@@ -63,6 +63,7 @@ impl<T> Slab<T> {
         self.len -= 1;
         self.free.insert(key.index);
         self.give_back();
+        debug_assert_eq!(self.len + self.free.len(), self.slots.len(), "a slot is in use or free");
         Some(removed)
     }
 
@@ -82,26 +83,26 @@ impl<T> Slab<T> {
         }
     }
 
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index as usize)?;
         if slot.generation == key.generation { slot.value.as_ref() } else { None }
     }
 
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let slot = self.slots.get_mut(key.index as usize)?;
         if slot.generation == key.generation { slot.value.as_mut() } else { None }
     }
 
     /// Returns the value in a slot, and its key.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn at(&self, index: u32) -> Option<(Key, &T)> {
         let slot = self.slots.get(index as usize)?;
         Some((Key { generation: slot.generation, index }, slot.value.as_ref()?))
     }
 
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
         self.slots.get_mut(index as usize)?.value.as_mut()
     }
@@ -124,7 +125,7 @@ impl<T> std::ops::Index<Key> for Slab<T> {
 }
 
 impl<T> std::ops::IndexMut<Key> for Slab<T> {
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     fn index_mut(&mut self, key: Key) -> &mut T {
         self.get_mut(key).expect("the key is in use")
     }

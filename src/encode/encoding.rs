@@ -56,7 +56,7 @@ impl Event {
         Plan::new(self, self.id()).len
     }
 
-    #[inline(never)]
+    #[inline(never)] // bench: encode
     fn encode_any(&self) -> Bytes {
         let plan = Plan::new(self, self.id());
         let mut buffer = Vec::with_capacity(plan.len);
@@ -64,7 +64,7 @@ impl Event {
         buffer.into_boxed_slice().into()
     }
 
-    #[inline(never)]
+    #[inline(never)] // bench: encode
     fn encode_any_into(&self, buffer: &mut BytesMut) {
         let plan = Plan::new(self, self.id());
         buffer.reserve(plan.len);

@@ -31,7 +31,7 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    #[inline(always)]
+    #[inline(always)] // bench: encode
     pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Self {
         let mut len = b"\n".len();
         if let Some(id) = id {
@@ -66,7 +66,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Writes the event to a buffer with enough capacity.
-    #[inline(always)]
+    #[inline(always)] // bench: encode
     pub(crate) fn write(&self, buffer: &mut (impl Put + BufMut + AsMut<[u8]>)) {
         if self.len > SHORT_EVENT {
             return self.write_to(buffer);
@@ -78,7 +78,7 @@ impl<'a> Plan<'a> {
         self.write_to(Filled(&mut buffer.as_mut()[start..]));
     }
 
-    #[inline(always)]
+    #[inline(always)] // bench: encode
     fn write_to(&self, mut out: impl Put) {
         if let Some(id) = self.id {
             write_line(ID, id.as_bytes(), &mut out);

@@ -24,7 +24,7 @@ pub(crate) struct ShortEvent<'a> {
 }
 
 impl<'a> ShortEvent<'a> {
-    #[inline(always)]
+    #[inline(always)] // bench: encode
     pub(crate) fn new(event: &'a Event, id: Option<&'a EventId>) -> Option<Self> {
         let Data::Text(data) = event.data_field() else { return None };
         let data = data.as_bytes();
@@ -41,7 +41,7 @@ impl<'a> ShortEvent<'a> {
     }
 
     /// Writes the event over a slice of exactly its length.
-    #[inline(always)]
+    #[inline(always)] // bench: encode
     pub(crate) fn write(&self, mut out: Filled<'_>) {
         match (self.id, self.event_type) {
             (Some(id), Some(event_type)) => {

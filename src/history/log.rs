@@ -71,7 +71,6 @@ impl Log {
         false
     }
 
-    #[inline(never)]
     fn append_keyed(
         &mut self,
         position: Position,
@@ -104,7 +103,6 @@ impl Log {
         true
     }
 
-    #[inline(never)]
     fn evict_keyed(&mut self) -> bool {
         let Some(sections) = &mut self.keyed else { return false };
         let Some(Evicted { position, cost, was_removal }) = sections.evict() else { return false };

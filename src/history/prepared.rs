@@ -101,7 +101,6 @@ impl<'a> Prepared<'a> {
 }
 
 impl<'a> Text<'a> {
-    #[inline(never)]
     fn of_any(event: &'a Event, beside: usize, max: usize) -> Result<Self, PushError> {
         let plan = Plan::new(event, event.id());
         check_len(plan.len() + beside, max)?;
@@ -118,7 +117,6 @@ fn check_len(len: usize, max: usize) -> Result<(), PushError> {
 }
 
 /// Writes an event with room before it for an `id` line.
-#[inline(never)]
 fn write(plan: &Plan<'_>) -> BytesMut {
     let mut buffer = BytesMut::with_capacity(IdLine::MAX + plan.len());
     buffer.put_bytes(0, IdLine::MAX);

@@ -158,7 +158,6 @@ impl Sections {
         }
     }
 
-    #[inline(never)]
     fn drop_superseded(&mut self) {
         while let Some(older) = self.older.front_mut() {
             let before = older.section.memory();

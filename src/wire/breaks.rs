@@ -59,7 +59,7 @@ fn is_break(byte: &u8) -> bool {
 }
 
 /// Returns whether a byte is below 16. Hardly any byte in a text is, except CR and LF.
-#[inline(always)]
+#[inline(always)] // bench: encode
 pub(crate) fn has_low_byte(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk::<16>() {
         has_low_byte_in_blocks(text, last)
@@ -71,7 +71,7 @@ pub(crate) fn has_low_byte(text: &[u8]) -> bool {
 }
 
 /// Compares all blocks of `N` bytes at once, and then the last bytes. The compiler vectorises it.
-#[inline(always)]
+#[inline(always)] // bench: encode
 fn has_low_byte_in_blocks<const N: usize>(text: &[u8], last: &[u8; N]) -> bool {
     let mut least = *last;
     for block in text.chunks_exact(N) {

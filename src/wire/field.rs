@@ -57,7 +57,7 @@ pub(crate) fn write_lines<const N: usize, P: Put>(
     out
 }
 
-#[inline(never)]
+#[inline(never)] // bench: encode
 fn split_lines<const N: usize, P: Put>(next: &[u8; N], text: &[u8], first_break: usize, mut out: P) -> P {
     let mut rest = text;
     let mut line_break = Some(first_break);

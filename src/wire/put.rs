@@ -11,21 +11,21 @@ pub(crate) trait Put {
 pub(crate) struct Filled<'b>(pub(crate) &'b mut [u8]);
 
 impl Put for Vec<u8> {
-    #[inline(always)]
+    #[inline]
     fn put(&mut self, piece: &[u8]) {
         self.extend_from_slice(piece);
     }
 }
 
 impl Put for BytesMut {
-    #[inline(always)]
+    #[inline]
     fn put(&mut self, piece: &[u8]) {
         self.extend_from_slice(piece);
     }
 }
 
 impl<P: Put> Put for &mut P {
-    #[inline(always)]
+    #[inline]
     fn put(&mut self, piece: &[u8]) {
         P::put(self, piece);
     }
@@ -33,7 +33,7 @@ impl<P: Put> Put for &mut P {
 
 impl Put for Filled<'_> {
     /// Most pieces are so short that calling `memcpy` takes longer than copying them here.
-    #[inline(always)]
+    #[inline]
     fn put(&mut self, piece: &[u8]) {
         let (to, rest) = mem::take(&mut self.0).split_at_mut(piece.len());
         match piece.len() {
@@ -48,7 +48,7 @@ impl Put for Filled<'_> {
 }
 
 /// Copies the first and the last `N` bytes, which are all of them if there are `N` to `2 * N`.
-#[inline(always)]
+#[inline]
 fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
     if let (Some(first), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
         *to = *first;

@@ -154,7 +154,6 @@ impl Lanes {
     }
 
     /// Stores a run that a subscription has read, up to the newest event, for the others on its lane.
-    #[inline(never)]
     pub(crate) fn leave_run(&mut self, lane: &Lane, run: Run) {
         self.shown |= 1 << lane.at;
         self.oldest = self.oldest.min(run.after);

@@ -84,7 +84,7 @@ impl Parking {
     }
 
     /// Parks in the same slot, if that still holds the current waker.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
         let Some(spot) = spot else { return false };
         let holds = self.places.find(spot).is_some_and(|slot| slot.holds(current));
@@ -137,6 +137,7 @@ impl Parking {
         if self.taken.as_ref().is_none_or(|taken| taken.name != places.name) {
             return Some(places);
         }
+        debug_assert!(self.places.slots.is_empty(), "nobody has parked since the table was taken");
         self.taken = None;
         self.places = places;
         None
@@ -162,7 +163,7 @@ impl Stay {
     /// it parked.
     ///
     /// Leaves the previous waker in `brought`, to be dropped without a lock.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn park(
         &mut self,
         parking: &mut Parking,
@@ -205,7 +206,7 @@ impl Places {
         self.slots.into_iter().filter_map(|slot| slot.waker)
     }
 
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     fn find(&mut self, spot: Spot) -> Option<&mut Slot> {
         if spot.places == self.name { self.slots.get_mut(spot.index as usize) } else { None }
     }
@@ -216,7 +217,7 @@ impl Places {
     }
 
     /// Marks a slot as parked.
-    #[inline(always)]
+    #[inline]
     fn mark(&mut self, index: u32) {
         if let Some(slot @ Slot { parked: None, .. }) = self.slots.get_mut(index as usize) {
             slot.parked = Some(self.parked.len() as u32);
@@ -226,6 +227,7 @@ impl Places {
 
     fn unmark(&mut self, index: u32) {
         let Some(at) = self.slots.get_mut(index as usize).and_then(|slot| slot.parked.take()) else { return };
+        debug_assert_eq!(self.parked.get(at as usize), Some(&index), "a parked slot knows its place");
         self.parked.swap_remove(at as usize);
         let moved = self.parked.get(at as usize);
         if let Some(slot) = moved.and_then(|moved| self.slots.get_mut(*moved as usize)) {
@@ -258,7 +260,7 @@ impl Places {
 }
 
 impl Slot {
-    #[inline(always)]
+    #[inline]
     fn holds(&self, current: &Waker) -> bool {
         self.waker.as_ref().is_some_and(|waker| waker.will_wake(current))
     }

@@ -156,7 +156,6 @@ impl State {
     /// that sufficed.
     ///
     /// Never evicts the last event of all, because it is still to be delivered.
-    #[inline(never)]
     fn enforce_bounds(&mut self, key: Key, left: &mut usize) -> bool {
         while self.topics.find_key(key).is_some_and(|topic| topic.log.is_over(&self.bounds)) {
             if *left == 0 {
@@ -197,7 +196,6 @@ impl State {
     }
 
     /// Evicts up to `most` events that are too old. Returns their number.
-    #[inline(never)]
     fn expire_some(&mut self, now: u64, most: usize) -> usize {
         let Some(age) = self.age else { return 0 };
         let (mut left, mut evicted) = (most, 0);

@@ -134,7 +134,7 @@ impl Topics {
         &self.topics[key].topic
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> &mut TopicState {
         &mut self.topics[key].topic
     }
@@ -166,7 +166,7 @@ impl Topics {
     /// `left` is used up.
     ///
     /// Returns whether that sufficed, and whether the topic holds an event.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn append(
         &mut self,
         key: Key,
@@ -206,7 +206,6 @@ impl Topics {
     }
 
     /// Updates the order of topics, after a topic got its first event or lost its last one.
-    #[inline(never)]
     fn requeue(&mut self, key: Key) {
         match self.topics[key].topic.log.first_position() {
             Some(first) => self.enqueue(key, first),
@@ -217,6 +216,7 @@ impl Topics {
     /// Enters a topic that has got history.
     fn enqueue(&mut self, key: Key, at: Position) {
         let topic = &mut *self.topics[key].topic;
+        debug_assert_eq!(topic.queued_at, 0, "a topic is entered once");
         topic.queued_at = at;
         topic.unknown = false;
         self.memory += TopicState::OVERHEAD + topic.name.len();
@@ -226,6 +226,7 @@ impl Topics {
     /// Removes a topic that has no history any more.
     fn dequeue(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
+        debug_assert_ne!(topic.queued_at, 0, "only a topic that was entered is removed");
         self.oldest.remove(topic.queued_at, topic.ended);
         self.memory -= TopicState::OVERHEAD + topic.name.len();
         topic.queued_at = 0;

@@ -49,7 +49,7 @@ impl One {
 
     /// Fast path: reads the next events on its lane, and parks there. Returns `None` if it has no lane, or if
     /// the hub must be asked.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
         let mut shown = self.lane.as_ref()?.lock();
         let (read, head) = shown.read(&mut self.cursor.after)?;
@@ -58,7 +58,7 @@ impl One {
     }
 
     /// Reads the next events, as many as lie in one piece.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Bytes>, Lagged> {
         let lane = self.lane.as_deref();
         let mut delivered = 0;
@@ -101,7 +101,7 @@ impl One {
     /// it parked.
     ///
     /// Leaves the previous waker in `brought`, to be dropped without the lock.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn park(&mut self, current: &Waker, brought: &mut Option<Waker>, state: &mut State) -> bool {
         let State { topics, ids, .. } = state;
         let topic = topics.get_mut(self.cursor.topic);
@@ -133,7 +133,7 @@ impl One {
     }
 }
 
-#[inline(always)]
+#[inline(always)] // bench: one_at_a_time
 fn read_run<T>(
     cursor: &mut Cursor,
     state: &mut State,

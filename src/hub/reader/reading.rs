@@ -123,7 +123,7 @@ impl Reader {
 
     /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next
     /// poll would do so.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
         // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
         let mut waker = if self.place.needs_waker() { Some(cx.waker().clone()) } else { None };
@@ -196,7 +196,7 @@ impl Reader {
     }
 
     /// Records the result of reading, and parks if nothing is left.
-    #[inline(always)]
+    #[inline(always)] // bench: one_at_a_time
     fn settle<T>(
         &mut self,
         read: Result<Read<T>, Lagged>,
