@@ -91,6 +91,7 @@
 //! | `json` | payloads as JSON: `Event::json`, `ReceivedEvent::json` |
 //! | `disk` | a history in a folder, which outlives the process: `relay::DiskLog`; needs Rust 1.89 |
 //! | `redis` | one log for many processes on Redis Streams: `relay::RedisLog` |
+//! | `redis-tls` | TLS for `relay::RedisLog`, over rustls: `rediss://` |
 //! | `serve` | an HTTP server in which idle event streams take little memory: `serve::Server` |
 //! | `tracing` | events and spans of `tracing` for an operator: see the guide's page `operating` |
 //! | `test-util` | tests that any log must pass: `relay::testing` |

@@ -15,11 +15,15 @@ mod redis_connection;
 mod redis_faults;
 mod redis_log;
 mod redis_permissions;
+mod redis_sentinel;
+mod redis_tls;
 mod stream_handles;
 
 #[path = "../support"]
 mod support {
     pub(crate) mod blocks;
+    #[cfg(feature = "redis-tls")]
+    pub(crate) mod certificates;
     #[cfg(feature = "redis")]
     pub(crate) mod fake_redis;
     #[cfg(feature = "test-util")]
@@ -28,6 +32,8 @@ mod support {
     pub(crate) mod memory_log;
     #[cfg(feature = "redis")]
     pub(crate) mod proxy;
+    #[cfg(feature = "redis")]
+    pub(crate) mod redis_sentinel;
     #[cfg(any(feature = "redis", feature = "test-util"))]
     pub(crate) mod redis_server;
     pub(crate) mod relay_client;

@@ -351,7 +351,7 @@ async fn an_error_says_the_reason() {
 #[test]
 fn an_address_that_is_none_is_refused() {
     let error = RedisLog::open("nonsense", "log").unwrap_err();
-    assert_eq!(error.to_string(), "not the address of a Redis server: Redis URL did not parse");
+    assert_eq!(error.to_string(), "not the address of a Redis server: it has no scheme, such as `redis://`");
     let log = RedisLog::open("redis://:secret@127.0.0.1/", "log").unwrap();
     assert!(!format!("{log:?}").contains("secret"));
 }

@@ -16,7 +16,8 @@ pub(crate) struct RedisServer {
     port: u16,
     folder: Folder,
     /// Options beyond the port and the folder.
-    options: Vec<&'static str>,
+    options: Vec<String>,
+    tls_port: Option<u16>,
     process: Option<Process>,
 }
 
@@ -37,6 +38,13 @@ impl RedisServer {
         Self::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
     }
 
+    /// Starts a durable server that refuses to write while no replica has its entries.
+    pub(crate) fn start_replicated() -> Self {
+        let durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+        let replicated = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"];
+        Self::start_with(&[&durable[..], &replicated].concat())
+    }
+
     /// Starts a server that keeps nothing and closes connections that are idle for a number of seconds.
     pub(crate) fn start_with_timeout(seconds: &'static str) -> Self {
         Self::start_with(&["--save", "", "--appendonly", "no", "--timeout", seconds])
@@ -51,11 +59,36 @@ impl RedisServer {
         format!("redis+unix://{}/redis.sock", self.folder.path().display())
     }
 
+    /// Starts a server that keeps nothing and listens with TLS, too. The folder has `ca.pem`, `cert.pem` and `key.pem`.
+    pub(crate) fn start_with_tls(certificates: &Path, asks_for_certificate: bool) -> Self {
+        let mut options: Vec<String> = ["--save", "", "--appendonly", "no"].map(str::to_owned).into();
+        for (option, file) in
+            [("--tls-cert-file", "cert.pem"), ("--tls-key-file", "key.pem"), ("--tls-ca-cert-file", "ca.pem")]
+        {
+            options.extend([option.to_owned(), certificates.join(file).display().to_string()]);
+        }
+        let asks = if asks_for_certificate { "yes" } else { "no" };
+        options.extend(["--tls-auth-clients", asks].map(str::to_owned));
+        Self::start_on(Self { port: 0, tls_port: Some(0), folder: Folder::new(), options, process: None })
+    }
+
+    /// Returns the address that it listens at with TLS.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.tls_port.unwrap()).into()
+    }
+
     fn start_with(options: &[&'static str]) -> Self {
-        let mut server = Self { port: 0, folder: Folder::new(), options: options.to_vec(), process: None };
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        Self::start_on(Self { port: 0, tls_port: None, folder: Folder::new(), options, process: None })
+    }
+
+    fn start_on(mut server: Self) -> Self {
         loop {
+            if let Some(port) = &mut server.tls_port {
+                *port = free_port();
+            }
             // The port is free now, but another test may take it before the server does.
-            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            server.port = free_port();
             server.process = Some(server.spawn());
             if server.is_up() {
                 return server;
@@ -89,6 +122,9 @@ impl RedisServer {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(self.folder.path());
         command.args(["--enable-debug-command", "local"]).args(&self.options);
+        if let Some(port) = self.tls_port {
+            command.args(["--tls-port", &port.to_string()]);
+        }
         let child = command.stdout(Stdio::null()).spawn().unwrap_or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 panic!("redis-server is not to be found: install it (apt-get install redis-server)")
@@ -109,9 +145,15 @@ impl RedisServer {
             let id = process.0.id();
             let answer = self
                 .connection()
-                .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
+                .and_then(|mut connection| redis::cmd("INFO").query::<String>(&mut connection));
             match answer {
-                Ok(info) if info.lines().any(|line| line == format!("process_id:{id}")) => return true,
+                Ok(info)
+                    if [format!("process_id:{id}"), "loading:0".into()]
+                        .iter()
+                        .all(|line| info.lines().any(|found| found == line)) =>
+                {
+                    return true;
+                }
                 _ => std::thread::sleep(Duration::from_millis(5)),
             }
             assert!(Instant::now() < deadline, "redis-server does not answer");
@@ -166,10 +208,18 @@ impl RedisServer {
     pub(crate) fn replicate(&self, master: &Self) {
         self.command::<()>(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
         let deadline = Instant::now() + PATIENCE;
-        while !self.command::<String>(&["INFO", "replication"]).contains("master_link_status:up") {
+        while !self.replication().contains("master_link_status:up") {
             assert!(Instant::now() < deadline, "the replica does not reach its master");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Returns what it says of its replication, or nothing while it loads.
+    pub(crate) fn replication(&self) -> String {
+        let info = self
+            .connection()
+            .and_then(|mut connection| redis::cmd("INFO").arg("replication").query(&mut connection));
+        info.unwrap_or_default()
     }
 
     /// Counts the connections to it, without the one that asks.
@@ -180,6 +230,10 @@ impl RedisServer {
     fn connection(&self) -> RedisResult<Connection> {
         Client::open(self.url())?.get_connection_with_timeout(Duration::from_secs(5))
     }
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn copy_all(from: &Path, to: &Path) {
@@ -207,7 +261,7 @@ impl Drop for Process {
 }
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("ssekit-redis-{}-{number}", std::process::id()));
@@ -215,7 +269,7 @@ impl Folder {
         Self(path)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -11,9 +11,9 @@ impl TaggedNumbers {
         Self.id(u128::from(number) << 64 | u128::from(tag))
     }
 
-    /// Returns whether the message was the first one of its stream.
-    pub(crate) fn is_first(id: &EventId) -> bool {
-        Self.position(id.as_str()).is_some_and(|position| position >> 64 == 1)
+    /// Returns the sequence number in an ID.
+    pub(crate) fn number(id: &EventId) -> Option<u64> {
+        Self.position(id.as_str()).map(|position| (position >> 64) as u64)
     }
 }
 

@@ -3,8 +3,27 @@
 //! A stream's sequence numbers begin at 1 again when it is made anew, and come twice when it is put back from a backup.
 //! So an event ID is the number and a tag that the publisher draws at random and sends along: `17-9f3c…`. An ID is
 //! held if the message with its number has its tag.
+//!
+//! # What holds
+//!
+//! | failure | an acknowledged event |
+//! | --- | --- |
+//! | a node or a connection | is in the stream |
+//! | nats-server is killed, and its machine runs on | is in the stream: the system has written what the server had |
+//! | a power failure, or a crash of the system | may be lost: the server syncs its files every two minutes |
+//! | the same, with `sync_interval: always` in the `jetstream` block (2.10 or later) | is in the stream; each publish then waits for a sync of its own |
+//! | one of three servers, with a replicated stream (`num_replicas: 3`) | is in the stream, unless most of them lose power at once |
+//!
+//! After a loss the stream goes on with numbers that it had already given out. The tags differ, so a client that had seen
+//! a lost event gets the gap *unknown*.
+//!
+//! - Keys of `publish_once` are known for the stream's `duplicate_window`, here two minutes.
+//! - Publishing to a finished topic is not refused. Such an event begins the topic again.
+//! - An append that fails may have been carried out: the client library sends again by itself after it has reconnected.
+//! - A consumer that was lost is an error, not a gap: the relay reads again.
 
 mod ids;
+mod pages;
 
 use std::time::Duration;
 
@@ -12,18 +31,15 @@ use async_nats::{
     HeaderMap,
     jetstream::{
         self, Context,
-        consumer::{self, AckPolicy, DeliverPolicy, pull},
         message::PublishMessage,
         stream::{self, Stream},
     },
 };
 use bytes::Bytes;
-use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use ssekit::{
     EventId,
-    relay::{AppendError, Entry, InvalidRecord, Limit, Log, Page, Record},
-    replay::IdOrder,
+    relay::{AppendError, InvalidRecord, Limit, Log, Page, Record},
 };
 
 pub use self::ids::TaggedNumbers;
@@ -59,69 +75,6 @@ impl JetStreamLog {
         };
         let stream = jetstream.get_or_create_stream(config).await.map_err(JetStreamError::new)?;
         Ok(Self { jetstream, stream, subject })
-    }
-
-    /// Reads messages from a number on, and if there are none beyond that one waits for some.
-    async fn messages(
-        &self,
-        from: u64,
-        limit: usize,
-        wait: Option<Duration>,
-    ) -> Result<Vec<(Option<EventId>, Bytes)>, JetStreamError> {
-        let config = pull::Config {
-            deliver_policy: match from {
-                0 => DeliverPolicy::All,
-                start_sequence => DeliverPolicy::ByStartSequence { start_sequence },
-            },
-            ack_policy: AckPolicy::None,
-            inactive_threshold: Duration::from_secs(10),
-            memory_storage: true,
-            ..pull::Config::default()
-        };
-        let consumer: consumer::Consumer<pull::Config> =
-            self.stream.create_consumer(config).await.map_err(JetStreamError::new)?;
-        let mut read = Vec::new();
-        let mut batch = consumer.fetch().max_messages(limit).messages().await.map_err(JetStreamError::new)?;
-        while let Some(message) = batch.next().await {
-            read.push(taken(&message.map_err(JetStreamError)?)?);
-        }
-        if let (Some(wait), true) = (wait, read.len() == 1) {
-            // Only the one from which it was read. As soon as there is another, all that is there will be had.
-            let mut batch = consumer
-                .batch()
-                .max_messages(1)
-                .expires(wait)
-                .messages()
-                .await
-                .map_err(JetStreamError::new)?;
-            while let Some(message) = batch.next().await {
-                read.push(taken(&message.map_err(JetStreamError)?)?);
-            }
-        }
-        Ok(read)
-    }
-
-    async fn page(
-        &self,
-        after: Option<&EventId>,
-        limit: Limit,
-        wait: Option<Duration>,
-    ) -> Result<Page, JetStreamError> {
-        let from =
-            after.and_then(|id| TaggedNumbers.position(id.as_str())).map(|position| (position >> 64) as u64);
-        let limit_with_after = limit.entries.saturating_add(usize::from(after.is_some()));
-        // A batch that is bounded in bytes gives nothing at all if its first message is larger, so it is not.
-        let messages = self.messages(from.unwrap_or(0), limit_with_after, wait).await?;
-        let at_end = messages.len() < limit_with_after;
-        let mut messages = messages.into_iter().peekable();
-        let held = match after {
-            None => messages.peek().is_some_and(|(id, _)| id.as_ref().is_some_and(TaggedNumbers::is_first)),
-            Some(after) => messages.next_if(|(id, _)| id.as_ref() == Some(after)).is_some(),
-        };
-        let entries = messages
-            .take(limit.entries)
-            .filter_map(|(id, payload)| Some(Entry { id: id?, record: record(&payload) }));
-        Ok(Page { held, at_end, entries: entries.collect() })
     }
 }
 
@@ -160,18 +113,21 @@ impl Log for JetStreamLog {
             return Ok(TaggedNumbers::id_of(acknowledged.sequence, tag));
         }
         // It was appended before, with another tag.
-        let before =
-            self.messages(acknowledged.sequence, 1, None).await.map_err(AppendError::Unacknowledged)?;
-        let id = before.into_iter().next().and_then(|(id, _)| id);
+        let before = pages::id_at(&self.stream, acknowledged.sequence).await;
+        let id = before.map_err(AppendError::Unacknowledged)?;
         id.ok_or_else(|| AppendError::Unacknowledged(JetStreamError("the first one is gone".into())))
     }
 
+    async fn holds(&self, id: &EventId) -> Result<bool, JetStreamError> {
+        pages::holds(&self.stream, id).await
+    }
+
     async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, JetStreamError> {
-        self.page(after, limit, None).await
+        pages::page(&self.stream, after, limit, None).await
     }
 
     async fn follow(&self, after: &EventId, limit: Limit) -> Result<Page, JetStreamError> {
-        self.page(Some(after), limit, Some(WAIT)).await
+        pages::page(&self.stream, Some(after), limit, Some(WAIT)).await
     }
 }
 
@@ -179,14 +135,21 @@ impl JetStreamError {
     fn new(error: impl Into<async_nats::Error>) -> Self {
         Self(error.into())
     }
+
+    fn late() -> Self {
+        Self("it did not answer in time".into())
+    }
+
+    /// The stream has messages that a consumer did not give.
+    fn silent() -> Self {
+        Self("a consumer gave nothing of what is there".into())
+    }
 }
 
-/// Takes the ID of a message, if it has the tag that one needs, and what it says.
-fn taken(message: &jetstream::Message) -> Result<(Option<EventId>, Bytes), JetStreamError> {
-    let number = message.info().map_err(JetStreamError)?.stream_sequence;
-    let tag = message.headers.as_ref().and_then(|headers| headers.get(TAG));
-    let tag = tag.and_then(|tag| u64::from_str_radix(tag.as_str(), 16).ok());
-    Ok((tag.map(|tag| TaggedNumbers::id_of(number, tag)), message.payload.clone()))
+impl From<async_nats::Error> for JetStreamError {
+    fn from(error: async_nats::Error) -> Self {
+        Self(error)
+    }
 }
 
 fn record(payload: &[u8]) -> Result<Record, InvalidRecord> {

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{Client, FromRedisValue, Pipeline};
+use redis::{FromRedisValue, Pipeline};
 use tokio::time::timeout;
 
 use crate::relay::redis::{
@@ -12,6 +12,7 @@ use crate::relay::redis::{
     error::RedisLogError,
     failed::{Failed, Repeat},
     link::Link,
+    target::Target,
     trouble::Trouble,
 };
 
@@ -27,7 +28,7 @@ use crate::relay::redis::{
 /// | the server answers with any other error | *refused*, without effect | stays |
 /// | it cannot be made | *not sent* | is tried again after a pause |
 pub(super) struct Connection {
-    client: Client,
+    target: Arc<dyn Target>,
     connect_within: Duration,
     reply_within: Duration,
     current: Mutex<Option<Arc<Link>>>,
@@ -40,13 +41,13 @@ pub(super) struct Connection {
 impl Connection {
     /// Creates a connection with time limits for connecting and for a reply.
     pub(super) fn new(
-        client: &Client,
+        target: Arc<dyn Target>,
         reached: &Reached,
         connect_within: Duration,
         reply_within: Duration,
     ) -> Self {
         Self {
-            client: client.clone(),
+            target,
             connect_within,
             reply_within,
             current: Mutex::default(),
@@ -112,8 +113,7 @@ impl Connection {
             self.forget(&link);
         }
         self.attempts.begin()?;
-        let made =
-            timeout(self.connect_within, Link::open(self.client.get_connection_info(), self.reply_within));
+        let made = timeout(self.connect_within, self.target.open(self.reply_within));
         let too_late = |_| Err(RedisLogError::connect(io::Error::from(io::ErrorKind::TimedOut)));
         match made.await.unwrap_or_else(too_late) {
             Ok(link) => {

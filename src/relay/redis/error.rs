@@ -1,6 +1,6 @@
 use std::{io, sync::Arc};
 
-use redis::{RedisError, ServerError};
+use redis::{ConnectionAddr, RedisError, ServerError};
 
 /// Redis could not be reached, or refused a command.
 ///
@@ -16,8 +16,41 @@ pub struct RedisLogError {
 }
 
 impl RedisLogError {
-    pub(super) fn address(error: RedisError) -> Self {
-        Self::new("not the address of a Redis server", error)
+    pub(super) fn address(reason: &str) -> Self {
+        Self::of(NO_ADDRESS, reason)
+    }
+
+    pub(super) fn malformed(error: RedisError) -> Self {
+        Self::new(NO_ADDRESS, error)
+    }
+
+    #[cfg(feature = "redis-tls")]
+    pub(super) fn certificate(error: &dyn std::error::Error) -> Self {
+        Self::of(NO_CERTIFICATE, &error.to_string())
+    }
+
+    #[cfg(feature = "redis-tls")]
+    pub(super) fn no_certificate() -> Self {
+        Self::of(NO_CERTIFICATE, "there is none in the text")
+    }
+
+    pub(super) fn not_master(address: &ConnectionAddr) -> Self {
+        Self::of(CANNOT_CONNECT, &format!("{address} is not the master, although a Sentinel said so"))
+    }
+
+    pub(super) fn failed_over(host: &str, port: u16) -> Self {
+        Self::of("Redis failed over", &format!("the master is now {host}:{port}"))
+    }
+
+    /// Returns the same error as one of a Sentinel.
+    pub(super) fn of_sentinel(self, address: &ConnectionAddr) -> Self {
+        Self {
+            context: CANNOT_CONNECT,
+            reason: format!("Sentinel {address}: {}", self.reason).into(),
+            // Its answers say nothing of the server.
+            code: None,
+            ..self
+        }
     }
 
     pub(super) fn connect(error: impl Into<RedisError>) -> Self {
@@ -92,6 +125,10 @@ impl RedisLogError {
         matches!(self.code.as_deref(), Some("NOPERM" | "MISCONF" | "BUSY"))
     }
 
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.code.as_deref() == Some("NOPERM")
+    }
+
     pub(super) fn needs_script(&self) -> bool {
         self.code.as_deref() == Some("NOSCRIPT")
     }
@@ -113,7 +150,9 @@ fn is_closed(error: &RedisError) -> bool {
     // The library hides the system's error, but not its text.
     let text = error.to_string();
     let closed = [io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
-    error.is_io_error() && closed.into_iter().any(|kind| io::Error::from(kind).to_string() == text)
+    error.is_io_error()
+        && (closed.into_iter().any(|kind| io::Error::from(kind).to_string() == text)
+            || text.starts_with("peer closed connection without sending TLS close_notify"))
 }
 
 /// Returns the code of an error. Before version 7, Redis wraps an error in a script in one of its own.
@@ -125,6 +164,9 @@ fn code<'a>(code: &'a str, details: &'a str) -> &'a str {
     }
 }
 
+const NO_ADDRESS: &str = "not the address of a Redis server";
+#[cfg(feature = "redis-tls")]
+const NO_CERTIFICATE: &str = "not a certificate or a key in PEM format";
 const CANNOT_CONNECT: &str = "cannot connect to Redis";
 const MISUNDERSTOOD: &str = "Redis gave an answer that was not understood";
 

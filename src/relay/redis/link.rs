@@ -21,6 +21,7 @@ use tokio::{
 use crate::relay::redis::{
     error::RedisLogError,
     failed::Failed,
+    tls::Tls,
     wire::{Traffic, Wire},
 };
 
@@ -39,11 +40,28 @@ struct Driver(JoinHandle<()>);
 
 impl Link {
     /// Connects to a server and checks that it is ready.
-    pub(super) async fn open(info: &ConnectionInfo, reply_within: Duration) -> Result<Self, RedisLogError> {
+    pub(super) async fn open(
+        info: &ConnectionInfo,
+        tls: Option<&Tls>,
+        reply_within: Duration,
+    ) -> Result<Self, RedisLogError> {
         let link = match info.addr() {
             ConnectionAddr::Tcp(host, port) => {
                 let (socket, same) = tcp(host, *port).await.map_err(RedisLogError::connect)?;
-                Self::over(info, reply_within, |traffic| Wire::new(socket, traffic).watching(same)).await
+                match tls {
+                    None => {
+                        Self::over(info, reply_within, |traffic| Wire::new(socket, traffic).watching(same))
+                            .await
+                    }
+                    #[cfg(feature = "redis-tls")]
+                    Some(tls) => {
+                        let socket = tls.connect(host, socket).await.map_err(RedisLogError::connect)?;
+                        Self::over(info, reply_within, |traffic| Wire::new(socket, traffic).watching(same))
+                            .await
+                    }
+                    #[cfg(not(feature = "redis-tls"))]
+                    Some(never) => match *never {},
+                }
             }
             #[cfg(unix)]
             ConnectionAddr::Unix(path) => {

@@ -1,13 +1,20 @@
 //! A [`Log`] on Redis Streams.
 
+mod address;
 mod append;
 mod attempts;
+#[cfg(feature = "redis-tls")]
+mod certificates;
 mod connection;
 pub(crate) mod error;
 mod failed;
 pub(crate) mod ids;
 mod link;
+mod links;
 mod reply;
+mod sentinel;
+mod target;
+mod tls;
 mod trouble;
 mod wire;
 
@@ -17,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{Client, Pipeline, Value};
+use redis::{Pipeline, Value};
 
 pub(super) use self::{error::RedisLogError, ids::StreamIds};
 use crate::{
@@ -25,18 +32,55 @@ use crate::{
     relay::{
         log::{AppendError, Limit, Log, Page},
         record::Record,
-        redis::{attempts::Reached, connection::Connection, failed::Repeat, trouble::Trouble},
+        redis::{
+            address::Address,
+            failed::Repeat,
+            links::{Links, Watch},
+        },
     },
 };
 
 /// A [`Log`] in a Redis stream.
 ///
-/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`max_age`] needs Redis
-/// 6.2; earlier versions refuse every append. It connects without TLS and to a single address: `rediss://`
-/// addresses and those of Sentinels are rejected.
+/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`max_age`] needs Redis 6.2;
+/// earlier versions refuse every append.
 ///
 /// It does not connect before the first command. It uses up to three connections, whatever the number of
 /// subscribers: one waits for new entries, one appends, and one reads history.
+///
+/// # Addresses
+///
+/// | address | leads to |
+/// | --- | --- |
+/// | `redis://user:password@host:6379/0` | a server; all but the host may be left out |
+/// | `redis+unix:///path?db=0&user=…&pass=…` | a server, by a socket of the local system |
+/// | `rediss://…` | a server with TLS, with the feature `redis-tls` |
+/// | `redis+sentinel://user:password@host:26379,host:26379/mymaster/0` | the present master with this name, which these Sentinels know |
+/// | `rediss+sentinel://…` | the same; the Sentinels and the master both use TLS |
+///
+/// Write characters such as `@`, `/` and `%` in a user or a password as `%40`, `%2F` and `%25`.
+///
+/// With TLS, the server needs a certificate for the host in the address, from one of the roots of the system or of the
+/// application ([`root_certificates`](Self::root_certificates)). Certificates are always verified. An address in a
+/// Sentinel's answer is a host, too: an IP address must be in the certificate, unless your Sentinels
+/// `resolve-hostnames` and `announce-hostnames`.
+///
+/// # Sentinel
+///
+/// Each connection leads to the server that the Sentinels name as the master: of the first answers of a majority, the one
+/// after the latest failover counts. That server must also say that it is a master (`ROLE`; without the permission
+/// `+role`, the first write finds out). Once a second the Sentinels are asked again, and if there is another master, the
+/// node leaves the old one. So after a failover it goes on by itself; until then publishers get
+/// [`NotPublished`](super::PublishError::NotPublished) or [`Unacknowledged`](super::PublishError::Unacknowledged), and
+/// clients stay connected.
+///
+/// Redis replicates after it has acknowledged. What the new master did not have is lost: clients that had seen it get
+/// the gap *unknown*. An old master that was cut off, or restarted before it was made a replica, takes events that will
+/// be lost. Set `min-replicas-to-write 1` and a short `min-replicas-max-lag` on all servers, so that a master without
+/// replicas refuses them.
+///
+/// The user and the password are those of the master. If the Sentinels have some of their own, add
+/// `?sentinel_username=…&sentinel_password=…` to the address.
 ///
 /// # Keys in Redis
 ///
@@ -124,7 +168,9 @@ use crate::{
 ///
 /// [`max_age`]: Self::max_age
 pub struct RedisLog {
-    client: Client,
+    address: Address,
+    #[cfg(feature = "redis-tls")]
+    tls: tls::Tls,
     name: String,
     /// The prefix of its other keys.
     prefix: String,
@@ -133,7 +179,7 @@ pub struct RedisLog {
     timeout: Duration,
     /// The name of the script that appends, on the server.
     script: OnceLock<String>,
-    links: OnceLock<Links>,
+    links: OnceLock<(Arc<Links>, Option<Watch>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -142,18 +188,9 @@ enum Bound {
     Age(Duration),
 }
 
-struct Links {
-    follow: Connection,
-    append: Connection,
-    read: Connection,
-    /// Errors of the other connections that concern the server being followed.
-    trouble: Arc<Trouble>,
-}
-
 impl RedisLog {
-    /// Creates a log on the stream `name` of the server at `url`, such as
-    /// `redis://user:password@host:6379/0`. Does not connect; the first command does, and so does
-    /// [`check`](Self::check).
+    /// Creates a log on the stream `name` of the server at `url`, one of these [addresses](Self#addresses). Does not
+    /// connect; the first command does, and so does [`check`](Self::check).
     ///
     /// # Errors
     ///
@@ -161,7 +198,9 @@ impl RedisLog {
     pub fn open(url: &str, name: impl Into<String>) -> Result<Self, RedisLogError> {
         let name = name.into();
         Ok(Self {
-            client: Client::open(url).map_err(RedisLogError::address)?,
+            address: Address::parse(url)?,
+            #[cfg(feature = "redis-tls")]
+            tls: tls::Tls::default(),
             prefix: if name.contains('{') { name.clone() } else { format!("{{{name}}}") },
             name,
             bound: Bound::Entries(100_000),
@@ -214,26 +253,14 @@ impl RedisLog {
     }
 
     fn links(&self) -> &Links {
-        self.links.get_or_init(|| {
-            let trouble = Arc::new(Trouble::default());
-            let reached = Reached::default();
-            let connection =
-                |reply_within| Connection::new(&self.client, &reached, self.timeout, reply_within);
-            Links {
-                follow: connection(BLOCK + self.timeout),
-                append: connection(self.timeout).reporting(&trouble),
-                read: connection(self.timeout).reporting(&trouble),
-                trouble,
-            }
-        })
-    }
-}
-
-impl Links {
-    fn renew(&self) {
-        for connection in [&self.follow, &self.append, &self.read] {
-            connection.renew();
-        }
+        let (links, _) = self.links.get_or_init(|| {
+            #[cfg(feature = "redis-tls")]
+            let tls = self.address.has_tls.then_some(&self.tls);
+            #[cfg(not(feature = "redis-tls"))]
+            let tls = None;
+            Links::new(&self.address, tls, self.timeout, BLOCK)
+        });
+        links
     }
 }
 
