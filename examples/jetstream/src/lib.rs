@@ -12,7 +12,7 @@
 //! | nats-server is killed, and its machine runs on | is in the stream: the system has written what the server had |
 //! | a power failure, or a crash of the system | may be lost: the server syncs its files every two minutes |
 //! | the same, with `sync_interval: always` in the `jetstream` block (2.10 or later) | is in the stream; each publish then waits for a sync of its own |
-//! | one of three servers, with a replicated stream (`num_replicas: 3`) | is in the stream, unless most of them lose power at once |
+//! | one of three servers, with three [`replicas`](JetStreamLogOptions::replicas) | is in the stream, unless most of them lose power at once |
 //!
 //! After a loss the stream goes on with numbers that it had already given out. The tags differ, so a client that had seen
 //! a lost event gets the gap *unknown*.
@@ -52,24 +52,53 @@ pub struct JetStreamLog {
     subject: String,
 }
 
+/// How to create a stream.
+#[derive(Clone, Debug)]
+pub struct JetStreamLogOptions {
+    /// How many messages it holds.
+    pub max_messages: i64,
+    /// On how many servers.
+    pub replicas: usize,
+}
+
+impl Default for JetStreamLogOptions {
+    fn default() -> Self {
+        Self { max_messages: 100_000, replicas: 1 }
+    }
+}
+
 /// JetStream could not be reached, or did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
 #[error("JetStream: {0}")]
 pub struct JetStreamError(async_nats::Error);
 
 impl JetStreamLog {
-    /// Opens the stream of this name, and makes it if it is not there.
+    /// Opens the stream with this name, and creates it if there is none, with the default options.
     ///
     /// # Errors
     ///
     /// Fails if the server cannot be reached.
     pub async fn open(client: async_nats::Client, name: &str) -> Result<Self, JetStreamError> {
+        Self::open_with(client, name, JetStreamLogOptions::default()).await
+    }
+
+    /// Opens the stream with this name, and creates it with these options if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server cannot be reached.
+    pub async fn open_with(
+        client: async_nats::Client,
+        name: &str,
+        options: JetStreamLogOptions,
+    ) -> Result<Self, JetStreamError> {
         let jetstream = jetstream::new(client);
         let subject = format!("ssekit.{name}");
         let config = stream::Config {
             name: name.to_owned(),
             subjects: vec![subject.clone()],
-            max_messages: 100_000,
+            max_messages: options.max_messages,
+            num_replicas: options.replicas,
             duplicate_window: Duration::from_secs(120),
             ..stream::Config::default()
         };

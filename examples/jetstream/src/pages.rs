@@ -16,7 +16,6 @@ use futures_util::StreamExt;
 use ssekit::{
     EventId,
     relay::{Entry, Limit, Page},
-    replay::IdOrder,
 };
 use tokio::time::timeout;
 

@@ -1,66 +1,15 @@
 //! Nodes on a real NATS server.
 
-use std::{
-    fs, io,
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+mod support;
 
 use futures_util::StreamExt;
-use ssekit::{Bounds, Event, Hub, LastEventId, Subscribe, Subscription, hub::GapReason, relay::Relay};
-use ssekit_jetstream::JetStreamLog;
-
-struct NatsServer {
-    process: Child,
-    folder: PathBuf,
-    port: u16,
-}
-
-impl NatsServer {
-    fn start() -> Self {
-        // Free now: the tests of this program are few, and the system does not give a port out again at once.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = std::env::temp_dir().join(format!("ssekit-nats-{}-{port}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let mut command = Command::new("nats-server");
-        command
-            .args(["--jetstream", "--addr", "127.0.0.1", "--port", &port.to_string(), "--store_dir"])
-            .arg(&folder);
-        let process = command.stderr(Stdio::null()).spawn().unwrap_or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                panic!("nats-server is not to be found: install it (apt-get install nats-server)")
-            }
-            _ => panic!("nats-server: {error}"),
-        });
-        Self { process, folder, port }
-    }
-
-    async fn client(&self) -> async_nats::Client {
-        loop {
-            match async_nats::connect(format!("127.0.0.1:{}", self.port)).await {
-                Ok(client) => return client,
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
-    }
-
-    async fn node(&self, events: usize) -> Relay<JetStreamLog> {
-        let log = JetStreamLog::open(self.client().await, "log").await.unwrap();
-        let (relay, tail) = Relay::new(log, Hub::builder(Bounds::events(events)));
-        tokio::spawn(tail.run());
-        relay
-    }
-}
-
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
+use ssekit::{
+    Event, LastEventId, Subscribe, Subscription,
+    hub::GapReason,
+    relay::{Limit, Log, Record, Relay},
+};
+use ssekit_jetstream::{JetStreamLog, JetStreamLogOptions};
+use support::NatsServer;
 
 /// Reads the data of the next events.
 async fn read(client: &mut Subscription, events: usize) -> Vec<String> {
@@ -119,4 +68,47 @@ async fn a_stream_that_was_made_anew_is_told_though_its_numbers_are_the_same() {
     let mut client = other.subscribe(Subscribe::to("a").after(Some(ids[3].clone()))).await.unwrap();
     assert_eq!(client.gap().unwrap().reason(), GapReason::Unknown);
     assert!(client.next().await.unwrap().starts_with(b"id: "));
+}
+
+#[tokio::test]
+async fn a_lost_consumer_is_an_error_and_no_gap() {
+    let server = NatsServer::start();
+    let log = JetStreamLog::open(server.client().await, "log").await.unwrap();
+    let record = Record::Event { topic: "a".into(), event: Event::new("x") };
+    let first = log.append(record.clone(), None).await.unwrap();
+    let client = server.client().await;
+    let deleting = tokio::spawn(async move {
+        let stream = async_nats::jetstream::new(client).get_stream("log").await.unwrap();
+        let mut deleted = 0;
+        while deleted < 5 {
+            for name in stream.consumer_names().collect::<Vec<_>>().await.into_iter().flatten() {
+                deleted += usize::from(stream.delete_consumer(&name).await.is_ok());
+            }
+        }
+    });
+    while !deleting.is_finished() {
+        // It waits for a message when its consumer goes.
+        if let Ok(page) = log.follow(&first, Limit::entries(10)).await {
+            assert!(page.held, "{page:?}");
+        }
+        if let Ok(page) = log.read(None, Limit::entries(10)).await {
+            assert!(page.held && page.entries.len() == 1, "{page:?}");
+        }
+    }
+    deleting.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_was_trimmed_past_a_client_is_a_gap() {
+    let server = NatsServer::start();
+    let options = JetStreamLogOptions { max_messages: 5, ..JetStreamLogOptions::default() };
+    let log = JetStreamLog::open_with(server.client().await, "log", options).await.unwrap();
+    let record = |number: usize| Record::Event { topic: "a".into(), event: Event::new(number.to_string()) };
+    let first = log.append(record(0), None).await.unwrap();
+    for number in 1..10 {
+        log.append(record(number), None).await.unwrap();
+    }
+    assert!(!log.holds(&first).await.unwrap());
+    let page = log.read(Some(&first), Limit::entries(10)).await.unwrap();
+    assert_eq!((page.held, page.entries.len()), (false, 5));
 }
