@@ -111,6 +111,14 @@ pub trait Log: Send + Sync + 'static {
     /// Returns the order of the IDs.
     fn order(&self) -> Self::Order;
 
+    /// Returns whether [`read`](Self::read) and [`follow`](Self::follow) keep within [`Limit::bytes`].
+    ///
+    /// If so, a node asks for thousands of entries at a time when it starts. If not, which is the default, for at most
+    /// 64, because large entries may follow small ones.
+    fn counts_bytes(&self) -> bool {
+        false
+    }
+
     /// Appends a record and returns its ID.
     ///
     /// If a `key` is given, and a record was appended with the same key within a time that the log states,

@@ -16,8 +16,16 @@ impl PageSize {
         Limit { entries, bytes: PAGE_BYTES }
     }
 
+    /// For a log that keeps within the bytes of a limit, so that there is nothing to learn.
+    pub(super) const fn counted() -> Self {
+        Self(MAX_COUNTED_ENTRIES)
+    }
+
     /// Learns from a page: uses as many entries as would have fitted, but at most twice as many as before.
     pub(super) fn learn(&mut self, entries: &[Entry]) {
+        if self.0 == MAX_COUNTED_ENTRIES {
+            return;
+        }
         if let Some(greatest) = entries.iter().map(weight).max() {
             self.0 = (PAGE_BYTES / greatest).clamp(1, (self.0 * 2).min(MAX_PAGE_ENTRIES));
         }
@@ -35,4 +43,6 @@ pub(super) const PAGE_BYTES: usize = 512 * 1024;
 pub(super) const MAX_PAGE_ENTRIES: usize = 64;
 /// The maximum number of entries in a page whose sizes are known.
 pub(super) const MAX_KNOWN_ENTRIES: usize = 512;
+/// The maximum number of entries in a page of a log that counts bytes.
+const MAX_COUNTED_ENTRIES: usize = 4_096;
 const OVERHEAD: usize = 128;

@@ -58,7 +58,8 @@ impl<E: Error> Broken<E> {
 
 impl<L: Log> Tail<L> {
     pub(super) fn new(core: Arc<Core<L>>) -> Self {
-        Self { core, last: None, size: PageSize::new(), max_ids: MAX_IDS, on_fault: None }
+        let size = if core.log.counts_bytes() { PageSize::counted() } else { PageSize::new() };
+        Self { core, last: None, size, max_ids: MAX_IDS, on_fault: None }
     }
 
     /// Sets how many IDs of the newest entries the node remembers (default: 65,536), at 20 bytes each.

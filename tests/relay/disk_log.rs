@@ -217,6 +217,34 @@ async fn a_damaged_header_is_an_error_and_a_repaired_log_knows_that_something_is
 }
 
 #[tokio::test]
+async fn a_newer_format_is_an_error_that_says_so_and_repair_leaves_it_alone() {
+    let folder = TemporaryFolder::new();
+    append(&open(&folder).await, 3).await;
+    let mut newer = fs::read(&files(folder.path())[0]).unwrap();
+    newer[7] = 2;
+    let crc = crc32(&[&[0; 8], &newer[..24]].concat());
+    newer[24..28].copy_from_slice(&crc.to_le_bytes());
+    for repair in [false, true] {
+        let copy = TemporaryFolder::copy_of(folder.path());
+        fs::write(&files(copy.path())[0], &newer).unwrap();
+        let error = DiskLog::options().repair(repair).open(copy.path()).await.unwrap_err();
+        assert!(matches!(error, DiskLogError::UnknownFormat { version: 2, .. }), "{error:?}");
+        let text =
+            format!("{} has format 2, and this version knows format 1", files(copy.path())[0].display());
+        assert_eq!(error.to_string(), text);
+        assert_eq!(fs::read(&files(copy.path())[0]).unwrap(), newer);
+    }
+}
+
+/// The checksum of the format, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)))
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+#[tokio::test]
 async fn a_missing_or_damaged_file_among_others_is_told_and_the_newer_ones_are_kept() {
     let folder = TemporaryFolder::new();
     let log = DiskLog::options().max_events(80).open(folder.path()).await.unwrap();

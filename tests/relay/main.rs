@@ -4,6 +4,7 @@
 mod abuse;
 mod closing;
 mod delivery;
+mod disk_faults;
 mod disk_log;
 mod gaps;
 mod lifetime;

@@ -4,6 +4,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::relay::disk::frame::FORMAT;
+
 /// A folder could not be opened as a [`DiskLog`](crate::relay::DiskLog), or reading or writing in it failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +30,14 @@ pub enum DiskLogError {
         offset: u64,
         /// The kind of damage.
         reason: &'static str,
+    },
+    /// A newer version of this crate wrote the file, in a format that this one does not know. The folder is unchanged.
+    #[error("{} has format {version}, and this version knows format {}", file.display(), FORMAT)]
+    UnknownFormat {
+        /// The file.
+        file: PathBuf,
+        /// The number of its format.
+        version: u8,
     },
     /// The disk is full, or the process has reached a quota. Publishing works again once there is room.
     #[error("no room on the disk: cannot {doing} {}", path.display())]

@@ -43,7 +43,7 @@ impl Header {
         })
     }
 
-    fn write(self, buffer: &mut Vec<u8>) {
+    fn write(self, buffer: &mut impl BufMut) {
         buffer.put_u32_le(self.crc);
         buffer.put_u32_le(self.len);
         buffer.put_u32_le(self.back);
@@ -63,8 +63,8 @@ impl Header {
 
     /// Returns whether header and fields match the checksum.
     pub(super) fn is_sound(self, secret: u64, fields: &[u8]) -> bool {
-        let mut bytes = Vec::with_capacity(HEADER);
-        self.write(&mut bytes);
+        let mut bytes = [0; HEADER];
+        self.write(&mut &mut bytes[..]);
         self.crc == checksum(secret, &[&bytes[4..], fields])
     }
 }
@@ -118,8 +118,33 @@ pub(super) fn read(mut bytes: Bytes) -> (Result<Record, InvalidRecord>, Option<B
     (Record::from_fields(fields), key)
 }
 
-/// Parses the next field. Returns `None` at the end, and for an incomplete field, which the checksum rules
-/// out.
+/// Finds what must be remembered of an entry: the topic, if the entry finishes it, and the key.
+///
+/// Opening a folder does this for each entry, so it builds no record.
+pub(super) fn scan(mut bytes: &[u8]) -> (Option<&str>, Option<&[u8]>) {
+    let (mut topic, mut is_finish, mut key) = (None, false, None);
+    while let Some((name, value)) = split_field(&mut bytes) {
+        match name {
+            b"topic" => topic = Some(value),
+            b"mark" => is_finish = value == b"finish",
+            name if *name == *KEY.as_bytes() => key = Some(value),
+            _ => {}
+        }
+    }
+    (topic.filter(|_| is_finish).and_then(|topic| std::str::from_utf8(topic).ok()), key)
+}
+
+fn split_field<'a>(bytes: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let name = usize::from(bytes.try_get_u8().ok()?);
+    let (name, rest) = bytes.split_at_checked(name)?;
+    *bytes = rest;
+    let value = bytes.try_get_u32_le().ok()? as usize;
+    let (value, rest) = bytes.split_at_checked(value)?;
+    *bytes = rest;
+    Some((name, value))
+}
+
+/// Parses the next field. Returns `None` at the end, and for an incomplete field, which the checksum rules out.
 fn field(bytes: &mut Bytes) -> Option<(Bytes, Bytes)> {
     let name = usize::from(bytes.try_get_u8().ok()?);
     let name = (name <= bytes.len()).then(|| bytes.split_to(name))?;
@@ -128,6 +153,8 @@ fn field(bytes: &mut Bytes) -> Option<(Bytes, Bytes)> {
     Some((name, value))
 }
 
+/// The version of the format, of files and entries.
+pub(super) const FORMAT: u8 = 1;
 pub(super) const HEADER: usize = 36;
 /// The maximum size of an entry's fields in bytes.
 pub(super) const MAX_FIELDS: u64 = 1 << 28;

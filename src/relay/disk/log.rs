@@ -168,6 +168,10 @@ impl Log for DiskLog {
         DiskIds
     }
 
+    fn counts_bytes(&self) -> bool {
+        true
+    }
+
     async fn append(&self, record: Record, key: Option<&str>) -> Result<EventId, AppendError<DiskLogError>> {
         let (answer, answered) = oneshot::channel::<Answer>();
         let request = Request { record, key: key.map(Into::into), answer };

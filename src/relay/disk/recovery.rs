@@ -13,17 +13,14 @@ use std::{
 
 use crate::{
     base::random,
-    relay::{
-        disk::{
-            error::DiskLogError,
-            frame,
-            frame::{HEADER, Header},
-            index::Index,
-            keys::Keys,
-            segment,
-            segment::{Entries, START, Segment},
-        },
-        record::{InvalidRecord, Record},
+    relay::disk::{
+        error::DiskLogError,
+        frame,
+        frame::{HEADER, Header},
+        index::Index,
+        keys::Keys,
+        segment,
+        segment::{Entries, START, Segment},
     },
 };
 
@@ -151,38 +148,31 @@ fn read_file(segment: &mut Segment, recovered: &mut Recovered, is_last: bool) ->
         let damage = DiskLogError::damaged(&path, 0, "it belongs to another folder");
         return Ok(Found::Damaged(damage, START));
     }
+    let mut fields = Vec::new();
     while !entries.is_at_end() {
         let header = entries.header()?.filter(|header| header.number == segment.next);
-        let fields = header.map(|header| entries.fields(header)).transpose()?.flatten();
-        let (Some(header), Some(fields)) = (header, fields) else {
+        let is_sound =
+            header.map(|header| entries.read_fields(header, &mut fields)).transpose()?.unwrap_or(false);
+        let Some(header) = header.filter(|_| is_sound) else {
             let damage = entries.damaged("no sound entry begins there");
             let (at, secret) = (entries.at, entries.secret);
             let torn = is_last && !acknowledged_behind(&entries.rest()?, at, segment.next, secret);
             return Ok(if torn { Found::Torn } else { Found::Damaged(damage, at) });
         };
-        let (record, key) = frame::read(fields);
-        note(recovered, header, &record, key.as_deref());
+        let (finished, key) = frame::scan(&fields);
+        if let Some(key) = key {
+            recovered.keys.insert(key, header.position());
+        }
+        if let Some(topic) = finished {
+            recovered.finished.insert(topic.to_owned(), header.number);
+        }
         segment.push(header);
     }
     Ok(Found::Whole)
 }
 
-fn note(
-    recovered: &mut Recovered,
-    header: Header,
-    record: &Result<Record, InvalidRecord>,
-    key: Option<&[u8]>,
-) {
-    if let Some(key) = key {
-        recovered.keys.insert(key, header.position());
-    }
-    if let Ok(Record::Finish { topic }) = record {
-        recovered.finished.insert(topic.clone(), header.number);
-    }
-}
-
-/// Returns whether an entry in these bytes, which are not sound at their beginning, proves that the beginning
-/// was acknowledged: its batch began after it.
+/// Returns whether an entry in these bytes, which are not sound at their beginning, proves that the beginning was
+/// acknowledged: its batch began after it.
 fn acknowledged_behind(bytes: &[u8], at: u64, next: u64, secret: u64) -> bool {
     sound_entries(bytes, next, secret).any(|(start, header)| at + start as u64 - u64::from(header.back) > at)
 }

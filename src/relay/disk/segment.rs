@@ -11,7 +11,11 @@ use std::{
 
 use bytes::{BufMut, Bytes};
 
-use crate::relay::disk::{error::DiskLogError, frame, frame::Header};
+use crate::relay::disk::{
+    error::DiskLogError,
+    frame,
+    frame::{FORMAT, Header},
+};
 
 /// The durable part of one file.
 #[derive(Clone, Debug)]
@@ -127,6 +131,15 @@ fn start(first: u64, secret: u64) -> Vec<u8> {
     bytes
 }
 
+/// Returns the format of a sound header if it is not the one that is known. Headers of all formats have this magic
+/// number, this length and this checksum.
+fn other_format(header: &[u8; START as usize]) -> Option<u8> {
+    let (bytes, crc) = header.split_at(START as usize - 4);
+    let is_sound = frame::checksum(0, &[bytes]).to_le_bytes() == crc;
+    let version = bytes[MAGIC.len() - 1];
+    (is_sound && bytes.starts_with(&MAGIC[..MAGIC.len() - 1]) && version != FORMAT).then_some(version)
+}
+
 /// Reads the entries of a file one by one.
 #[derive(Debug)]
 pub(super) struct Entries {
@@ -139,7 +152,8 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    /// Opens a file at its first entry. Returns `None` if its header is not sound.
+    /// Opens a file at its first entry. Returns `None` if its header is not sound, and an error if it is sound and of
+    /// another format.
     pub(super) fn open(path: Arc<Path>, first: u64) -> Result<Option<Self>, DiskLogError> {
         let mut bytes = [0; START as usize];
         let opened = File::open(&path).and_then(|mut file| {
@@ -150,6 +164,9 @@ impl Entries {
             Ok((end, file))
         });
         let (end, file) = opened.map_err(DiskLogError::io("open", &path))?;
+        if let Some(version) = other_format(&bytes) {
+            return Err(DiskLogError::UnknownFormat { file: path.to_path_buf(), version });
+        }
         let mut secret = [0; 8];
         secret.copy_from_slice(&bytes[16..24]);
         let secret = u64::from_le_bytes(secret);
@@ -188,11 +205,17 @@ impl Entries {
 
     /// Reads the fields of the entry with this header. Returns `None` if it is not sound.
     pub(super) fn fields(&mut self, header: Header) -> Result<Option<Bytes>, DiskLogError> {
-        let mut fields = vec![0; header.len as usize];
-        self.fill(&mut fields)?;
-        let sound = header.is_sound(self.secret, &fields);
+        let mut fields = Vec::new();
+        Ok(self.read_fields(header, &mut fields)?.then(|| fields.into()))
+    }
+
+    /// Reads the fields of the entry with this header into a buffer. Returns whether it is sound.
+    pub(super) fn read_fields(&mut self, header: Header, fields: &mut Vec<u8>) -> Result<bool, DiskLogError> {
+        fields.resize(header.len as usize, 0);
+        self.fill(fields)?;
+        let sound = header.is_sound(self.secret, fields);
         self.at += header.size() * u64::from(sound);
-        Ok(sound.then(|| fields.into()))
+        Ok(sound)
     }
 
     /// Reads all bytes from the next entry on.
@@ -214,8 +237,7 @@ impl Entries {
 
 /// The size of a file's header in bytes.
 pub(super) const START: u64 = 28;
-/// Its last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"ssekit\0\x01";
+const MAGIC: [u8; 8] = [b's', b's', b'e', b'k', b'i', b't', 0, FORMAT];
 const SUFFIX: &str = ".log";
 const NEW: &str = "new";
 const MARKED: u64 = 16;

@@ -7,10 +7,14 @@ use std::{
     io::Write,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
 use crate::relay::{
     disk::{
@@ -62,18 +66,47 @@ struct Batch {
     answers: Vec<(oneshot::Sender<Answer>, u128)>,
 }
 
+/// How many publishers to expect, and how long to wait for them.
+#[derive(Default)]
+struct Pace {
+    /// How many records were in the last batch.
+    expected: usize,
+    /// How long it took to make it durable.
+    took: Duration,
+}
+
+impl Pace {
+    /// Returns the end of the wait: it may add a quarter to what a publisher waits anyway.
+    fn until(&self) -> Instant {
+        Instant::now() + (self.took / 4).min(LONGEST_WAIT)
+    }
+}
+
 impl Writer {
     /// Writes until all senders are dropped and nothing is left.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let mut batch = Batch::default();
+        let (mut batch, mut pace) = (Batch::default(), Pace::default());
         while let Some(first) = requests.blocking_recv() {
             self.stage(first, &mut batch);
+            let until = pace.until();
             // Records that arrived while the previous batch was synced share the next sync.
             while batch.bytes.len() < BATCH_BYTES && batch.answers.len() < BATCH_ANSWERS {
-                let Ok(request) = requests.try_recv() else { break };
-                self.stage(request, &mut batch);
+                match requests.try_recv() {
+                    Ok(request) => self.stage(request, &mut batch),
+                    // Those that were just acknowledged are about to publish again. Without a short wait, a sync for
+                    // the first few of them would make all others wait for the one after it.
+                    Err(TryRecvError::Empty)
+                        if batch.answers.len() < pace.expected && Instant::now() < until =>
+                    {
+                        thread::sleep(GLANCE);
+                    }
+                    Err(_) => break,
+                }
             }
+            pace.expected = batch.answers.len();
+            let start = Instant::now();
             self.commit(&mut batch);
+            pace.took = start.elapsed();
         }
     }
 
@@ -224,3 +257,6 @@ pub(super) fn now() -> u64 {
 pub(super) const BATCH_BYTES: usize = 1 << 20;
 /// The most publishers that are acknowledged together.
 const BATCH_ANSWERS: usize = 4096;
+/// How often to look for more records while waiting for some.
+const GLANCE: Duration = Duration::from_micros(50);
+const LONGEST_WAIT: Duration = Duration::from_millis(5);

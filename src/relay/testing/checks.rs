@@ -42,6 +42,10 @@ pub(super) async fn records_come_back_as_they_were<F: Fixture>(fixture: &mut F) 
         Record::Event { topic: String::new(), event: Event::new("") },
         Record::Event { topic: "no data".into(), event: Event::default().with_retry(Duration::ZERO) },
         event("large", "x".repeat(100_000)),
+        Record::Event {
+            topic: "keyed".into(), event: Event::new("1").with_key("é 1").with_label("label é")
+        },
+        Record::Event { topic: "keyed".into(), event: Event::new("").with_removed_key("é 1") },
         finish("topic with spaces: é"),
     ];
     for record in &records {
@@ -76,6 +80,33 @@ pub(super) async fn pages_follow_each_other<F: Fixture>(fixture: &mut F) -> Outc
     let page = follow(&log, &appended[3], Limit::entries(5)).await?;
     ensure!(page.held && !page.at_end, "following over 26 entries, 5 at a time: {page:?}");
     ensure!(ids(&page.entries) == appended[4..9], "following skips: {:?}", ids(&page.entries));
+    Ok(true)
+}
+
+pub(super) async fn pages_keep_within_their_bytes<F: Fixture>(fixture: &mut F) -> Outcome {
+    let log = fixture.create().await;
+    if !log.counts_bytes() {
+        return Ok(false);
+    }
+    let mut last = append(&log, event("topic", "first"), None).await?;
+    for _ in 0..20 {
+        append(&log, event("topic", "x".repeat(10_000)), None).await?;
+    }
+    for (limit, most) in [(Limit { entries: 100, bytes: 45_000 }, 4), (Limit { entries: 100, bytes: 1 }, 1)] {
+        let page = follow(&log, &last, limit).await?;
+        ensure!(
+            (1..=most).contains(&page.entries.len()),
+            "{} entries came for {limit:?}",
+            page.entries.len()
+        );
+        last = page.entries[page.entries.len() - 1].id.clone();
+        let page = read(&log, Some(&last), limit).await?;
+        ensure!(
+            (1..=most).contains(&page.entries.len()),
+            "{} entries came for {limit:?}",
+            page.entries.len()
+        );
+    }
     Ok(true)
 }
 

@@ -14,6 +14,7 @@ pub async fn check<F: Fixture>(fixture: &mut F) -> Report {
         checks::an_acknowledged_record_is_held_and_read,
         checks::records_come_back_as_they_were,
         checks::pages_follow_each_other,
+        checks::pages_keep_within_their_bytes,
         checks::an_id_that_was_not_given_out_is_not_held,
         checks::a_key_is_appended_once,
         checks::a_finished_topic_takes_no_more,
