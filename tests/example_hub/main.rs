@@ -11,6 +11,7 @@ mod lifecycle;
 mod load;
 mod nodes;
 mod resume;
+mod state;
 
 #[path = "../support"]
 mod support {

@@ -1,9 +1,10 @@
-//! The figures of a running service, as JSON for people and programs; `metrics` has them for Prometheus.
+//! The figures of a running service and its history, as JSON for people and programs; `metrics` has the figures for
+//! Prometheus.
 
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use ssekit::{hub, relay};
+use ssekit::{EventId, LastEventId, ReceivedEvent, hub, relay};
 
 /// The statistics of the hub, and of the log that feeds it, if there is one.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,17 @@ impl Figures {
         }
         value
     }
+}
+
+/// Returns the answer to `GET /history`.
+pub(crate) fn page_as_json(page: &hub::HistoryPage) -> Value {
+    let event = |event: &ReceivedEvent| json!({ "id": event.last_event_id(), "type": event.event_type(), "data": event.data() });
+    json!({
+        "events": page.events().iter().map(event).collect::<Vec<_>>(),
+        "gap": page.gap().map(|reason| reason.as_str()),
+        "has_more": page.has_more(),
+        "position": page.position().as_ref().and_then(LastEventId::as_id).map(EventId::as_str),
+    })
 }
 
 /// Returns the answer to `GET /topics`.

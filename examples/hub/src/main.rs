@@ -20,6 +20,17 @@
 //! cargo run -p hub --features redis -- --redis redis://127.0.0.1/
 //! ```
 //!
+//! An event with a key replaces the topic's earlier one with that key: new clients that start with the oldest event get
+//! the newest of each key, and those that come back get what changed. Deleting a key sends an event of the type
+//! `removed`, whose data is the key as JSON. The history is to be had in pages, too.
+//!
+//! ```text
+//! curl 'localhost:3000/events?topic=prices&key=tea' -d 'tea 2.50'
+//! curl -N 'localhost:3000/events?topic=prices&from=oldest'
+//! curl -X DELETE 'localhost:3000/events?topic=prices&key=tea'
+//! curl 'localhost:3000/history?topic=prices&limit=10'
+//! ```
+//!
 //! Cut the connection and come back with `-H 'Last-Event-ID: …'`: nothing is missing and nothing comes twice. The page
 //! at `/` does the same with a button.
 

@@ -7,7 +7,7 @@ use ssekit::Bounds;
 
 /// A hub that publishes server-sent events and lets clients resume.
 #[derive(Debug, Parser)]
-#[command(name = "hub")]
+#[command(name = "hub", after_help = REQUESTS)]
 pub(crate) struct Options {
     /// Address to listen on; port 0 picks one.
     #[arg(long, default_value = "127.0.0.1:3000")]
@@ -62,6 +62,17 @@ impl Options {
         }
     }
 }
+
+/// What the hub answers, for `--help`.
+const REQUESTS: &str = "\
+Requests:
+  POST   /events?topic=T[&event=TYPE][&key=K]     Publish the body; it replaces the topic's event with that key
+  GET    /events?topic=T[&topic=U][&from=oldest]  Subscribe to topics
+  DELETE /events?topic=T&key=K                    Remove a key: an event `removed`, whose data is the key as JSON
+  DELETE /events?topic=T                          Finish a topic: no more events follow
+  GET    /history?topic=T[&after=ID][&limit=N]    Read up to N events (100, at most 1000) as JSON; not with --redis or --data
+  GET    /topics?topic=T                          Statistics of a topic; not with --redis or --data
+  GET    /stats, GET /metrics                     Statistics of the hub";
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;

@@ -1,15 +1,22 @@
-//! The parameters of `/events`.
+//! The parameters of requests.
 
 use percent_encoding::percent_decode_str;
+use ssekit::LastEventId;
 
 use crate::faults::Fault;
 
-/// Topics, event type, start and client of a request.
+/// Topics, event type, key, start, page and client of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     pub(crate) topics: Vec<String>,
     pub(crate) event_type: Option<String>,
+    /// The key of an event that replaces the topic's earlier one, or of the one to remove.
+    pub(crate) key: Option<String>,
     pub(crate) from_oldest: bool,
+    /// The ID that a page of history begins after; none for the oldest event.
+    pub(crate) after: Option<LastEventId>,
+    /// How many events a page of history has at most.
+    pub(crate) limit: Option<usize>,
     /// The name that a client gives to its streams, for faults to find them.
     pub(crate) client: Option<String>,
     pub(crate) fault: Option<Fault>,
@@ -33,6 +40,16 @@ impl Query {
                     parsed.topics.push(topic);
                 }
                 "event" => parsed.event_type = Some(decode(value)?),
+                "key" if parsed.key.is_some() => return Err("more than one key".into()),
+                "key" => {
+                    let key = decode(value)?;
+                    if key.len() > MAX_KEY_BYTES {
+                        return Err(format!("a key of more than {MAX_KEY_BYTES} bytes"));
+                    }
+                    parsed.key = Some(key);
+                }
+                "after" => parsed.after = LastEventId::from_bytes(decode(value)?.as_bytes()),
+                "limit" => parsed.limit = Some(limit(value)?),
                 "from" => match value {
                     "oldest" => parsed.from_oldest = true,
                     "now" => parsed.from_oldest = false,
@@ -70,5 +87,14 @@ fn decode(value: &str) -> Result<String, String> {
     Ok(decoded.into_owned())
 }
 
+fn limit(value: &str) -> Result<usize, String> {
+    match value.parse() {
+        Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
+        _ => Err(format!("`limit` is no number from 1 to {MAX_LIMIT}")),
+    }
+}
+
 const MAX_TOPICS: usize = 100;
 const MAX_TOPIC_BYTES: usize = 256;
+const MAX_KEY_BYTES: usize = 256;
+const MAX_LIMIT: usize = 1_000;

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::{
     faults::{Fault, Faults},
-    figures::topic_as_json,
+    figures::{page_as_json, topic_as_json},
     metrics::Metrics,
     query::Query,
     source::{Refused, Source},
@@ -43,7 +43,8 @@ pub(crate) fn router(source: Source, heartbeat: Duration, patience: Duration) ->
     let service = Arc::new(Service { source, heartbeat, patience, faults, metrics, started: Instant::now() });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
-        .route("/events", get(subscribe).post(publish).delete(finish))
+        .route("/events", get(subscribe).post(publish).delete(remove_or_finish))
+        .route("/history", get(history))
         .route("/stats", get(stats))
         .route("/topics", get(topic_stats))
         .route("/metrics", get(scrape))
@@ -88,6 +89,9 @@ async fn publish(
     if let Some(event_type) = &query.event_type {
         event = event.with_type(EventType::try_from(event_type.as_str()).map_err(bad_request)?);
     }
+    if let Some(key) = &query.key {
+        event = event.with_key(key);
+    }
     let id = service.source.publish(topic, event).await?;
     Ok((StatusCode::CREATED, as_json(&json!({ "id": id.as_str() }))))
 }
@@ -114,13 +118,33 @@ async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refused> {
     if len <= MAX_DATA { Ok(data.freeze()) } else { Err(too_large()) }
 }
 
-async fn finish(
+/// Removes the value of a key, if the request has one, or else finishes the topic.
+async fn remove_or_finish(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
-) -> Result<StatusCode, Refused> {
+) -> Result<axum::response::Response, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
-    service.source.finish(query.topic().map_err(bad_request)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let topic = query.topic().map_err(bad_request)?;
+    let Some(key) = &query.key else {
+        service.source.finish(topic).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    // As JSON, so that any key fits and a page can tell which of its values is gone.
+    let data = Value::from(key.as_str()).to_string();
+    let removal = Event::new(data).with_type(REMOVED).with_removed_key(key);
+    let id = service.source.publish(topic, removal).await?;
+    Ok(as_json(&json!({ "id": id.as_str() })).into_response())
+}
+
+async fn history(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse, Refused> {
+    let mut query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
+    let after = query.after.take();
+    let topic = query.topic().map_err(bad_request)?;
+    let page = service.source.history(topic, after, query.limit.unwrap_or(PAGE))?;
+    Ok(as_json(&page_as_json(&page)))
 }
 
 /// Lets a fault happen to the streams that were opened with `client=` this name, or to the topics.
@@ -164,5 +188,9 @@ fn bad_request(error: impl ToString) -> Refused {
     (StatusCode::BAD_REQUEST, error.to_string())
 }
 
+/// The type of an event that removes a key.
+const REMOVED: EventType = EventType::from_static("removed");
+/// Events of a page of history, unless the request has a `limit`.
+const PAGE: usize = 100;
 const MAX_DATA: usize = 1 << 20;
 const MAX_DROPPED: usize = 16 << 20;

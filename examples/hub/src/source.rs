@@ -13,7 +13,7 @@ use ssekit::relay::RedisLog;
 use ssekit::relay::{self, Relay};
 use ssekit::{
     Event, EventId, Hub, LastEventId, Subscribe,
-    hub::{Close, PublishError, Refusal, Start, TopicStats},
+    hub::{Close, HistoryPage, PublishError, Refusal, Start, TopicStats},
 };
 
 use crate::{figures::Figures, options::Options};
@@ -127,6 +127,20 @@ impl Source {
             Self::Local(hub) => Ok(hub.topic(topic).stats()),
             #[cfg(any(feature = "disk", feature = "redis"))]
             _ => Err((StatusCode::NOT_IMPLEMENTED, "a node does not know all of a topic".into())),
+        }
+    }
+
+    /// Returns a page of a topic's history.
+    pub(crate) fn history(
+        &self,
+        topic: &str,
+        after: Option<LastEventId>,
+        limit: usize,
+    ) -> Result<HistoryPage, Refused> {
+        match self {
+            Self::Local(hub) => Ok(hub.topic(topic).history(after, limit)),
+            #[cfg(any(feature = "disk", feature = "redis"))]
+            _ => Err((StatusCode::NOT_IMPLEMENTED, "a node holds only the newest part of a history".into())),
         }
     }
 
