@@ -3,6 +3,7 @@
 mod body;
 mod body_sockets;
 mod example_llm;
+mod example_presence;
 mod keep_alive;
 mod request;
 mod response;
