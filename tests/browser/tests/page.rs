@@ -103,7 +103,7 @@ async fn sends_what_is_typed_and_is_used_with_the_keyboard_alone(tab: Tab) {
         }
         panic!("no way to {selector} with the tab key");
     };
-    for button in ["#cut", "#stall", "#gap", "#burst"] {
+    for button in ["#cut", "#stall", "#gap", "#burst", "#change"] {
         walk_to(button).await;
     }
     walk_to("#feed").await;
@@ -206,7 +206,7 @@ async fn has_no_button_that_is_not_pressed_here(tab: Tab) {
     let buttons = tab.eval("return [...document.querySelectorAll('button')].map((button) => button.id || button.textContent)").await;
     assert_eq!(
         buttons,
-        serde_json::json!(["Follow", "cut", "stall", "gap", "burst", "feed", "again", "Send"])
+        serde_json::json!(["Follow", "cut", "stall", "gap", "burst", "change", "feed", "again", "Send"])
     );
 
     // The others have tests of their own.
