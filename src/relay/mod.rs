@@ -31,6 +31,9 @@
 //!   the hub decides, under its lock, whether it can continue from there, so there is no gap and no duplicate
 //!   between the two. A subscriber that falls behind its hub returns to the log in the same way, without a
 //!   notice.
+//! - **Keys and labels**: fields of the entries. The hub of each node keeps the newest event of each
+//!   [key](crate::Event::with_key). A new client that starts at the oldest event gets the hub's state if the
+//!   hub has lost nothing, and otherwise the log, which also has the superseded events.
 //! - **Finish**: a mark in the log finishes a topic on all nodes.
 //!
 //! # Guarantees by failure
@@ -45,7 +48,7 @@
 //! | the last handle of a relay is dropped | continue at other nodes | their streams end, as after [`Relay::close`] |
 //! | the task of a [`Tail`] ends or panics | continue | their streams end; new clients of this node are sent away for some seconds |
 //! | the log was trimmed past a client | continue | get the gap *evicted*, then everything that is held |
-//! | the log was trimmed before a new client that starts at the oldest event | continue | get the gap *evicted* first |
+//! | the log was trimmed before a new client that starts at the oldest event | continue | get the gap *evicted* first, unless the node was filled before that and its hub has lost nothing |
 //! | the log was trimmed past a node | continue | their streams continue if the log holds what follows; otherwise they end, and a client that missed something gets the gap *evicted* |
 //! | the log was deleted, or is back empty or in an older state | continue in what is left | as before; a client whose last event is no longer there gets the gap *evicted* or *unknown* |
 //!
