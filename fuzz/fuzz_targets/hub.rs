@@ -63,8 +63,15 @@ fn step(input: &mut Input<'_>) -> Step {
         // So many that a section of the history is full, and is rebuilt.
         17 => {
             let keys = 1 + usize::from(input.byte());
-            let key = |n| Some((n * 7 % keys) as u8);
-            let new = |n| New { data: n % 9, typed: false, left_out: 0, key: key(n), removal: n % 13 == 0, label: None };
+            let key = |n: usize| Some((n * 7 % keys) as u8);
+            let new = |n: usize| New {
+                data: n % 9,
+                typed: false,
+                left_out: 0,
+                key: key(n),
+                removal: n % 13 == 0,
+                label: None,
+            };
             Step::Publish { topic, events: (0..560).map(new).collect() }
         }
         19 => Step::Finish { topic },
