@@ -13,11 +13,11 @@ use crate::history::{
 
 /// The history of one topic or buffer: events in the order of their positions.
 ///
-/// A reader's place in it is a position, the one that it has read up to; so it does not change when events before or
-/// behind it leave. An event leaves in one of two ways: a newer one with its key *supersedes* it, which nobody misses,
-/// or it is *evicted*, which is a gap for those that have not read it. Only an eviction moves the two marks:
-/// [`evicted`](Self::evicted) for readers that resume, and [`has_lost`](Self::has_lost) for those that begin at the
-/// oldest event, for which the removal of a key is no loss.
+/// A reader's place in it is a position, the one that it has read up to; so it does not change when events
+/// before or behind it leave. An event leaves in one of two ways: a newer one with its key *supersedes* it,
+/// which nobody misses, or it is *evicted*, which is a gap for those that have not read it. Only an eviction
+/// moves the two marks: [`evicted`](Self::evicted) for readers that resume, and [`has_lost`](Self::has_lost)
+/// for those that begin at the oldest event, for which the removal of a key is no loss.
 ///
 /// All that it tells and counts is of the events that are not superseded.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ impl Log {
         debug_assert_eq!(self.keyed.as_ref().map_or(self.last, |sections| sections.last()), self.last);
     }
 
-    /// Takes everything held, so that it can be dropped elsewhere. Leaves the history as if all had been evicted.
+    /// Takes everything held, so that it can be dropped elsewhere. Leaves the history as if all had been
+    /// evicted.
     pub(crate) fn take(&mut self) -> Self {
         let removals = self.keyed.as_ref().map_or(0, |sections| sections.removals());
         let has_lost = self.has_lost || self.len > removals;
@@ -138,8 +139,8 @@ impl Log {
         mem::replace(self, empty)
     }
 
-    /// Reads the events after a position, up to another one, that lie in one piece. Returns `None` if there are
-    /// none.
+    /// Reads the events after a position, up to another one, that lie in one piece. Returns `None` if there
+    /// are none.
     #[inline]
     pub(crate) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
         let Some(sections) = &mut self.keyed else { return self.plain.read(after, up_to) };
@@ -219,7 +220,8 @@ impl Log {
         }
     }
 
-    /// Returns the newest position that is no longer held: a reader that has not read up to there has lost an event.
+    /// Returns the newest position that is no longer held: a reader that has not read up to there has lost an
+    /// event.
     #[inline]
     pub(crate) fn evicted(&self) -> Position {
         self.evicted

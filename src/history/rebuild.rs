@@ -10,7 +10,8 @@ use crate::history::{
 };
 
 impl Stretch {
-    /// Appends some of the events of another stretch. Long ones that have a segment of their own are not copied.
+    /// Appends some of the events of another stretch. Long ones that have a segment of their own are not
+    /// copied.
     ///
     /// Reserve the [room](Self::with_room) for the others first, so that their text is in one piece.
     pub(super) fn append_from(&mut self, other: &mut Self, indices: Range<u64>) {
@@ -34,7 +35,8 @@ impl Stretch {
         }
     }
 
-    /// Creates an empty stretch with room for the text of events that are [appended from](Self::append_from) others.
+    /// Creates an empty stretch with room for the text of events that are [appended from](Self::append_from)
+    /// others.
     pub(super) fn with_room(bytes: usize) -> Self {
         let mut stretch = Self::new();
         stretch.open = BytesMut::with_capacity(bytes);
@@ -49,7 +51,8 @@ impl Stretch {
         long.map(|segment| segment.index.max(self.first)).filter(|index| self.keeps_segment(*index))
     }
 
-    /// Returns whether a sealed event is long and has a segment of its own, which another stretch can take over.
+    /// Returns whether a sealed event is long and has a segment of its own, which another stretch can take
+    /// over.
     pub(super) fn keeps_segment(&self, index: u64) -> bool {
         let len = self.len_of(index);
         len >= LONG_EVENT && self.segment(index).1.bytes.len() == len

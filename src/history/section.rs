@@ -26,7 +26,8 @@ impl Section {
         Self::of_plain(Stretch::new())
     }
 
-    /// Creates a section of events without keys and labels. It may be of any size, because none is superseded.
+    /// Creates a section of events without keys and labels. It may be of any size, because none is
+    /// superseded.
     pub(super) fn of_plain(stretch: Stretch) -> Self {
         Self { stretch, tags: Tags::default(), wasted: 0 }
     }
@@ -97,11 +98,11 @@ impl Section {
         (index < self.stretch.next()).then(|| self.stretch.entry(index).position)
     }
 
-    /// Reads the events after a position, up to another one, without those that are superseded. Returns `None` if
-    /// there are none.
+    /// Reads the events after a position, up to another one, without those that are superseded. Returns
+    /// `None` if there are none.
     ///
-    /// Fast path: if none is superseded, returns those that lie in one piece. Otherwise joins what lies between
-    /// superseded events, with one copy of at most [`MOST_JOINED`] bytes, or of one event.
+    /// Fast path: if none is superseded, returns those that lie in one piece. Otherwise joins what lies
+    /// between superseded events, with one copy of at most [`MOST_JOINED`] bytes, or of one event.
     pub(super) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
         if self.tags.superseded() == 0 {
             return self.stretch.read(after, up_to);
@@ -179,7 +180,8 @@ impl Section {
         self.live() * 4 <= MAX_EVENTS && self.live_text() * 4 <= MAX_TEXT
     }
 
-    /// Returns whether two sections fit into one that is at most half full, so that it is not rebuilt again soon.
+    /// Returns whether two sections fit into one that is at most half full, so that it is not rebuilt again
+    /// soon.
     pub(super) fn fits_with(&self, other: &Self) -> bool {
         (self.live() + other.live()) * 2 <= MAX_EVENTS
             && (self.live_text() + other.live_text()) * 2 <= MAX_TEXT
@@ -190,8 +192,8 @@ impl Section {
         self.stretch.close();
     }
 
-    /// Creates a section from consecutive ones, without their superseded events. Positions are kept; the keys learn the
-    /// new indices.
+    /// Creates a section from consecutive ones, without their superseded events. Positions are kept; the keys
+    /// learn the new indices.
     ///
     /// Copies the text once, except that of long events, which keep their segment.
     pub(super) fn rebuilt(sections: &mut [&mut Self], keys: &mut Keys) -> Self {

@@ -1,8 +1,8 @@
 //! Encoded events in order: the text of each is stored once, for live delivery and for replay.
 //!
-//! New events are encoded at the end of an open chunk. The first reader that needs them seals the bytes so far,
-//! without a copy, and all readers get slices of the same sealed segment. When a chunk is full, its segments are
-//! joined, so that later reads return long runs however the chunk was sealed.
+//! New events are encoded at the end of an open chunk. The first reader that needs them seals the bytes so
+//! far, without a copy, and all readers get slices of the same sealed segment. When a chunk is full, its
+//! segments are joined, so that later reads return long runs however the chunk was sealed.
 
 use std::mem;
 
@@ -20,8 +20,8 @@ use crate::{
 
 /// A stretch of a history: consecutive events, evicted from the front and appended at the end.
 ///
-/// Its indices count all events ever appended to it. They are used only inside the history, because they change when a
-/// stretch is rebuilt without its superseded events; positions do not.
+/// Its indices count all events ever appended to it. They are used only inside the history, because they
+/// change when a stretch is rebuilt without its superseded events; positions do not.
 #[derive(Debug)]
 pub(super) struct Stretch {
     pub(super) entries: Deque<Entry>,
@@ -84,9 +84,8 @@ impl Stretch {
         len
     }
 
-    /// Ends the open chunk and opens one with room for an event. Returns `false` if the event is so long that it gets
-    /// its own segment.
-    #[inline(never)]
+    /// Ends the open chunk and opens one with room for an event. Returns `false` if the event is so long that
+    /// it gets its own segment.
     fn open_chunk(&mut self, len: usize) -> bool {
         if len >= LONG_EVENT {
             self.close_chunk(0);
@@ -108,7 +107,8 @@ impl Stretch {
         self.recount();
     }
 
-    /// Returns the size of the next chunk: no more than is held, so that spare capacity at most doubles the memory.
+    /// Returns the size of the next chunk: no more than is held, so that spare capacity at most doubles the
+    /// memory.
     ///
     /// For the first event, it is exactly the size of the event.
     fn next_chunk(&self) -> usize {
@@ -165,7 +165,8 @@ impl Stretch {
         }
     }
 
-    /// Keeps a run for others that ask for the same one, if it reaches the end. `copied` are the bytes of its own.
+    /// Keeps a run for others that ask for the same one, if it reaches the end. `copied` are the bytes of its
+    /// own.
     #[inline]
     pub(super) fn cache(&mut self, run: &Run, copied: usize) {
         if run.end == self.next() {
@@ -189,7 +190,8 @@ impl Stretch {
         }
     }
 
-    /// Reads the events after a position that lie in one piece, up to another position. Returns `None` if there are none.
+    /// Reads the events after a position that lie in one piece, up to another position. Returns `None` if
+    /// there are none.
     #[inline]
     pub(super) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
         if let Some(run) = self.cached(after, up_to) {
@@ -209,7 +211,8 @@ impl Stretch {
         Some(run)
     }
 
-    /// Fast path: a reader that has read everything that is sealed gets the text that is open, which needs no search.
+    /// Fast path: a reader that has read everything that is sealed gets the text that is open, which needs no
+    /// search.
     #[inline]
     fn read_open(&mut self, after: Position, up_to: Position) -> Option<Run> {
         let last = self.sealed.as_ref()?.last_position;
@@ -226,7 +229,8 @@ impl Stretch {
         Some(run)
     }
 
-    /// Returns the events from `index` on that lie in one piece, but none from `end` on, and the index after them.
+    /// Returns the events from `index` on that lie in one piece, but none from `end` on, and the index after
+    /// them.
     ///
     /// The event at `index` must be held, and come before `end`.
     #[inline]
@@ -376,7 +380,8 @@ impl Stretch {
         }
     }
 
-    /// Adds text that can be read, in so many pieces of the open chunk. Returns whether that took more memory.
+    /// Adds text that can be read, in so many pieces of the open chunk. Returns whether that took more
+    /// memory.
     #[inline]
     fn push_segment(&mut self, start: u64, bytes: Bytes, pieces: usize) -> bool {
         let sealed = self.sealed.get_or_insert_default();
@@ -397,9 +402,9 @@ impl Stretch {
     ///
     /// A chunk with spare capacity is copied as well, so that the history does not keep the unused part.
     ///
-    /// Returns the unread bytes if there are at most `most`, so that they move to the next chunk and are read in one
-    /// piece with the events that follow. They are copied a bounded number of times, because a chunk without any read
-    /// is sealed unless it is short.
+    /// Returns the unread bytes if there are at most `most`, so that they move to the next chunk and are read
+    /// in one piece with the events that follow. They are copied a bounded number of times, because a chunk
+    /// without any read is sealed unless it is short.
     pub(super) fn close_chunk(&mut self, most: usize) -> BytesMut {
         let in_chunk = self.sealed.as_ref().map_or(0, |sealed| sealed.in_chunk);
         let is_unread = in_chunk == 0 && self.open.len() >= MIN_CHUNK;
@@ -416,8 +421,8 @@ impl Stretch {
 /// The minimum size of a chunk after the first, and of the chunks of a small history.
 const MIN_CHUNK: usize = 256;
 const MAX_CHUNK: usize = 64 * 1024;
-/// The overhead of the two allocations of a history: on average half of the allocator's granularity, and a header
-/// each.
+/// The overhead of the two allocations of a history: on average half of the allocator's granularity, and a
+/// header each.
 const ALLOCATIONS: usize = 2 * 16;
 /// A chunk sealed in this many pieces is closed, because each piece has an overhead.
 const MAX_PIECES: usize = 128;

@@ -60,11 +60,11 @@ impl Hub {
         lock(&self.shared.state).ids.advance(position);
     }
 
-    /// Enters a subscription that has received everything up to a position, or one that begins at the oldest event, if
-    /// it would miss nothing.
+    /// Enters a subscription that has received everything up to a position, or one that begins at the oldest
+    /// event, if it would miss nothing.
     ///
-    /// Both checks and the entering happen under one lock, so no event can fall between them. If `told` is `None`,
-    /// the caller must send the client the returned position, unless that is zero.
+    /// Both checks and the entering happen under one lock, so no event can fall between them. If `told` is
+    /// `None`, the caller must send the client the returned position, unless that is zero.
     pub(crate) fn join(&self, topics: &[String], after: Option<Position>, told: Option<Position>) -> Joined {
         let shared = &self.shared;
         let now = shared.now();

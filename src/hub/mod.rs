@@ -16,9 +16,9 @@
 //! - Each operation does a bounded amount of work under the lock: it evicts at most 64 events and moves at
 //!   most 64 KiB. Any further eviction happens in further steps, each of which takes the lock again.
 //! - Each event is encoded once. A subscriber that is behind gets many events in one piece, without a copy.
-//! - An event with a [key](crate::Event::with_key) supersedes the topic's earlier event with that key, which is
-//!   no gap for anyone: the history is the state of the topic, and a slow subscriber gets that, not each change.
-//!   See the [guide](crate::guide::state).
+//! - An event with a [key](crate::Event::with_key) supersedes the topic's earlier event with that key, which
+//!   is no gap for anyone: the history is the state of the topic, and a slow subscriber gets that, not each
+//!   change. See the [guide](crate::guide::state).
 //! - All topics share one order, and one last event ID resumes all of them. An ID acknowledges everything
 //!   before it for that subscription's topics and filter: a client that changes these needs a new stream.
 //! - A client's position is kept fresh: it is sent at the start, and with a keep-alive when it has moved.
@@ -52,6 +52,7 @@ pub(crate) mod handle;
 mod held;
 mod history_page;
 pub(crate) mod into_subscribe;
+mod keep_alive;
 pub(crate) mod notice;
 pub(crate) mod policies;
 pub(crate) mod publish;

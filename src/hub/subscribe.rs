@@ -161,8 +161,9 @@ impl Subscribe {
 
     /// Delivers only events for which the filter returns `true`, both on replay and live.
     ///
-    /// It sees the topic, ID, type, [key and label](EventInfo) of an event. It must give one answer for all events of a
-    /// key, because a client that has a value never learns of a successor that the filter rejects.
+    /// It sees the topic, ID, type, [key and label](EventInfo) of an event. It must give one answer for all
+    /// events of a key, because a client that has a value never learns of a successor that the filter
+    /// rejects.
     ///
     /// A rejected event neither appears in the stream nor counts as delivered; the position still moves past
     /// it. The filter runs when the subscription is polled, outside the hub's lock. Events that pass are

@@ -152,7 +152,8 @@ impl Source for Follower {
     }
 }
 
-/// Begins to read the log after an entry of the hub, or at its oldest one for a client that has received nothing.
+/// Begins to read the log after an entry of the hub, or at its oldest one for a client that has received
+/// nothing.
 fn page_after(reading: &Reading, seen: Position, told: Position, filter: Option<Filter>) -> Paging {
     let mut paging = Paging::new(reading, filter, Some(seen).filter(|seen| *seen > 0));
     paging.told = told;

@@ -113,8 +113,8 @@ pub trait Log: Send + Sync + 'static {
 
     /// Returns whether [`read`](Self::read) and [`follow`](Self::follow) keep within [`Limit::bytes`].
     ///
-    /// If so, a node asks for thousands of entries at a time when it starts. If not, which is the default, for at most
-    /// 64, because large entries may follow small ones.
+    /// If so, a node asks for thousands of entries at a time when it starts. If not, which is the default,
+    /// for at most 64, because large entries may follow small ones.
     fn counts_bytes(&self) -> bool {
         false
     }

@@ -157,8 +157,8 @@ impl<L: Log> Arrival<'_, L> {
         Ok(Subscription::of(follower).beginning_with(first, gap))
     }
 
-    /// Continues in the hub after an entry of the log, or begins at the oldest event, if the hub holds everything that
-    /// follows. The client is told a gap if there is a reason.
+    /// Continues in the hub after an entry of the log, or begins at the oldest event, if the hub holds
+    /// everything that follows. The client is told a gap if there is a reason.
     fn join(
         self,
         after: Option<Position>,

@@ -3,6 +3,8 @@
 
 mod losing;
 mod lost;
+mod options;
+mod phase;
 mod steering;
 
 use std::{collections::VecDeque, mem, time::Instant};
@@ -22,14 +24,13 @@ use crate::{
         content_type::opens_event_stream,
         disconnect_reason::DisconnectReason,
         policy::Policy,
-        protocol::lost::Lost,
+        protocol::phase::Phase,
         reader::Reader,
         refused::Refused,
         row::Row,
         transport_error::TransportError,
         update::{ReadyState, Update},
     },
-    decode::limits::Limits,
     request::LAST_EVENT_ID,
 };
 
@@ -46,8 +47,8 @@ use crate::{
 /// [`pause`](Self::pause), [`resume`](Self::resume) and [`close`](Self::close) at any time. Pull commands
 /// afterwards.
 ///
-/// It holds at most the chunk being decoded, the decoder's state within its [`Limits`], the beginning of an
-/// error's body and a few commands.
+/// It holds at most the chunk being decoded, the decoder's state within its
+/// [`Limits`](crate::decode::Limits), the beginning of an error's body and a few commands.
 ///
 /// [`handle_response`]: Self::handle_response
 /// [`handle_chunk`]: Self::handle_chunk
@@ -93,33 +94,6 @@ pub struct Protocol {
     has_delivered: bool,
 }
 
-#[derive(Debug)]
-enum Phase {
-    /// The next request is due. `is_withheld_known`: the application knows that it lacks the last event ID.
-    Due {
-        is_withheld_known: bool,
-    },
-    /// A request was made; no response has arrived.
-    Requested {
-        since: Instant,
-    },
-    /// The response is not an event stream; its body is being read.
-    Refused(Box<Refused>),
-    /// The event stream is being read. The present silence began at `heard`.
-    Open {
-        since: Instant,
-        heard: Instant,
-    },
-    /// The connection was lost; a verdict is pending.
-    Lost(Box<Lost>),
-    /// The client reconnects at `until`. `None` is later than any `Instant`.
-    Waiting {
-        until: Option<Instant>,
-    },
-    Paused,
-    Closed,
-}
-
 impl Protocol {
     /// Creates a client with [`Policy::default`]. Its first command is a request.
     ///
@@ -147,130 +121,6 @@ impl Protocol {
             row: Row::default(),
             is_idempotent: true,
             has_delivered: false,
-        }
-    }
-
-    /// Sets when to reconnect and when to give up.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::{Duration, Instant};
-    /// use ssekit::client::{Command, Policy, Protocol};
-    ///
-    /// let now = Instant::now();
-    /// let policy = Policy::default().with_connect_timeout(Some(Duration::from_secs(5)));
-    /// let mut protocol = Protocol::new(42).policy(policy);
-    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
-    /// let Command::Wait(until) = protocol.next_command(now) else { panic!() };
-    /// assert_eq!(until, Some(now + Duration::from_secs(5)));
-    /// ```
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Sets the seed of the random part of the delays from now on.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.random = SplitMix64::new(seed);
-        self
-    }
-
-    /// Sets the size limits of an event. Call it before the first response.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # let response = || {
-    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
-    /// #     response.body(()).unwrap().into_parts().0
-    /// # };
-    /// use std::time::Instant;
-    /// use ssekit::{client::{Command, Protocol, Update}, decode::Limits};
-    ///
-    /// let now = Instant::now();
-    /// let mut protocol = Protocol::new(42).limits(Limits::new().with_max_event_bytes(3));
-    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
-    /// protocol.handle_response(response(), now);
-    /// protocol.handle_chunk("data: hello\n\n".into(), now);
-    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Opened(_))));
-    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::LimitExceeded(_))));
-    /// ```
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.reader.set_limits(limits);
-        self
-    }
-
-    /// Sets the initial last event ID, such as one stored before the program restarted.
-    ///
-    /// Call it before the first response.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Instant;
-    /// use ssekit::client::{Command, Protocol};
-    ///
-    /// let mut protocol = Protocol::new(42).after("41");
-    /// let Command::Connect(headers) = protocol.next_command(Instant::now()) else { panic!() };
-    /// assert_eq!(headers["last-event-id"], "41");
-    /// ```
-    #[must_use]
-    pub fn after(mut self, last_event_id: impl Into<String>) -> Self {
-        self.reader.set_last_event_id(&last_event_id.into());
-        self
-    }
-
-    /// Delivers comments from now on, as [`Update::Comment`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # let response = || {
-    /// #     let response = http::Response::builder().header("content-type", "text/event-stream");
-    /// #     response.body(()).unwrap().into_parts().0
-    /// # };
-    /// use std::time::Instant;
-    /// use ssekit::client::{Command, Protocol, Update};
-    ///
-    /// let now = Instant::now();
-    /// let mut protocol = Protocol::new(42).comments();
-    /// assert!(matches!(protocol.next_command(now), Command::Connect(_)));
-    /// protocol.handle_response(response(), now);
-    /// protocol.handle_chunk(": still here\n".into(), now);
-    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Opened(_))));
-    /// assert!(matches!(protocol.next_command(now), Command::Deliver(Update::Comment(_))));
-    /// ```
-    #[must_use]
-    pub fn comments(mut self) -> Self {
-        self.reader.yield_comments();
-        self
-    }
-
-    /// Delivers the server's reconnection times from now on, as [`Update::ReconnectionTime`].
-    #[must_use]
-    pub fn reconnection_times(mut self) -> Self {
-        self.reader.yield_reconnection_times();
-        self
-    }
-
-    /// Delivers last event IDs that arrive without an event from now on, as [`Update::LastEventId`].
-    #[must_use]
-    pub fn last_event_ids(mut self) -> Self {
-        self.reader.yield_last_event_ids();
-        self
-    }
-
-    /// Sets whether the request being made can be repeated, given by its method
-    /// ([`Method::is_idempotent`](http::Method::is_idempotent)).
-    ///
-    /// Call it before the response arrives. By default a request counts as idempotent.
-    pub const fn handle_request(&mut self, is_idempotent: bool) {
-        if let Phase::Requested { .. } = self.phase {
-            self.is_idempotent = is_idempotent;
         }
     }
 
@@ -561,10 +411,6 @@ impl Protocol {
         self.queue.clear();
         self.queue.push_back(Command::Disconnect);
     }
-}
-
-impl Phase {
-    const DUE: Self = Self::Due { is_withheld_known: false };
 }
 
 /// Returns a header value that the server reads as `id`, if there is one; `None` for an empty ID.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::client::{
     command::Command,
     disconnect_reason::DisconnectReason,
-    protocol::{Phase, Protocol},
+    protocol::{Protocol, phase::Phase},
     update::Update,
 };
 

@@ -31,7 +31,8 @@ pub enum DiskLogError {
         /// The kind of damage.
         reason: &'static str,
     },
-    /// A newer version of this crate wrote the file, in a format that this one does not know. The folder is unchanged.
+    /// A newer version of this crate wrote the file, in a format that this one does not know. The folder is
+    /// unchanged.
     #[error("{} has format {version}, and this version knows format {}", file.display(), FORMAT)]
     UnknownFormat {
         /// The file.

@@ -144,7 +144,8 @@ fn split_field<'a>(bytes: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((name, value))
 }
 
-/// Parses the next field. Returns `None` at the end, and for an incomplete field, which the checksum rules out.
+/// Parses the next field. Returns `None` at the end, and for an incomplete field, which the checksum rules
+/// out.
 fn field(bytes: &mut Bytes) -> Option<(Bytes, Bytes)> {
     let name = usize::from(bytes.try_get_u8().ok()?);
     let name = (name <= bytes.len()).then(|| bytes.split_to(name))?;

@@ -171,8 +171,8 @@ fn read_file(segment: &mut Segment, recovered: &mut Recovered, is_last: bool) ->
     Ok(Found::Whole)
 }
 
-/// Returns whether an entry in these bytes, which are not sound at their beginning, proves that the beginning was
-/// acknowledged: its batch began after it.
+/// Returns whether an entry in these bytes, which are not sound at their beginning, proves that the beginning
+/// was acknowledged: its batch began after it.
 fn acknowledged_behind(bytes: &[u8], at: u64, next: u64, secret: u64) -> bool {
     sound_entries(bytes, next, secret).any(|(start, header)| at + start as u64 - u64::from(header.back) > at)
 }

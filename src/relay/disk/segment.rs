@@ -131,8 +131,8 @@ fn start(first: u64, secret: u64) -> Vec<u8> {
     bytes
 }
 
-/// Returns the format of a sound header if it is not the one that is known. Headers of all formats have this magic
-/// number, this length and this checksum.
+/// Returns the format of a sound header if it is not the one that is known. Headers of all formats have this
+/// magic number, this length and this checksum.
 fn other_format(header: &[u8; START as usize]) -> Option<u8> {
     let (bytes, crc) = header.split_at(START as usize - 4);
     let is_sound = frame::checksum(0, &[bytes]).to_le_bytes() == crc;
@@ -152,8 +152,8 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    /// Opens a file at its first entry. Returns `None` if its header is not sound, and an error if it is sound and of
-    /// another format.
+    /// Opens a file at its first entry. Returns `None` if its header is not sound, and an error if it is
+    /// sound and of another format.
     pub(super) fn open(path: Arc<Path>, first: u64) -> Result<Option<Self>, DiskLogError> {
         let mut bytes = [0; START as usize];
         let opened = File::open(&path).and_then(|mut file| {

@@ -11,7 +11,8 @@ use tokio_rustls::rustls::{
 use crate::relay::redis::{RedisLog, error::RedisLogError};
 
 impl RedisLog {
-    /// Trusts only servers with a certificate from one of these roots, in PEM format, instead of the system's roots.
+    /// Trusts only servers with a certificate from one of these roots, in PEM format, instead of the system's
+    /// roots.
     ///
     /// It has an effect only for addresses with TLS. The Sentinels need a certificate from these roots, too.
     ///
@@ -30,8 +31,8 @@ impl RedisLog {
 
     /// Presents a certificate with its chain, and proves it with a private key, both in PEM format.
     ///
-    /// Redis asks for one unless it is configured with `tls-auth-clients no`. It has an effect only for addresses with
-    /// TLS.
+    /// Redis asks for one unless it is configured with `tls-auth-clients no`. It has an effect only for
+    /// addresses with TLS.
     ///
     /// # Errors
     ///

@@ -42,8 +42,8 @@ use crate::{
 
 /// A [`Log`] in a Redis stream.
 ///
-/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`max_age`] needs Redis 6.2;
-/// earlier versions refuse every append.
+/// It needs Redis 5.0 or later, or a server with the same protocol, such as Valkey. [`max_age`] needs Redis
+/// 6.2; earlier versions refuse every append.
 ///
 /// It does not connect before the first command. It uses up to three connections, whatever the number of
 /// subscribers: one waits for new entries, one appends, and one reads history.
@@ -60,24 +60,24 @@ use crate::{
 ///
 /// Write characters such as `@`, `/` and `%` in a user or a password as `%40`, `%2F` and `%25`.
 ///
-/// With TLS, the server needs a certificate for the host in the address, from one of the roots of the system or of the
-/// application ([`root_certificates`](Self::root_certificates)). Certificates are always verified. An address in a
-/// Sentinel's answer is a host, too: an IP address must be in the certificate, unless your Sentinels
-/// `resolve-hostnames` and `announce-hostnames`.
+/// With TLS, the server needs a certificate for the host in the address, from one of the roots of the system
+/// or of the application ([`root_certificates`](Self::root_certificates)). Certificates are always verified.
+/// An address in a Sentinel's answer is a host, too: an IP address must be in the certificate, unless your
+/// Sentinels `resolve-hostnames` and `announce-hostnames`.
 ///
 /// # Sentinel
 ///
-/// Each connection leads to the server that the Sentinels name as the master: of the first answers of a majority, the one
-/// after the latest failover counts. That server must also say that it is a master (`ROLE`; without the permission
-/// `+role`, the first write finds out). Once a second the Sentinels are asked again, and if there is another master, the
-/// node leaves the old one. So after a failover it goes on by itself; until then publishers get
-/// [`NotPublished`](super::PublishError::NotPublished) or [`Unacknowledged`](super::PublishError::Unacknowledged), and
-/// clients stay connected.
+/// Each connection leads to the server that the Sentinels name as the master: of the first answers of a
+/// majority, the one after the latest failover counts. That server must also say that it is a master (`ROLE`;
+/// without the permission `+role`, the first write finds out). Once a second the Sentinels are asked again,
+/// and if there is another master, the node leaves the old one. So after a failover it goes on by itself;
+/// until then publishers get [`NotPublished`](super::PublishError::NotPublished) or
+/// [`Unacknowledged`](super::PublishError::Unacknowledged), and clients stay connected.
 ///
-/// Redis replicates after it has acknowledged. What the new master did not have is lost: clients that had seen it get
-/// the gap *unknown*. An old master that was cut off, or restarted before it was made a replica, takes events that will
-/// be lost. Set `min-replicas-to-write 1` and a short `min-replicas-max-lag` on all servers, so that a master without
-/// replicas refuses them.
+/// Redis replicates after it has acknowledged. What the new master did not have is lost: clients that had
+/// seen it get the gap *unknown*. An old master that was cut off, or restarted before it was made a replica,
+/// takes events that will be lost. Set `min-replicas-to-write 1` and a short `min-replicas-max-lag` on all
+/// servers, so that a master without replicas refuses them.
 ///
 /// The user and the password are those of the master. If the Sentinels have some of their own, add
 /// `?sentinel_username=…&sentinel_password=…` to the address.
@@ -189,8 +189,8 @@ enum Bound {
 }
 
 impl RedisLog {
-    /// Creates a log on the stream `name` of the server at `url`, one of these [addresses](Self#addresses). Does not
-    /// connect; the first command does, and so does [`check`](Self::check).
+    /// Creates a log on the stream `name` of the server at `url`, one of these [addresses](Self#addresses).
+    /// Does not connect; the first command does, and so does [`check`](Self::check).
     ///
     /// # Errors
     ///

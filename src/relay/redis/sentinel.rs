@@ -1,7 +1,8 @@
 //! Finding the present master through Sentinels, and noticing when it is another one.
 //!
-//! The client library can find a master, too. Its connections know neither the limits on attempts and time nor the root
-//! certificates of a [`RedisLog`](super::RedisLog), and it believes the first Sentinel that answers.
+//! The client library can find a master, too. Its connections know neither the limits on attempts and time
+//! nor the root certificates of a [`RedisLog`](super::RedisLog), and it believes the first Sentinel that
+//! answers.
 
 use std::{
     io,
