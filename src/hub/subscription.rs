@@ -267,6 +267,22 @@ impl Subscription {
         }
     }
 
+    /// Polls a subscription of any kind.
+    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let ended = if self.extras.is_some() && !self.has_ended() { self.poll_end(cx) } else { None };
+        let polled = ended.map_or_else(|| self.poll_piece(cx), Poll::Ready);
+        match polled {
+            Poll::Pending => {
+                if let Some(left) = self.time_left() {
+                    self.alarm.wake_after(left, cx);
+                }
+            }
+            Poll::Ready(_) if self.has_ended() => self.end(),
+            Poll::Ready(_) => {}
+        }
+        polled
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(first));
@@ -321,15 +337,18 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
-        let ended = if this.extras.is_some() && !this.has_ended() { this.poll_end(cx) } else { None };
-        let polled = ended.map_or_else(|| this.poll_piece(cx), Poll::Ready);
+        // Fast path: a subscription to a hub that has begun, without a callback, a handle or a future.
+        let Subscription { first: None, extras: None, source: Origin::Hub(live), alarm } = this else {
+            return this.poll_any(cx);
+        };
+        let polled = live.poll_piece(cx);
         match polled {
             Poll::Pending => {
-                if let Some(left) = this.time_left() {
-                    this.alarm.wake_after(left, cx);
+                if let Some(left) = live.time_left() {
+                    alarm.wake_after(left, cx);
                 }
             }
-            Poll::Ready(_) if this.has_ended() => this.end(),
+            Poll::Ready(_) if live.has_ended() => this.end(),
             Poll::Ready(_) => {}
         }
         polled

@@ -273,7 +273,6 @@ impl Topics {
     /// Reads events of a topic. This may allocate, so it updates the memory in use. See [`Log::read`].
     ///
     /// Out of line, so that a poll which finds its lane's run does not pay for it (`benches/hub.rs`).
-    #[inline(never)] // bench: one_at_a_time
     pub(crate) fn read(&mut self, key: Key, after: Position, up_to: Position) -> Option<Run> {
         let log = &mut self.topics[key].topic.log;
         let memory = log.memory();

@@ -79,6 +79,7 @@ impl Live {
     }
 
     /// Yields the next blocks. Once it has ended, the caller shall let it [`leave`](Self::leave).
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match self.phase {
             Phase::Reading if self.reader.is_parked(&self.shared, cx.waker()) => return Poll::Pending,

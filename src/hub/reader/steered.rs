@@ -34,12 +34,14 @@ impl Reader {
     }
 
     /// Returns whether a change waits to be applied.
+    #[inline]
     pub(super) fn has_changes(&self) -> bool {
         self.steering.as_ref().is_some_and(|steering| steering.has_changes())
     }
 
     /// Applies the changes that wait, before the next read. Returns a step if a new topic has lost events
     /// after the client's position: the gap, or the end if a log may hold them.
+    #[cold]
     pub(super) fn apply_changes(&mut self, state: &mut State) -> Option<Step> {
         let changes = self.steering.as_ref()?.take_changes();
         let Place::Many(many) = &mut self.place else { return None };
