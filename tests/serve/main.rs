@@ -13,6 +13,7 @@ mod peers;
 mod script;
 mod shutdown;
 mod stalls;
+mod tls;
 mod versions;
 
 #[path = "../support/random.rs"]
