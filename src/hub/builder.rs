@@ -13,7 +13,7 @@ use crate::{
     hub::{
         core::{shared::Shared, state::State},
         handle::Hub,
-        notice::{Notices, PositionForm},
+        notice::{PositionForm, SharedNotices},
     },
 };
 
@@ -38,7 +38,7 @@ pub struct HubBuilder {
     max_bytes: Option<usize>,
     max_topics: usize,
     ids: Ids,
-    pub(crate) notices: Arc<Notices>,
+    pub(crate) notices: SharedNotices,
     pub(crate) clock: Clock,
 }
 
@@ -49,7 +49,7 @@ impl HubBuilder {
             max_bytes: None,
             max_topics: 100_000,
             ids: Ids::generated(),
-            notices: Arc::default(),
+            notices: SharedNotices::default(),
             clock: Clock::system(),
         }
     }
@@ -145,7 +145,7 @@ impl HubBuilder {
     /// # Ok::<(), ssekit::hub::Refusal>(())
     /// ```
     pub fn retry(mut self, reconnection_time: Duration) -> Self {
-        Arc::make_mut(&mut self.notices).retry = Some(reconnection_time);
+        SharedNotices::make_mut(&mut self.notices).retry = Some(reconnection_time);
         self
     }
 
@@ -164,7 +164,7 @@ impl HubBuilder {
     /// # Ok::<(), ssekit::hub::Refusal>(())
     /// ```
     pub fn position_form(mut self, form: PositionForm) -> Self {
-        Arc::make_mut(&mut self.notices).form = form;
+        SharedNotices::make_mut(&mut self.notices).form = form;
         self
     }
 
@@ -186,7 +186,7 @@ impl HubBuilder {
     /// # Ok::<(), ssekit::hub::Refusal>(())
     /// ```
     pub fn position_type(mut self, event_type: EventType) -> Self {
-        Arc::make_mut(&mut self.notices).position_type = event_type;
+        SharedNotices::make_mut(&mut self.notices).position_type = event_type;
         self
     }
 
@@ -205,7 +205,7 @@ impl HubBuilder {
     /// # Ok::<(), ssekit::hub::Refusal>(())
     /// ```
     pub fn reset_type(mut self, event_type: EventType) -> Self {
-        Arc::make_mut(&mut self.notices).reset_type = event_type;
+        SharedNotices::make_mut(&mut self.notices).reset_type = event_type;
         self
     }
 

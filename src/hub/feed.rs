@@ -12,7 +12,7 @@ use crate::{
         builder::HubBuilder,
         core::state::State,
         handle::Hub,
-        notice::{Gap, Notices},
+        notice::{Gap, SharedNotices},
         policies::Start,
         publish_error::PublishError,
         reader::{
@@ -166,7 +166,7 @@ impl Live {
     }
 
     /// Sets how it tells positions and gaps, if not as its hub does.
-    pub(crate) fn with_notices(mut self, notices: Option<Arc<Notices>>) -> Self {
+    pub(crate) fn with_notices(mut self, notices: Option<SharedNotices>) -> Self {
         self.notices = notices;
         self
     }

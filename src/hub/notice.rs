@@ -210,6 +210,9 @@ impl GapReason {
     }
 }
 
+/// Notices that many subscriptions share. They never change, so no interleaving needs exploring.
+pub(crate) type SharedNotices = std::sync::Arc<Notices>;
+
 /// The encoding of a hub's notices.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
 use crate::{
-    base::sync::Arc,
     event::event_type::EventType,
-    hub::notice::{Notices, PositionForm},
+    hub::notice::{Notices, PositionForm, SharedNotices},
 };
 
 /// How one subscription tells its position, as far as it differs from the hub.
@@ -16,10 +15,10 @@ pub(crate) struct Voice {
 
 impl Voice {
     /// Returns the subscription's notices, unless they are those of the hub.
-    pub(crate) fn notices(&self, of_hub: &Notices) -> Option<Arc<Notices>> {
+    pub(crate) fn notices(&self, of_hub: &Notices) -> Option<SharedNotices> {
         let Self { form: None, position_type: None, retry: None } = self else {
             let own = self.clone();
-            return Some(Arc::new(Notices {
+            return Some(SharedNotices::new(Notices {
                 form: own.form.unwrap_or(of_hub.form),
                 position_type: own.position_type.unwrap_or_else(|| of_hub.position_type.clone()),
                 reset_type: of_hub.reset_type.clone(),

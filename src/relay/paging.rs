@@ -17,7 +17,7 @@ use crate::{
         end::End,
         event_info::EventInfo,
         feed::Joined,
-        notice::{Gap, GapReason, Notices},
+        notice::{Gap, GapReason, SharedNotices},
         policies::Lag,
         reader::{
             live::Live,
@@ -40,7 +40,7 @@ pub(super) struct Paging {
     pages: Arc<dyn Pages>,
     topics: Arc<[String]>,
     lag: Lag,
-    notices: Arc<Notices>,
+    notices: SharedNotices,
     steering: Option<Arc<Steering>>,
     filter: Option<Filter>,
     /// The entry after which the next page begins. `None` for the oldest entry of the log.
@@ -87,7 +87,7 @@ impl Paging {
         Self {
             topics: Arc::clone(&reading.topics),
             lag: reading.lag,
-            notices: Arc::clone(&reading.notices),
+            notices: SharedNotices::clone(&reading.notices),
             steering: reading.steering.clone(),
             filter,
             after: after.map(|position| pages.node().id(position)),

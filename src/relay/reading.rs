@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    hub::{notice::Notices, policies::Lag, reader::live::Live, steering::Steering},
+    hub::{notice::SharedNotices, policies::Lag, reader::live::Live, steering::Steering},
     relay::core::Pages,
 };
 
@@ -11,7 +11,7 @@ pub(super) struct Reading {
     pub(super) topics: Arc<[String]>,
     pub(super) lag: Lag,
     pub(super) ends_at: Option<Instant>,
-    pub(super) notices: Arc<Notices>,
+    pub(super) notices: SharedNotices,
     /// Handles that change its topics.
     pub(super) steering: Option<Arc<Steering>>,
 }
@@ -19,7 +19,8 @@ pub(super) struct Reading {
 impl Reading {
     /// Passes the options on to a reader of a hub.
     pub(super) fn give(&self, live: Live) -> Live {
-        let mut live = live.with_log().ending_at(self.ends_at).with_notices(Some(Arc::clone(&self.notices)));
+        let mut live =
+            live.with_log().ending_at(self.ends_at).with_notices(Some(SharedNotices::clone(&self.notices)));
         if let Some(steering) = &self.steering {
             live.steer(Arc::clone(steering));
         }

@@ -8,7 +8,7 @@ use crate::{
     history::position::Position,
     hub::{
         feed::Joined,
-        notice::{Gap, GapReason, Notices},
+        notice::{Gap, GapReason, SharedNotices},
         policies::Start,
         refusal::{Refusal, RefusalReason},
         subscribe::Subscribe,
@@ -229,9 +229,9 @@ impl<L: Log> Arrival<'_, L> {
         Subscription::of(follower).beginning_with(first, gap)
     }
 
-    fn notices(&self) -> Arc<Notices> {
+    fn notices(&self) -> SharedNotices {
         let of_node = &self.core.node.builder.notices;
-        self.what.voice.notices(of_node).unwrap_or_else(|| Arc::clone(of_node))
+        self.what.voice.notices(of_node).unwrap_or_else(|| SharedNotices::clone(of_node))
     }
 
     fn reading(&self) -> Reading {

@@ -4,12 +4,12 @@ use crate::{
     base::{
         clock::Clock,
         panics::resume,
-        sync::{Arc, AtomicU64, Mutex, lock},
+        sync::{AtomicU64, Mutex, lock},
     },
     history::scheme::Scheme,
     hub::{
         core::state::{State, Wake},
-        notice::Notices,
+        notice::SharedNotices,
     },
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     /// The maximum memory of all topics together, in bytes.
     pub(crate) max_bytes: usize,
     pub(crate) ids: Scheme,
-    pub(crate) notices: Arc<Notices>,
+    pub(crate) notices: SharedNotices,
 }
 
 impl Shared {

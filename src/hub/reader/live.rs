@@ -16,7 +16,7 @@ use crate::{
     hub::{
         core::shared::Shared,
         end::End,
-        notice::{Gap, GapReason, Notices},
+        notice::{Gap, GapReason, Notices, SharedNotices},
         reader::reading::{Ending, Reader, Step, join},
         steering::Steering,
     },
@@ -29,7 +29,7 @@ pub(crate) struct Live {
     shared: Arc<Shared>,
     pub(in crate::hub) reader: Reader,
     /// How it tells positions and gaps, if not as the hub does.
-    pub(in crate::hub) notices: Option<Arc<Notices>>,
+    pub(in crate::hub) notices: Option<SharedNotices>,
     /// It ended because it fell behind, or because the hub was closed.
     pub(in crate::hub) left: bool,
     phase: Phase,
