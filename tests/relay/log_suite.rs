@@ -4,8 +4,9 @@
 use crate::support::faulty_log::{Fault, FaultyLog};
 use crate::support::memory_log::MemoryLog;
 #[cfg(feature = "redis")]
+use crate::support::redis_server;
 #[cfg(feature = "disk")]
-use crate::support::{redis_server, temporary_folder};
+use crate::support::temporary_folder;
 use futures_util::future::join_all;
 use ssekit::relay::testing::{Fixture, Report, check};
 

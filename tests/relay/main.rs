@@ -35,7 +35,7 @@ mod support {
     pub(crate) mod proxy;
     #[cfg(feature = "redis")]
     pub(crate) mod redis_sentinel;
-    #[cfg(any(feature = "redis", feature = "test-util"))]
+    #[cfg(feature = "redis")]
     pub(crate) mod redis_server;
     pub(crate) mod relay_client;
     #[cfg(any(feature = "disk", feature = "test-util"))]

@@ -203,7 +203,8 @@ async fn sigterm_ends_the_streams_and_the_program(program: &str) {
     }
     program.terminate();
     for mut stream in streams {
-        assert!(stream.frame().await.unwrap().starts_with(b"event: position\nretry: "));
+        let last = stream.frame().await.unwrap();
+        assert!(last.starts_with(b"id: ") && find(&last, "event: position\nretry: "), "{last:?}");
         assert_eq!(stream.frame().await, None);
     }
     program.ended().await;
