@@ -123,7 +123,7 @@ impl Reader {
 
     /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next
     /// poll would do so.
-    #[inline]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
         // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
         let mut waker = if self.place.needs_waker() { Some(cx.waker().clone()) } else { None };
@@ -137,7 +137,7 @@ impl Reader {
     }
 
     /// Reads once. Returns `None` if there is nothing to read and no waker to park with.
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
         // Loaded before reading, so the stored count is never ahead of what is read: a change in between is seen
