@@ -6,30 +6,13 @@ use std::time::Duration;
 
 use crate::support::hub_client::last_event_id;
 use crate::support::memory_log::MemoryLog;
+use crate::support::nodes::{publish, start, texts};
 use crate::support::relay_client::{first, is_pending, read, read_to_end};
 use ssekit::{
-    Bounds, Event, EventId, Hub, Subscribe,
+    Bounds, Event, Hub, Subscribe,
     hub::{self, Close, RefusalReason, Start},
     relay::{PublishError, Relay},
 };
-
-fn start(log: &MemoryLog, events: usize) -> Relay<MemoryLog> {
-    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
-    tokio::spawn(tail.run());
-    relay
-}
-
-async fn publish(relay: &Relay<MemoryLog>, topic: &str, numbers: std::ops::Range<usize>) -> Vec<EventId> {
-    let mut ids = Vec::new();
-    for number in numbers {
-        ids.push(relay.publish(topic, Event::new(number.to_string())).await.unwrap());
-    }
-    ids
-}
-
-fn texts(numbers: std::ops::Range<usize>) -> Vec<String> {
-    numbers.map(|number| number.to_string()).collect()
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_node_ends_its_streams_and_the_others_go_on() {

@@ -13,6 +13,7 @@ use std::{
 
 use crate::support::hub_client::last_event_id;
 use crate::support::memory_log::{MemoryLog, Unreachable};
+use crate::support::nodes::{start, texts};
 use crate::support::relay_client::{first, is_pending, read, read_to_end};
 use ssekit::{
     Bounds, Event, EventId, Hub, Subscribe,
@@ -20,22 +21,12 @@ use ssekit::{
     relay::{PublishError, Relay},
 };
 
-fn start(log: &MemoryLog, events: usize) -> Relay<MemoryLog> {
-    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
-    tokio::spawn(tail.run());
-    relay
-}
-
 async fn publish(relay: &Relay<MemoryLog>, numbers: Range<usize>) -> Vec<EventId> {
     let mut ids = Vec::new();
     for number in numbers {
         ids.push(relay.publish("a", Event::new(number.to_string())).await.unwrap());
     }
     ids
-}
-
-fn texts(numbers: Range<usize>) -> Vec<String> {
-    numbers.map(|number| number.to_string()).collect()
 }
 
 /// Lets the tail notice what has become of the log.

@@ -31,6 +31,7 @@ mod support {
     pub(crate) mod faulty_log;
     pub(crate) mod hub_client;
     pub(crate) mod memory_log;
+    pub(crate) mod nodes;
     #[cfg(feature = "redis")]
     pub(crate) mod proxy;
     #[cfg(feature = "redis")]

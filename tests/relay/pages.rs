@@ -6,32 +6,15 @@ use std::time::Duration;
 
 use crate::support::hub_client::last_event_id;
 use crate::support::memory_log::MemoryLog;
+use crate::support::nodes::{publish, start, texts};
 use crate::support::relay_client::{first, read};
 use futures_util::StreamExt;
 use ssekit::{
-    Bounds, Event, EventId, Hub, Subscribe,
+    Bounds, Event, Hub, Subscribe,
     hub::{GapReason, Start},
     relay::Relay,
 };
 use tokio::time::Instant;
-
-fn start(log: &MemoryLog, events: usize) -> Relay<MemoryLog> {
-    let (relay, tail) = Relay::new(log.clone(), Hub::builder(Bounds::events(events)));
-    tokio::spawn(tail.run());
-    relay
-}
-
-async fn publish(relay: &Relay<MemoryLog>, topic: &str, numbers: std::ops::Range<usize>) -> Vec<EventId> {
-    let mut ids = Vec::new();
-    for number in numbers {
-        ids.push(relay.publish(topic, Event::new(number.to_string())).await.unwrap());
-    }
-    ids
-}
-
-fn texts(numbers: std::ops::Range<usize>) -> Vec<String> {
-    numbers.map(|number| number.to_string()).collect()
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_page_is_one_entry_or_half_a_megabyte() {
