@@ -245,11 +245,12 @@ impl Client {
     fn check(&mut self, log: &MemoryLog, block: &Block) {
         let Some(id) = block.id.as_deref() else {
             assert_eq!(block.event.as_deref(), Some("reset"));
-            (self.told, self.told_since) = (true, true);
+            (self.told, self.told_since, self.from_the_beginning) = (true, true, false);
             return;
         };
         if block.event.as_deref() == Some("reset") {
-            (self.told, self.told_since) = (true, true);
+            // What was lost from the beginning on is told by this, too.
+            (self.told, self.told_since, self.from_the_beginning) = (true, true, false);
         } else if self.told {
             // Who begins at the oldest event may get what it had before.
             let again = self.wants.start == Start::Oldest;
