@@ -4,7 +4,7 @@ use crate::support::replay_model;
 use proptest::prelude::*;
 use ssekit::{
     Bounds, Event, EventId, ReplayBuffer,
-    replay::{PushError, Replay},
+    replay::{Events, Ids, PushError, Replay},
 };
 
 use self::replay_model::{bounds, kinds, steps};
@@ -91,4 +91,33 @@ fn an_event_as_large_as_the_bound_is_held_alone() {
     let error = buffer.push(&Event::new("x".repeat(largest + 1))).unwrap_err();
     assert_eq!(error, PushError::TooLarge { len: 1001, max: 1000 });
     assert_eq!(buffer.len(), 1);
+}
+
+#[test]
+fn a_key_supersedes_and_a_cursor_at_a_superseded_event_is_valid() {
+    let mut buffer = ReplayBuffer::new(Bounds::events(3));
+    let priced = |price: u32, pair| Event::new(price.to_string()).with_key(pair);
+    let first = buffer.push(&priced(1, "EURUSD")).unwrap();
+    buffer.push(&priced(2, "EURCHF")).unwrap();
+    for price in 3..100 {
+        buffer.push(&priced(price, "EURUSD")).unwrap();
+    }
+    assert_eq!(buffer.len(), 2, "one for each key, and nothing was evicted");
+    let text = |events: Events<'_>| String::from_utf8(events.flatten().collect()).unwrap();
+    let held = text(buffer.all());
+    assert!(
+        held.contains("data: 2\n") && held.contains("data: 99\n") && !held.contains("data: 98\n"),
+        "{held}"
+    );
+    let Replay::After(events) = buffer.after(&first) else { panic!("nothing live is missing") };
+    assert_eq!(text(events), held);
+
+    // A bound evicts the key that has not changed for longest, which is a gap.
+    buffer.push(&Event::new("a")).unwrap();
+    buffer.push(&Event::new("b")).unwrap();
+    let Replay::Evicted(events) = buffer.after(&first) else { panic!("EURCHF is gone") };
+    assert_eq!(events.remaining(), 3);
+    let unordered =
+        ReplayBuffer::with_ids(Bounds::events(3), Ids::unordered()).push(&priced(1, "EURUSD").with_id(7));
+    assert!(unordered.is_err());
 }
