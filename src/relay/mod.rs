@@ -52,6 +52,9 @@
 //! | the log was trimmed past a node | continue | their streams continue if the log holds what follows; otherwise they end, and a client that missed something gets the gap *evicted* |
 //! | the log was deleted, or is back empty or in an older state | continue in what is left | as before; a client whose last event is no longer there gets the gap *evicted* or *unknown* |
 //!
+//! A client that gets the gap *unknown* begins like a new one, at the newest event that the node has read. At
+//! a node that is behind, events that it has had from another node may follow again.
+//!
 //! No client reconnects in a loop without progress. If a stream can deliver nothing from where it began,
 //! because the log no longer holds what follows, it reports the gap before it ends, whatever its [lag
 //! policy](crate::hub::Lag).
