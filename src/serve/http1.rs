@@ -88,6 +88,8 @@ fn builder(options: &Options) -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_timeout.min(LONGEST))
         .half_close(options.half_close)
+        // Otherwise hyper 1.12 writes its answer to a head that it cannot parse before the frames that it has queued.
+        .writev(false)
         .max_buf_size(options.max_buffer_bytes.max(LEAST_BUFFER));
     builder
 }

@@ -47,3 +47,16 @@ fn random_requests_are_answered_alike_by_both() {
         check(sent.as_bytes(), piece, buffer);
     }
 }
+
+#[test]
+fn the_answer_to_garbage_comes_after_the_responses_before_it() {
+    for expect in ["", "expect: 100-continue\r\n"] {
+        let sent =
+            format!("POST /d HTTP/1.1\r\nhost: a\r\n{expect}content-length: 3\r\n\r\nabcGET /\r\n\r\n");
+        for piece in [7, 1000] {
+            for buffer in [1, 16, 100, 4096] {
+                check(sent.as_bytes(), piece, buffer);
+            }
+        }
+    }
+}

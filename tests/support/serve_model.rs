@@ -4,11 +4,13 @@
 //! stream; up to there all responses agree but for `connection: close`.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     convert::Infallible,
     future::Future,
-    io,
+    io, panic,
     pin::Pin,
+    sync::Once,
     task::{Context, Poll},
     time::Duration,
 };
@@ -34,7 +36,9 @@ pub(crate) fn check(sent: &[u8], piece: usize, buffer: usize) {
             hand_over,
         ))
     };
+    watch_panics();
     let (ours, hypers) = (receive(true), receive(false));
+    assert!(!PANICKED.get(), "a task of the server panicked. Sent: {}", sent.escape_ascii());
     if sent.starts_with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") {
         return;
     }
@@ -65,6 +69,22 @@ pub(crate) fn check(sent: &[u8], piece: usize, buffer: usize) {
     // A request that asks for the end of the connection is the last one anyhow.
     let ended = ours.last().is_some_and(|response| response.closes);
     assert!(ended || ours.len() == hypers.len(), "{}", context());
+}
+
+/// Notes each panic of a thread, since a runtime keeps the panics of its tasks.
+fn watch_panics() {
+    static WATCHING: Once = Once::new();
+    WATCHING.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            PANICKED.set(true);
+            print(info);
+        }));
+    });
+}
+
+thread_local! {
+    static PANICKED: Cell<bool> = const { Cell::new(false) };
 }
 
 async fn received(sent: &[u8], piece: usize, buffer: usize, hand_over: bool) -> Vec<u8> {
