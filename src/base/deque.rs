@@ -143,8 +143,39 @@ impl<T> Deque<T> {
     }
 
     /// Returns the number of leading elements that satisfy a predicate. No later element may satisfy it.
+    ///
+    /// The search begins at the end, with steps that double, because most searches are for one of the last
+    /// elements.
     pub(crate) fn partition_point(&self, holds: impl Fn(&T) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.len());
+        let (mut high, mut step) = (self.len(), 1);
+        let low = loop {
+            let Some(at) = high.checked_sub(step) else { break 0 };
+            if self.get(at).is_some_and(&holds) {
+                break at + 1;
+            }
+            high = at;
+            step *= 2;
+        };
+        self.partition_point_within(low, high, holds)
+    }
+
+    /// Like [`partition_point`](Self::partition_point), but begins at `low`. All elements before that satisfy
+    /// the predicate.
+    pub(crate) fn partition_point_from(&self, mut low: usize, holds: impl Fn(&T) -> bool) -> usize {
+        let mut step = 1;
+        let high = loop {
+            let at = low + step - 1;
+            match self.get(at) {
+                Some(value) if holds(value) => low = at + 1,
+                Some(_) => break at,
+                None => break self.len(),
+            }
+            step *= 2;
+        };
+        self.partition_point_within(low, high, holds)
+    }
+
+    fn partition_point_within(&self, mut low: usize, mut high: usize, holds: impl Fn(&T) -> bool) -> usize {
         while low < high {
             let middle = low + (high - low) / 2;
             if self.get(middle).is_some_and(&holds) { low = middle + 1 } else { high = middle }
@@ -215,6 +246,12 @@ mod tests {
                     deque.partition_point(|value| value[0] <= small),
                     held.iter().filter(|value| **value <= small).count()
                 );
+                for at in 0..=deque.partition_point(|value| value[0] <= small) {
+                    prop_assert_eq!(
+                        deque.partition_point_from(at, |value| value[0] <= small),
+                        deque.partition_point(|value| value[0] <= small)
+                    );
+                }
             }
         }
     }

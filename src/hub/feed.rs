@@ -148,13 +148,15 @@ impl HubBuilder {
 
 impl Live {
     pub(crate) fn with_filter(mut self, filter: Option<Filter>) -> Self {
-        self.reader.filter = filter;
+        if filter.is_some() {
+            self.reader.options().filter = filter;
+        }
         self
     }
 
     /// Takes a log for what its hub has lost: it ends, to go on there.
     pub(crate) fn with_log(mut self) -> Self {
-        self.reader.has_log = true;
+        self.reader.options().has_log = true;
         self
     }
 
@@ -173,7 +175,9 @@ impl Live {
 
     /// Sets when the stream ends. The caller must poll it then.
     pub(crate) fn ending_at(mut self, ends_at: Option<Instant>) -> Self {
-        self.reader.ends_at = ends_at;
+        if ends_at.is_some() {
+            self.reader.options().ends_at = ends_at;
+        }
         self
     }
 
@@ -181,6 +185,6 @@ impl Live {
     /// the last position sent to the client, and the filter, with which it can continue elsewhere.
     pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
-        self.left.then(|| (reader.seen, reader.told, reader.filter.take()))
+        self.left.then(|| (reader.seen, reader.told, reader.take_filter()))
     }
 }

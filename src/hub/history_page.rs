@@ -113,7 +113,7 @@ impl Piece {
         let mut run = None;
         for cursor in cursors {
             let read = state.topics.read(cursor.topic, cursor.after, Position::MAX);
-            run = read.map(|run| (run.bytes, run.last));
+            run = read.map(|(run, _)| (run.bytes, run.last));
             state.topics.retire(cursor.topic);
         }
         let head = state.ids.head();

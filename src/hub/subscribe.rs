@@ -288,10 +288,11 @@ impl Subscribe {
         };
         // Without a position the client would get its gap at each reconnect, and never be stopped.
         let id = id.or(placed.nothing_remains.then_some(EventId::from_static("")));
-        let reader = &mut live.reader;
-        reader.ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
-        reader.lag = self.lag;
-        reader.filter = self.filter;
+        let ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
+        if ends_at.is_some() || self.filter.is_some() || self.lag != Lag::default() {
+            let options = live.reader.options();
+            (options.ends_at, options.filter, options.lag) = (ends_at, self.filter, self.lag);
+        }
         let gap = placed.gap.map(|reason| Gap::new(reason, id.clone()));
         if let Some(gap) = &gap {
             trace::gap(self.topics.iter(), gap.reason().as_str());

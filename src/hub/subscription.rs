@@ -338,10 +338,13 @@ impl Stream for Subscription {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
         // Fast path: a subscription to a hub that has begun, without a callback, a handle or a future.
-        let Subscription { first: None, extras: None, source: Origin::Hub(live), alarm } = this else {
+        let Self { first: None, extras: None, source: Origin::Hub(live), alarm } = this else {
             return this.poll_any(cx);
         };
-        let polled = live.poll_piece(cx);
+        if let Some(polled) = live.poll_lane(cx) {
+            return polled;
+        }
+        let polled = live.poll_hub(cx);
         match polled {
             Poll::Pending => {
                 if let Some(left) = live.time_left() {

@@ -273,12 +273,17 @@ impl Topics {
     /// Reads events of a topic. This may allocate, so it updates the memory in use. See [`Log::read`].
     ///
     /// Out of line, so that a poll which finds its lane's run does not pay for it (`benches/hub.rs`).
-    pub(crate) fn read(&mut self, key: Key, after: Position, up_to: Position) -> Option<Run> {
-        let log = &mut self.topics[key].topic.log;
-        let memory = log.memory();
-        let run = log.read(after, up_to);
-        self.memory = (self.memory + log.memory()) - memory;
-        run
+    pub(crate) fn read(
+        &mut self,
+        key: Key,
+        after: Position,
+        up_to: Position,
+    ) -> Option<(Run, &mut TopicState)> {
+        let topic = &mut *self.topics[key].topic;
+        let memory = topic.log.memory();
+        let run = topic.log.read(after, up_to);
+        self.memory = (self.memory + topic.log.memory()) - memory;
+        Some((run?, topic))
     }
 
     pub(crate) fn finish(&mut self, key: Key) {

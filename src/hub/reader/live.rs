@@ -78,11 +78,24 @@ impl Live {
         self.phase == Phase::Ended
     }
 
-    /// Yields the next blocks. Once it has ended, the caller shall let it [`leave`](Self::leave).
+    /// Fast path: yields what can be had without the hub's lock. Returns `None` if that must be taken.
     #[inline(always)] // bench: one_at_a_time
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    pub(crate) fn poll_lane(&mut self, cx: &Context<'_>) -> Option<Poll<Option<Bytes>>> {
         match self.phase {
-            Phase::Reading if self.reader.is_parked(&self.shared, cx.waker()) => return Poll::Pending,
+            Phase::Reading => self.reader.poll_lane(&self.shared, cx.waker()).map(|polled| polled.map(Some)),
+            _ => None,
+        }
+    }
+
+    /// Yields the next blocks. Once it has ended, the caller shall let it [`leave`](Self::leave).
+    pub(crate) fn poll_piece(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        self.poll_lane(cx).unwrap_or_else(|| self.poll_hub(cx))
+    }
+
+    /// Like [`poll_piece`](Self::poll_piece), after [`poll_lane`](Self::poll_lane).
+    #[inline(always)] // bench: one_at_a_time
+    pub(crate) fn poll_hub(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        match self.phase {
             Phase::Reading => {}
             Phase::Filtering => {
                 // The filter panicked. Its events are lost, and continuing would hide that.
@@ -91,7 +104,7 @@ impl Live {
             }
             Phase::Ended => return Poll::Ready(None),
         }
-        match self.reader.step(&self.shared, cx) {
+        match self.reader.step(&self.shared, cx.waker()) {
             Step::Parked => Poll::Pending,
             Step::Gap(reason, mark) => Poll::Ready(Some(self.gap(reason, mark))),
             Step::End(ending) => Poll::Ready(self.end(ending)),
@@ -150,7 +163,7 @@ impl Live {
 
     /// Returns the rest of the maximum lifetime, if there is one.
     pub(crate) fn time_left(&self) -> Option<Duration> {
-        let ends_at = self.reader.ends_at?;
+        let ends_at = self.reader.ends_at()?;
         Some(ends_at.saturating_duration_since(self.shared.clock.now()))
     }
 

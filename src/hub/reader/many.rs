@@ -123,11 +123,11 @@ impl Many {
                 break;
             }
             // There may be none: the event that the topic was queued at may be superseded, and its next one come later.
-            if let Some(run) = state.topics.read(cursor.topic, cursor.after, up_to) {
+            if let Some((run, topic)) = state.topics.read(cursor.topic, cursor.after, up_to) {
                 cursor.after = run.last;
                 last = run.last;
                 len += run.bytes.len();
-                pieces.push(found(ordinal, &state.topics.get(cursor.topic).log, run));
+                pieces.push(found(ordinal, &topic.log, run));
             }
             self.enqueue(ordinal, state);
             if len >= MAX_PIECE || pieces.len() >= MAX_PIECES {

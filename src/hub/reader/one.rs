@@ -151,11 +151,11 @@ fn read_run<T>(
     if cursor.after >= end {
         return Ok(Read { found: None, last: 0, left: none_left });
     }
-    let Some(run) = state.topics.read(cursor.topic, cursor.after, Position::MAX) else {
+    let Some((run, topic)) = state.topics.read(cursor.topic, cursor.after, Position::MAX) else {
         debug_assert!(false, "the newest event is held unless it was evicted");
         return Ok(Read { found: None, last: 0, left: none_left });
     };
     cursor.after = run.last;
     let (last, left) = (run.last, if run.last == end { none_left } else { Left::More });
-    Ok(Read { found: Some(found(state.topics.get_mut(cursor.topic), run)), last, left })
+    Ok(Read { found: Some(found(topic, run)), last, left })
 }

@@ -1,7 +1,7 @@
 use std::{
     num::NonZeroU64,
     sync::atomic::Ordering,
-    task::{Context, Waker},
+    task::{Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -41,11 +41,18 @@ pub(crate) struct Reader {
     pub(crate) seen: Position,
     /// The last position sent to the client, with an event or a notice.
     pub(crate) told: Position,
+    /// Boxed, because most have none of it.
+    options: Option<Box<Options>>,
+}
+
+/// What few readers have. A reader without it takes the fast path.
+#[derive(Default)]
+pub(crate) struct Options {
     pub(crate) lag: Lag,
     pub(crate) filter: Option<Filter>,
     pub(crate) ends_at: Option<Instant>,
     /// Handles that change its topics.
-    pub(super) steering: Option<Arc<Steering>>,
+    pub(crate) steering: Option<Arc<Steering>>,
     /// It is fed by a log, which may hold what the hub has lost.
     pub(crate) has_log: bool,
 }
@@ -109,55 +116,116 @@ impl Reader {
             parked: None,
             seen: position,
             told: position,
-            lag: Lag::default(),
-            filter: None,
-            ends_at: None,
-            steering: None,
-            has_log: false,
+            options: None,
         }
+    }
+
+    /// Returns the options, to set some of them.
+    pub(crate) fn options(&mut self) -> &mut Options {
+        self.options.get_or_insert_default()
+    }
+
+    pub(crate) fn take_filter(&mut self) -> Option<Filter> {
+        self.options.as_mut()?.filter.take()
+    }
+
+    /// Returns when the stream ends, if it has a maximum lifetime.
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        self.options.as_ref()?.ends_at
+    }
+
+    pub(super) fn steering(&self) -> Option<&Steering> {
+        self.options.as_ref()?.steering.as_deref()
+    }
+
+    pub(super) fn has_log(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.has_log)
+    }
+
+    fn has_filter(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.filter.is_some())
     }
 
     pub(crate) fn topics(&self) -> impl Iterator<Item = &str> + Clone {
         self.place.cursors().iter().map(|cursor| &*cursor.name)
     }
 
+    /// Fast path of a reader without options: it is parked, or finds the next events on its lane and parks
+    /// there. Returns `None` if the hub must be asked.
+    #[inline(always)] // bench: one_at_a_time
+    pub(crate) fn poll_lane(&mut self, shared: &Shared, current: &Waker) -> Option<Poll<Bytes>> {
+        if self.options.is_some() {
+            return None;
+        }
+        if self.is_parked(shared, current) {
+            return Some(Poll::Pending);
+        }
+        if self.place.needs_waker() {
+            return None;
+        }
+        match self.look_at_lane(shared.changes.load(Ordering::Acquire), current, &mut None)? {
+            Some(found) => Some(Poll::Ready(found)),
+            None => self.parked.is_some().then_some(Poll::Pending),
+        }
+    }
+
     /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next
     /// poll would do so.
-    #[inline(always)] // bench: one_at_a_time
-    pub(crate) fn step(&mut self, shared: &Shared, cx: &Context<'_>) -> Step {
+    pub(crate) fn step(&mut self, shared: &Shared, current: &Waker) -> Step {
+        if self.options.is_some() && self.is_parked(shared, current) {
+            return Step::Parked;
+        }
         // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
-        let mut waker = if self.place.needs_waker() { Some(cx.waker().clone()) } else { None };
+        let mut waker = if self.place.needs_waker() { Some(current.clone()) } else { None };
         loop {
             // A waker left here by the swap is dropped without the lock.
-            if let Some(step) = self.look(shared, cx.waker(), &mut waker) {
+            if let Some(step) = self.look(shared, current, &mut waker) {
                 return step;
             }
-            waker = Some(cx.waker().clone());
+            waker = Some(current.clone());
         }
+    }
+
+    /// Returns whether its lane tells it all that the hub would.
+    #[inline]
+    fn may_use_lane(&self, shared: &Shared) -> bool {
+        self.options.as_ref().is_none_or(|options| options.filter.is_none() && !self.is_over(shared))
+    }
+
+    fn is_over(&self, shared: &Shared) -> bool {
+        self.ends_at().is_some_and(|end| shared.clock.now() >= end)
+    }
+
+    /// Reads its lane once, and returns the events found there. Returns `None` if the hub must be asked.
+    #[inline(always)] // bench: one_at_a_time
+    fn look_at_lane(
+        &mut self,
+        changes: u64,
+        current: &Waker,
+        brought: &mut Option<Waker>,
+    ) -> Option<Option<Bytes>> {
+        let Place::One(one) = &mut self.place else { return None };
+        let Look { read: Read { found, last, .. }, head, is_parked } = one.look_at_lane(current, brought)?;
+        // The lane's snapshot may have an older head than was already seen.
+        self.seen = self.seen.max(head);
+        if found.is_some() {
+            self.told = last;
+        }
+        self.parked = if is_parked { Parked::new(changes, current) } else { None };
+        Some(found)
     }
 
     /// Reads once. Returns `None` if there is nothing to read and no waker to park with.
     #[inline]
     fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
-        let mut over = self.ends_at.is_some_and(|end| shared.clock.now() >= end);
+        let mut over = self.is_over(shared);
         // Loaded before reading, so the stored count is never ahead of what is read: a change in between is seen
         // later.
         let changes = shared.changes.load(Ordering::Acquire);
-        if let (Place::One(one), None, false) = (&mut self.place, &self.filter, over) {
-            if let Some(Look { read: Read { found, last, .. }, head, is_parked }) =
-                one.look_at_lane(current, brought)
-            {
-                // The lane's snapshot may have an older head than was already seen.
-                self.seen = self.seen.max(head);
-                if found.is_some() {
-                    self.told = last;
-                }
-                self.parked = Parked::new(changes, current).filter(|_| is_parked);
-                return match found {
-                    Some(bytes) => Some(Step::Piece(bytes)),
-                    None if is_parked => Some(Step::Parked),
-                    None => None,
-                };
+        // A reader without options has looked at its lane, but could not park there without a waker.
+        if (brought.is_some() || self.options.is_some()) && self.may_use_lane(shared) {
+            if let Some(found) = self.look_at_lane(changes, current, brought) {
+                return found.map(Step::Piece).or_else(|| self.parked.is_some().then_some(Step::Parked));
             }
         }
         let mut state = lock(&shared.state);
@@ -169,26 +237,27 @@ impl Reader {
         if over {
             return Some(Step::End(Some(self.ending(&mut state))));
         }
-        if self.steering.is_some() {
+        if self.steering().is_some() {
             if let Some(step) = self.apply_changes(&mut state) {
                 return Some(step);
             }
         }
+        let has_filter = self.has_filter();
         // Settling each kind separately avoids copying a result into one type that fits all of them.
-        match (&mut self.place, &self.filter) {
-            (Place::One(one), None) => {
+        match (&mut self.place, has_filter) {
+            (Place::One(one), false) => {
                 let read = one.read(&mut state);
                 self.settle(read, Step::Piece, current, brought, changes, &mut state)
             }
-            (Place::One(one), Some(_)) => {
+            (Place::One(one), true) => {
                 let read = one.read_unfiltered(&mut state);
                 self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
-            (Place::Many(many), None) => {
+            (Place::Many(many), false) => {
                 let read = many.read(&mut state);
                 self.settle(read, Step::Pieces, current, brought, changes, &mut state)
             }
-            (Place::Many(many), Some(_)) => {
+            (Place::Many(many), true) => {
                 let read = many.read_unfiltered(&mut state);
                 self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
@@ -211,7 +280,7 @@ impl Reader {
             return Some(Step::End(Some(Ending::SILENT)));
         }
         self.seen = if left == Left::More { last } else { state.ids.head() };
-        if found.is_some() && self.filter.is_none() {
+        if found.is_some() && !self.has_filter() {
             self.told = last;
         }
         let ends = left == Left::Finished || state.closing.is_some();
@@ -234,12 +303,12 @@ impl Reader {
     ///
     /// A change increments the counter before it wakes, so either this sees the change, or the wake-up is
     /// still to come.
-    #[inline]
+    #[inline(always)] // bench: one_at_a_time
     pub(crate) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
-        let parked = self.parked.as_ref().is_some_and(|parked| {
-            parked.changes.get() == shared.changes.load(Ordering::Acquire) && parked.waker == addresses(waker)
-        });
-        parked && !self.has_changes() && self.ends_at.is_none_or(|end| shared.clock.now() < end)
+        let Some(parked) = &self.parked else { return false };
+        parked.waker == addresses(waker)
+            && parked.changes.get() == shared.changes.load(Ordering::Acquire)
+            && (self.options.is_none() || !(self.has_changes() || self.is_over(shared)))
     }
 
     /// Returns the ID of the position, if it has moved since it was last sent.
@@ -263,7 +332,7 @@ impl Reader {
 
     /// Passes the events through the filter one by one, and joins those that pass.
     pub(crate) fn filter(&mut self, shared: &Shared, pieces: Vec<Unfiltered>) -> Option<Bytes> {
-        let filter = self.filter.as_mut()?;
+        let filter = self.options.as_mut()?.filter.as_mut()?;
         let cursors = self.place.cursors();
         let (mut kept, mut count, mut last_kept) = (Vec::new(), 0, None);
         for piece in pieces {
@@ -306,7 +375,7 @@ impl Reader {
             return Step::End(Some(Ending::SILENT));
         }
         state.lagged += 1;
-        if self.lag == Lag::Disconnect {
+        if self.options.as_ref().map_or(Lag::Disconnect, |options| options.lag) == Lag::Disconnect {
             return Step::End(None);
         }
         state.gaps += 1;
