@@ -159,18 +159,18 @@ impl<T> Deque<T> {
         self.partition_point_within(low, high, holds)
     }
 
-    /// Like [`partition_point`](Self::partition_point), but begins at `low`. All elements before that satisfy
+    /// Like [`partition_point`](Self::partition_point), but begins at `start`. All elements before that satisfy
     /// the predicate.
-    pub(crate) fn partition_point_from(&self, mut low: usize, holds: impl Fn(&T) -> bool) -> usize {
-        let mut step = 1;
+    #[inline]
+    pub(crate) fn partition_point_from(&self, start: usize, holds: impl Fn(&T) -> bool) -> usize {
+        let mut low = start;
         let high = loop {
-            let at = low + step - 1;
+            let at = low + (low - start) / 2;
             match self.get(at) {
                 Some(value) if holds(value) => low = at + 1,
                 Some(_) => break at,
                 None => break self.len(),
             }
-            step *= 2;
         };
         self.partition_point_within(low, high, holds)
     }

@@ -184,6 +184,16 @@ impl Log {
         }
     }
 
+    /// Returns the position of the first event after a run that was just read.
+    #[inline]
+    pub(crate) fn position_after_run(&self, run: &Run) -> Option<Position> {
+        match &self.keyed {
+            // Fast path: it needs no search.
+            None => self.plain.entries.get((run.end - self.plain.first) as usize).map(|entry| entry.position),
+            Some(sections) => sections.position_after(run.last),
+        }
+    }
+
     /// Returns the number of events after a position.
     pub(crate) fn count_after(&self, after: Position) -> usize {
         match &self.keyed {

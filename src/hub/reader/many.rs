@@ -127,9 +127,12 @@ impl Many {
                 cursor.after = run.last;
                 last = run.last;
                 len += run.bytes.len();
+                let next = topic.log.position_after_run(&run);
                 pieces.push(found(ordinal, &topic.log, run));
+                self.enqueue_at(ordinal, next, state);
+            } else {
+                self.enqueue(ordinal, state);
             }
-            self.enqueue(ordinal, state);
             if len >= MAX_PIECE || pieces.len() >= MAX_PIECES {
                 break;
             }
@@ -206,22 +209,26 @@ impl Many {
     /// are not known, so no later event may be delivered before the gap is reported.
     fn enqueue(&mut self, ordinal: u32, state: &mut State) {
         let cursor = &self.cursors[ordinal as usize];
-        let doing = &mut self.doing[ordinal as usize];
-        let topic = state.topics.get_mut(cursor.topic);
-        self.unfinished += usize::from(*doing == Doing::Finished);
+        let topic = state.topics.get(cursor.topic);
         self.removed |= topic.is_removed();
-        if cursor.has_lost(&topic.log) {
-            self.queue.push(Reverse((0, ordinal)));
-            *doing = Doing::Queued;
-        } else if let Some(next) = cursor.next(&topic.log) {
+        let next = if cursor.has_lost(&topic.log) { Some(0) } else { cursor.next(&topic.log) };
+        self.enqueue_at(ordinal, next, state);
+    }
+
+    /// Queues a topic at the position of its next event, or registers with it if there is none.
+    fn enqueue_at(&mut self, ordinal: u32, next: Option<Position>, state: &mut State) {
+        let doing = &mut self.doing[ordinal as usize];
+        self.unfinished += usize::from(*doing == Doing::Finished);
+        if let Some(next) = next {
             self.queue.push(Reverse((next, ordinal)));
             *doing = Doing::Queued;
-        } else {
-            let finished = topic.is_finished();
-            self.unfinished -= usize::from(finished);
-            topic.wait(Waiting { subscription: self.key, ordinal });
-            *doing = if finished { Doing::Finished } else { Doing::Waiting };
+            return;
         }
+        let topic = state.topics.get_mut(self.cursors[ordinal as usize].topic);
+        let finished = topic.is_finished();
+        self.unfinished -= usize::from(finished);
+        topic.wait(Waiting { subscription: self.key, ordinal });
+        *doing = if finished { Doing::Finished } else { Doing::Waiting };
     }
 }
 
