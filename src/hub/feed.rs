@@ -17,9 +17,11 @@ use crate::{
         publish_error::PublishError,
         reader::{
             cursor::Cursor,
+            ending::Ending,
             find::find,
             live::Live,
-            reading::{Ending, Filter, Reader, freshest},
+            options::Filter,
+            reading::{Reader, freshest},
         },
         refusal::Refusal,
         subscribe::Subscribe,
@@ -27,7 +29,6 @@ use crate::{
 };
 
 /// The result of a subscription's attempt to continue in a hub after it has read elsewhere.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub(crate) enum Joined {
     /// It continues. Everything up to this position was delivered, or does not concern it.
     Here(Live, Position),
@@ -149,14 +150,14 @@ impl HubBuilder {
 impl Live {
     pub(crate) fn with_filter(mut self, filter: Option<Filter>) -> Self {
         if filter.is_some() {
-            self.reader.options().filter = filter;
+            self.reader.options.choose().filter = filter;
         }
         self
     }
 
     /// Takes a log for what its hub has lost: it ends, to go on there.
     pub(crate) fn with_log(mut self) -> Self {
-        self.reader.options().has_log = true;
+        self.reader.options.choose().has_log = true;
         self
     }
 
@@ -176,7 +177,7 @@ impl Live {
     /// Sets when the stream ends. The caller must poll it then.
     pub(crate) fn ending_at(mut self, ends_at: Option<Instant>) -> Self {
         if ends_at.is_some() {
-            self.reader.options().ends_at = ends_at;
+            self.reader.options.choose().ends_at = ends_at;
         }
         self
     }
@@ -185,6 +186,6 @@ impl Live {
     /// the last position sent to the client, and the filter, with which it can continue elsewhere.
     pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
-        self.left.then(|| (reader.seen, reader.told, reader.take_filter()))
+        self.left.then(|| (reader.seen, reader.told, reader.options.take_filter()))
     }
 }

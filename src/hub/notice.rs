@@ -263,13 +263,15 @@ impl Notices {
         if id.is_none() && retry.is_none() {
             return None;
         }
-        let event = match self.form {
-            PositionForm::Event if id.is_some() => Event::new("").with_type(self.position_type.clone()),
-            // Without data: an event without an ID would be one without a position. The type is for clients that
-            // dispatch such a block nevertheless.
-            PositionForm::Event => Event::default().with_type(self.position_type.clone()),
-            PositionForm::IdOnly | PositionForm::Off => Event::default(),
-        };
+        let mut event = Event::default();
+        if self.form == PositionForm::Event {
+            // The type is for clients that dispatch a block without data nevertheless.
+            event = event.with_type(self.position_type.clone());
+            // An event without an ID would be one without a position.
+            if id.is_some() {
+                event = event.with_data("");
+            }
+        }
         Some(finish(event, id, retry).encode())
     }
 

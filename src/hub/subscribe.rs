@@ -19,7 +19,8 @@ use crate::{
             cursor::Cursor,
             find::find,
             live::Live,
-            reading::{Filter, Reader, freshest},
+            options::Filter,
+            reading::{Reader, freshest},
         },
         refusal::Refusal,
         subscription::Subscription,
@@ -290,7 +291,7 @@ impl Subscribe {
         let id = id.or(placed.nothing_remains.then_some(EventId::from_static("")));
         let ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
         if ends_at.is_some() || self.filter.is_some() || self.lag != Lag::default() {
-            let options = live.reader.options();
+            let options = live.reader.options.choose();
             (options.ends_at, options.filter, options.lag) = (ends_at, self.filter, self.lag);
         }
         let gap = placed.gap.map(|reason| Gap::new(reason, id.clone()));

@@ -18,7 +18,7 @@ use crate::{
     hub::{
         end::End,
         notice::{Gap, Notices},
-        reader::{live::Live, reading::join},
+        reader::{join::join, live::Live},
         source::Source,
         steering::Steering,
         stream_handle::StreamHandle,
@@ -79,7 +79,6 @@ struct Extras {
 }
 
 /// The origin of the blocks after the first one.
-#[expect(clippy::large_enum_variant, reason = "the large variant is what it usually is")]
 enum Origin {
     Hub(Live),
     #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only a relay has other sources"))]

@@ -12,7 +12,7 @@ use crate::{
     hub::{
         end::End,
         notice::Notices,
-        reader::{live::Live, reading::Filter},
+        reader::{live::Live, options::Filter},
         source::Source,
         steering::Steering,
     },
@@ -32,7 +32,6 @@ pub(super) struct Follower {
 }
 
 /// The present origin of the events.
-#[expect(clippy::large_enum_variant, reason = "the large variant is what it usually is")]
 pub(super) enum State {
     Live(Live),
     Paging(Box<Paging>),

@@ -19,10 +19,7 @@ use crate::{
         feed::Joined,
         notice::{Gap, GapReason, SharedNotices},
         policies::Lag,
-        reader::{
-            live::Live,
-            reading::{Filter, join},
-        },
+        reader::{join::join, live::Live, options::Filter},
         steering::{Change, Steering},
     },
     relay::{

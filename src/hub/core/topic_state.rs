@@ -49,7 +49,7 @@ pub(crate) struct Followers {
     /// The number of those that have left.
     gone: usize,
     /// The keys of futures that wait until there is no subscription.
-    unsubscribed: Vec<Key>,
+    pub(super) unsubscribed: Vec<Key>,
 }
 
 /// A subscription to several topics that waits for one of them, which has this ordinal in it.
@@ -170,7 +170,9 @@ impl Followers {
             self.waiting = Vec::new();
         }
         self.gone = 0;
-        self.unsubscribed = Vec::new();
+        if self.unsubscribed.capacity() > 0 {
+            self.unsubscribed = Vec::new();
+        }
     }
 
     /// Registers a future that waits until there is no subscription. Drops those that are gone, now and then.
@@ -181,10 +183,6 @@ impl Followers {
             waiting.reserve(waiting.len() + 1);
         }
         waiting.push(key);
-    }
-
-    pub(crate) fn take_unsubscribed(&mut self) -> Vec<Key> {
-        mem::take(&mut self.unsubscribed)
     }
 
     /// Drops runs with events that are evicted: those up to a position.

@@ -85,8 +85,9 @@ impl Topics {
         let topic = &mut *self.topics[key].topic;
         topic.users -= 1;
         if topic.subscriptions() == 0 {
-            let waiting = topic.followers.as_mut().map(|followers| followers.take_unsubscribed());
-            self.unsubscribed.extend(waiting.into_iter().flatten());
+            if let Some(followers) = &mut topic.followers {
+                self.unsubscribed.append(&mut followers.unsubscribed);
+            }
         }
         if topic.users == 0 {
             if let Some(mut followers) = topic.followers.take() {

@@ -17,7 +17,11 @@ use crate::{
         core::shared::Shared,
         end::End,
         notice::{Gap, GapReason, Notices, SharedNotices},
-        reader::reading::{Ending, Reader, Step, join},
+        reader::{
+            ending::Ending,
+            join::join,
+            reading::{Reader, Step},
+        },
         steering::Steering,
     },
 };
@@ -163,7 +167,7 @@ impl Live {
 
     /// Returns the rest of the maximum lifetime, if there is one.
     pub(crate) fn time_left(&self) -> Option<Duration> {
-        let ends_at = self.reader.ends_at()?;
+        let ends_at = self.reader.options.ends_at()?;
         Some(ends_at.saturating_duration_since(self.shared.clock.now()))
     }
 

@@ -4,10 +4,13 @@
 //! something in order.
 
 pub(crate) mod cursor;
+pub(crate) mod ending;
 pub(crate) mod find;
+pub(crate) mod join;
 pub(crate) mod live;
 pub(crate) mod many;
 pub(crate) mod one;
+pub(crate) mod options;
 pub(crate) mod read;
 pub(crate) mod reading;
 mod steered;

@@ -2,34 +2,28 @@ use std::{
     num::NonZeroU64,
     sync::atomic::Ordering,
     task::{Poll, Waker},
-    time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::{
-    base::sync::{Arc, lock},
+    base::sync::lock,
     event::id::EventId,
-    history::{
-        position::Position,
-        scheme::{Mark, Scheme},
-    },
+    history::{position::Position, scheme::Mark},
     hub::{
-        core::{
-            shared::Shared,
-            state::{Closing, State},
-        },
-        event_info::EventInfo,
-        notice::{GapReason, Notices},
+        core::{shared::Shared, state::State},
+        notice::GapReason,
         policies::Lag,
         reader::{
             cursor::Cursor,
+            ending::Ending,
+            join::join,
             many::Many,
             one::{Look, One},
+            options::Options,
             read::{Lagged, Left, Read},
             unfiltered::Unfiltered,
         },
-        steering::Steering,
     },
 };
 
@@ -41,23 +35,8 @@ pub(crate) struct Reader {
     pub(crate) seen: Position,
     /// The last position sent to the client, with an event or a notice.
     pub(crate) told: Position,
-    /// Boxed, because most have none of it.
-    options: Option<Box<Options>>,
+    pub(crate) options: Options,
 }
-
-/// What few readers have. A reader without it takes the fast path.
-#[derive(Default)]
-pub(crate) struct Options {
-    pub(crate) lag: Lag,
-    pub(crate) filter: Option<Filter>,
-    pub(crate) ends_at: Option<Instant>,
-    /// Handles that change its topics.
-    pub(crate) steering: Option<Arc<Steering>>,
-    /// It is fed by a log, which may hold what the hub has lost.
-    pub(crate) has_log: bool,
-}
-
-pub(crate) type Filter = Box<dyn FnMut(&EventInfo<'_>) -> bool + Send>;
 
 /// The cursors of a subscription. Most have one topic, which needs less work.
 pub(super) enum Place {
@@ -87,13 +66,6 @@ pub(crate) enum Step {
     Parked,
 }
 
-/// The content of a client's last block.
-pub(crate) struct Ending {
-    position: Option<Mark>,
-    retry: Option<Duration>,
-    closing: Option<Arc<Closing>>,
-}
-
 impl Reader {
     /// Enters a hub. `position` is the one that the client is sent.
     pub(crate) fn enter(mut cursors: Vec<Cursor>, position: Position, state: &mut State) -> Self {
@@ -111,39 +83,7 @@ impl Reader {
                 Place::Many(Box::new(Many::new(cursors, state)))
             }
         };
-        Self {
-            place,
-            parked: None,
-            seen: position,
-            told: position,
-            options: None,
-        }
-    }
-
-    /// Returns the options, to set some of them.
-    pub(crate) fn options(&mut self) -> &mut Options {
-        self.options.get_or_insert_default()
-    }
-
-    pub(crate) fn take_filter(&mut self) -> Option<Filter> {
-        self.options.as_mut()?.filter.take()
-    }
-
-    /// Returns when the stream ends, if it has a maximum lifetime.
-    pub(crate) fn ends_at(&self) -> Option<Instant> {
-        self.options.as_ref()?.ends_at
-    }
-
-    pub(super) fn steering(&self) -> Option<&Steering> {
-        self.options.as_ref()?.steering.as_deref()
-    }
-
-    pub(super) fn has_log(&self) -> bool {
-        self.options.as_ref().is_some_and(|options| options.has_log)
-    }
-
-    fn has_filter(&self) -> bool {
-        self.options.as_ref().is_some_and(|options| options.filter.is_some())
+        Self { place, parked: None, seen: position, told: position, options: Options::default() }
     }
 
     pub(crate) fn topics(&self) -> impl Iterator<Item = &str> + Clone {
@@ -154,7 +94,7 @@ impl Reader {
     /// there. Returns `None` if the hub must be asked.
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn poll_lane(&mut self, shared: &Shared, current: &Waker) -> Option<Poll<Bytes>> {
-        if self.options.is_some() {
+        if !self.options.is_none() {
             return None;
         }
         if self.is_parked(shared, current) {
@@ -172,7 +112,7 @@ impl Reader {
     /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next
     /// poll would do so.
     pub(crate) fn step(&mut self, shared: &Shared, current: &Waker) -> Step {
-        if self.options.is_some() && self.is_parked(shared, current) {
+        if !self.options.is_none() && self.is_parked(shared, current) {
             return Step::Parked;
         }
         // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
@@ -189,11 +129,7 @@ impl Reader {
     /// Returns whether its lane tells it all that the hub would.
     #[inline]
     fn may_use_lane(&self, shared: &Shared) -> bool {
-        self.options.as_ref().is_none_or(|options| options.filter.is_none() && !self.is_over(shared))
-    }
-
-    fn is_over(&self, shared: &Shared) -> bool {
-        self.ends_at().is_some_and(|end| shared.clock.now() >= end)
+        self.options.is_none() || !(self.options.has_filter() || self.options.is_over(shared))
     }
 
     /// Reads its lane once, and returns the events found there. Returns `None` if the hub must be asked.
@@ -218,12 +154,12 @@ impl Reader {
     /// Reads once. Returns `None` if there is nothing to read and no waker to park with.
     #[inline]
     fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
-        let mut over = self.is_over(shared);
+        let mut over = self.options.is_over(shared);
         // Loaded before reading, so the stored count is never ahead of what is read: a change in between is seen
         // later.
         let changes = shared.changes.load(Ordering::Acquire);
         // A reader without options has looked at its lane, but could not park there without a waker.
-        if (brought.is_some() || self.options.is_some()) && self.may_use_lane(shared) {
+        if (brought.is_some() || !self.options.is_none()) && self.may_use_lane(shared) {
             if let Some(found) = self.look_at_lane(changes, current, brought) {
                 return found.map(Step::Piece).or_else(|| self.parked.is_some().then_some(Step::Parked));
             }
@@ -237,12 +173,12 @@ impl Reader {
         if over {
             return Some(Step::End(Some(self.ending(&mut state))));
         }
-        if self.steering().is_some() {
+        if self.options.steering().is_some() {
             if let Some(step) = self.apply_changes(&mut state) {
                 return Some(step);
             }
         }
-        let has_filter = self.has_filter();
+        let has_filter = self.options.has_filter();
         // Settling each kind separately avoids copying a result into one type that fits all of them.
         match (&mut self.place, has_filter) {
             (Place::One(one), false) => {
@@ -280,7 +216,7 @@ impl Reader {
             return Some(Step::End(Some(Ending::SILENT)));
         }
         self.seen = if left == Left::More { last } else { state.ids.head() };
-        if found.is_some() && !self.has_filter() {
+        if found.is_some() && !self.options.has_filter() {
             self.told = last;
         }
         let ends = left == Left::Finished || state.closing.is_some();
@@ -308,7 +244,7 @@ impl Reader {
         let Some(parked) = &self.parked else { return false };
         parked.waker == addresses(waker)
             && parked.changes.get() == shared.changes.load(Ordering::Acquire)
-            && (self.options.is_none() || !(self.has_changes() || self.is_over(shared)))
+            && (self.options.is_none() || !(self.has_changes() || self.options.is_over(shared)))
     }
 
     /// Returns the ID of the position, if it has moved since it was last sent.
@@ -332,7 +268,7 @@ impl Reader {
 
     /// Passes the events through the filter one by one, and joins those that pass.
     pub(crate) fn filter(&mut self, shared: &Shared, pieces: Vec<Unfiltered>) -> Option<Bytes> {
-        let filter = self.options.as_mut()?.filter.as_mut()?;
+        let filter = self.options.filter()?;
         let cursors = self.place.cursors();
         let (mut kept, mut count, mut last_kept) = (Vec::new(), 0, None);
         for piece in pieces {
@@ -375,7 +311,7 @@ impl Reader {
             return Step::End(Some(Ending::SILENT));
         }
         state.lagged += 1;
-        if self.options.as_ref().map_or(Lag::Disconnect, |options| options.lag) == Lag::Disconnect {
+        if self.options.lag() == Lag::Disconnect {
             return Step::End(None);
         }
         state.gaps += 1;
@@ -431,32 +367,6 @@ impl Place {
     }
 }
 
-impl Ending {
-    /// An ending without a block. The client reconnects with its present position, and the gap is reported
-    /// then.
-    const SILENT: Self = Self { position: None, retry: None, closing: None };
-
-    /// Returns the ending of a closed hub for a client that was sent nothing yet.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn of_closed(state: &mut State) -> Self {
-        let closing = state.closing.clone();
-        let retry = closing.as_ref().and_then(|closing| closing.retry(state));
-        Self { position: None, retry, closing }
-    }
-
-    /// Returns whether the hub was closed.
-    pub(crate) fn of_closed_hub(&self) -> bool {
-        self.closing.is_some()
-    }
-
-    /// Returns the last block: the position if it must be sent, and the hub's last event.
-    pub(crate) fn block(self, ids: &Scheme, notices: &Notices) -> Option<Bytes> {
-        let id = self.position.and_then(|mark| ids.id(mark));
-        let last = self.closing.as_ref().and_then(|closing| closing.last.clone());
-        join(notices.position(id, self.retry).into_iter().chain(last).collect())
-    }
-}
-
 /// Returns the newest position that acknowledges no pending event, but at least `least`, which must
 /// acknowledge none. All pending events must be held.
 pub(crate) fn freshest(cursors: &[Cursor], least: Position, state: &State) -> Position {
@@ -472,18 +382,6 @@ pub(crate) fn freshest(cursors: &[Cursor], least: Position, state: &State) -> Po
     }
     let next = cursors.iter().filter_map(|cursor| cursor.next(log(cursor))).min();
     evicted().filter(|evicted| next.is_none_or(|next| *evicted < next)).max().unwrap_or(least)
-}
-
-/// Joins consecutive pieces, with one copy if there are several.
-pub(crate) fn join(mut pieces: Vec<Bytes>) -> Option<Bytes> {
-    if pieces.len() < 2 {
-        return pieces.pop();
-    }
-    let mut joined = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-    for piece in &pieces {
-        joined.extend_from_slice(piece);
-    }
-    Some(joined.freeze())
 }
 
 /// Returns two addresses that differ between live wakers of different tasks.

@@ -22,7 +22,7 @@ impl Reader {
     /// It reads under the hub's lock from now on, and no longer from a lane: a lane's snapshot may be newer
     /// than a change that it has not applied.
     pub(super) fn steer(&mut self, steering: Arc<Steering>, state: &mut State) -> Option<Waker> {
-        self.options().steering = Some(steering);
+        self.options.choose().steering = Some(steering);
         self.unpark();
         let Place::One(one) = &mut self.place else { return None };
         // Counted twice for a moment, so that the topic stays.
@@ -36,15 +36,15 @@ impl Reader {
     /// Returns whether a change waits to be applied.
     #[inline]
     pub(super) fn has_changes(&self) -> bool {
-        self.steering().is_some_and(Steering::has_changes)
+        self.options.steering().is_some_and(Steering::has_changes)
     }
 
     /// Applies the changes that wait, before the next read. Returns a step if a new topic has lost events
     /// after the client's position: the gap, or the end if a log may hold them.
     #[cold]
     pub(super) fn apply_changes(&mut self, state: &mut State) -> Option<Step> {
-        let has_log = self.has_log();
-        let changes = self.steering()?.take_changes();
+        let has_log = self.options.has_log();
+        let changes = self.options.steering()?.take_changes();
         let Place::Many(many) = &mut self.place else { return None };
         let mut gap = false;
         for change in changes {

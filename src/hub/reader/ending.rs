@@ -1,0 +1,46 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{
+    base::sync::Arc,
+    history::scheme::{Mark, Scheme},
+    hub::{
+        core::state::{Closing, State},
+        notice::Notices,
+        reader::join::join,
+    },
+};
+
+/// The content of a client's last block.
+pub(crate) struct Ending {
+    pub(super) position: Option<Mark>,
+    pub(super) retry: Option<Duration>,
+    pub(super) closing: Option<Arc<Closing>>,
+}
+
+impl Ending {
+    /// An ending without a block. The client reconnects with its present position, and the gap is reported
+    /// then.
+    pub(super) const SILENT: Self = Self { position: None, retry: None, closing: None };
+
+    /// Returns the ending of a closed hub for a client that was sent nothing yet.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_closed(state: &mut State) -> Self {
+        let closing = state.closing.clone();
+        let retry = closing.as_ref().and_then(|closing| closing.retry(state));
+        Self { position: None, retry, closing }
+    }
+
+    /// Returns whether the hub was closed.
+    pub(crate) fn of_closed_hub(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// Returns the last block: the position if it must be sent, and the hub's last event.
+    pub(crate) fn block(self, ids: &Scheme, notices: &Notices) -> Option<Bytes> {
+        let id = self.position.and_then(|mark| ids.id(mark));
+        let last = self.closing.as_ref().and_then(|closing| closing.last.clone());
+        join(notices.position(id, self.retry).into_iter().chain(last).collect())
+    }
+}
