@@ -83,26 +83,26 @@ impl<T> Slab<T> {
         }
     }
 
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index as usize)?;
         if slot.generation == key.generation { slot.value.as_ref() } else { None }
     }
 
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let slot = self.slots.get_mut(key.index as usize)?;
         if slot.generation == key.generation { slot.value.as_mut() } else { None }
     }
 
     /// Returns the value in a slot, and its key.
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     pub(crate) fn at(&self, index: u32) -> Option<(Key, &T)> {
         let slot = self.slots.get(index as usize)?;
         Some((Key { generation: slot.generation, index }, slot.value.as_ref()?))
     }
 
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
         self.slots.get_mut(index as usize)?.value.as_mut()
     }
@@ -125,7 +125,7 @@ impl<T> std::ops::Index<Key> for Slab<T> {
 }
 
 impl<T> std::ops::IndexMut<Key> for Slab<T> {
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     fn index_mut(&mut self, key: Key) -> &mut T {
         self.get_mut(key).expect("the key is in use")
     }

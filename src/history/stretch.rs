@@ -192,7 +192,7 @@ impl Stretch {
 
     /// Reads the events after a position that lie in one piece, up to another position. Returns `None` if
     /// there are none.
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     pub(super) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
         if let Some(run) = self.cached(after, up_to) {
             return Some(run.clone());

@@ -201,7 +201,7 @@ impl Reader {
     }
 
     /// Records the result of reading, and parks if nothing is left.
-    #[inline(always)] // bench: one_at_a_time
+    #[inline]
     fn settle<T>(
         &mut self,
         read: Result<Read<T>, Lagged>,
