@@ -12,12 +12,9 @@ use crate::{
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        let is_beside_equal = match (&self.rare, &other.rare) {
-            (Some(rare), Some(other)) => rare.is_beside_equal(other),
-            (Some(rare), None) | (None, Some(rare)) => !rare.is_beside(),
-            (None, None) => true,
-        };
-        is_beside_equal && self.encode() == other.encode()
+        (self.key_bytes(), self.label_bytes(), self.is_removal())
+            == (other.key_bytes(), other.label_bytes(), other.is_removal())
+            && self.encode() == other.encode()
     }
 }
 

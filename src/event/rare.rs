@@ -7,7 +7,6 @@ use crate::event::{id_text::IdText, text::Text};
 pub(super) struct Rare {
     pub(super) retry: Option<Duration>,
     pub(super) comment: Option<Text>,
-    pub(super) key: Option<IdText>,
     pub(super) label: Option<IdText>,
     /// The event removes its key.
     pub(super) is_removal: bool,
@@ -17,15 +16,5 @@ impl Rare {
     /// Returns whether some of it is written to the wire.
     pub(super) fn is_written(&self) -> bool {
         self.retry.is_some() || self.comment.is_some()
-    }
-
-    /// Returns whether it has a key or a label.
-    pub(super) fn is_beside(&self) -> bool {
-        self.key.is_some() || self.label.is_some()
-    }
-
-    /// Returns whether all that is not written is equal.
-    pub(super) fn is_beside_equal(&self, other: &Self) -> bool {
-        (&self.key, &self.label, self.is_removal) == (&other.key, &other.label, other.is_removal)
     }
 }

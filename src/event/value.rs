@@ -44,6 +44,7 @@ pub struct Event {
     pub(super) event_type: Option<EventType>,
     pub(super) data: Data,
     /// Shared, so that cloning copies none of it.
+    pub(super) key: Option<IdText>,
     pub(super) rare: Option<Arc<Rare>>,
 }
 
@@ -208,8 +209,10 @@ impl Event {
     /// ```
     #[must_use]
     pub fn with_key(mut self, key: impl AsRef<str>) -> Self {
-        let rare = self.rare_mut();
-        (rare.key, rare.is_removal) = (Some(key.as_ref().into()), false);
+        self.key = Some(key.as_ref().into());
+        if self.is_removal() {
+            self.rare_mut().is_removal = false;
+        }
         self
     }
 
@@ -232,8 +235,8 @@ impl Event {
     /// ```
     #[must_use]
     pub fn with_removed_key(mut self, key: impl AsRef<str>) -> Self {
-        let rare = self.rare_mut();
-        (rare.key, rare.is_removal) = (Some(key.as_ref().into()), true);
+        self.key = Some(key.as_ref().into());
+        self.rare_mut().is_removal = true;
         self
     }
 
@@ -305,7 +308,7 @@ impl Event {
 
     /// Returns the [key](Self::with_key), if one was set.
     pub fn key(&self) -> Option<&str> {
-        self.rare.as_ref()?.key.as_ref().map(IdText::as_str)
+        self.key.as_ref().map(IdText::as_str)
     }
 
     /// Returns whether the event [removes its key](Self::with_removed_key).
@@ -320,7 +323,7 @@ impl Event {
 
     /// Returns the key, without a check for UTF-8.
     pub(crate) fn key_bytes(&self) -> Option<&[u8]> {
-        self.rare.as_ref()?.key.as_ref().map(IdText::as_bytes)
+        self.key.as_ref().map(IdText::as_bytes)
     }
 
     /// Returns the label, without a check for UTF-8.
@@ -331,7 +334,7 @@ impl Event {
     /// Returns whether the event has a key or a label.
     #[inline]
     pub(crate) fn has_beside(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.is_beside())
+        self.key.is_some() || self.rare.as_ref().is_some_and(|rare| rare.label.is_some())
     }
 
     /// Returns whether the event has a reconnection time or a comment.

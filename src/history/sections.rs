@@ -122,7 +122,14 @@ impl Sections {
                 len
             }
         };
-        self.drop_superseded_front();
+        // Only a change of the first section can leave a superseded event in front.
+        if at == 0 {
+            self.drop_superseded_front();
+        }
+        debug_assert!(
+            self.front().is_empty() || !self.front_section().begins_superseded(),
+            "the oldest event held is not superseded"
+        );
         len + Bounds::EVENT_OVERHEAD + superseded.cost
     }
 
