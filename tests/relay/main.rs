@@ -15,6 +15,7 @@ mod redis;
 mod redis_connection;
 mod redis_faults;
 mod redis_log;
+mod redis_old_master;
 mod redis_permissions;
 mod redis_sentinel;
 mod redis_tls;

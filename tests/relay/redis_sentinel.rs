@@ -21,14 +21,14 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 use crate::support::{
     blocks::blocks,
     hub_client::{is_notice, last_event_id},
-    redis_sentinel::Group,
+    redis_sentinel::{FailOver, Group},
     redis_server::{RedisServer, free_port},
 };
 
 const NODES: usize = 3;
 const CLIENTS: usize = 60;
 const PUBLISHERS: usize = 6;
-const FAILOVERS: usize = 3;
+const FAILOVERS: [FailOver; 3] = [FailOver::Killed, FailOver::KilledWithOperator, FailOver::Stopped];
 /// How many events are published before each failover, and after the last.
 const EACH: u64 = 300;
 
@@ -42,7 +42,7 @@ fn open(url: &str) -> RedisLog {
 /// What a client has got.
 #[derive(Debug)]
 enum Got {
-    Event { id: String },
+    Event { id: String, data: String },
     Gap,
 }
 
@@ -104,7 +104,8 @@ async fn read(
                 if block.event.as_deref() == Some("reset") {
                     got.push(Got::Gap);
                 } else if !is_notice(&block) {
-                    got.push(Got::Event { id: block.id.clone().unwrap() });
+                    let data = block.data.clone().unwrap();
+                    got.push(Got::Event { id: block.id.clone().unwrap(), data });
                 }
                 last = block.id.unwrap_or(last);
             }
@@ -112,23 +113,31 @@ async fn read(
     }
 }
 
+/// What the log holds at the end: by its ID, at which place each event is, and its data.
+type Held = HashMap<String, (usize, String)>;
+
 /// Checks that a client got all that is held between its gaps, once and in order, and that a gap follows what is lost.
-fn check(got: &[Got], held: &HashMap<String, usize>) {
+///
+/// Returns how many events it got that it had had before a gap.
+fn check(got: &[Got], held: &Held) -> usize {
     let (mut seen, mut last, mut lost) = (HashSet::new(), None::<usize>, false);
+    let (mut before_gap, mut again) = (HashSet::new(), 0);
     for (at, event) in got.iter().enumerate() {
         match event {
             // It begins like a new client: at a node that is behind, with events that it has had from another one.
             Got::Gap => {
                 (last, lost) = (None, false);
-                seen.clear();
+                before_gap.extend(seen.drain());
             }
-            Got::Event { id } => {
+            Got::Event { id, data } => {
                 let around = &got[at.saturating_sub(8)..(at + 3).min(got.len())];
-                let is_held = held.contains_key(id);
-                assert!(seen.insert(id.clone()), "{id} came twice, held at the end: {is_held}, {around:?}");
-                match (held.get(id), last) {
+                let held = held.get(id);
+                assert!(held.is_none_or(|(_, held)| held == data), "{id} has another meaning, {around:?}");
+                assert!(seen.insert(id.clone()), "{id} came twice, held at the end: {held:?}, {around:?}");
+                again += usize::from(before_gap.contains(id));
+                match (held, last) {
                     (None, _) => lost = true,
-                    (Some(at), before) => {
+                    (Some((at, _)), before) => {
                         assert!(!lost, "{id} came after a lost event without a gap");
                         assert!(before.is_none_or(|before| *at == before + 1), "{before:?} {at}");
                         last = Some(*at);
@@ -138,6 +147,7 @@ fn check(got: &[Got], held: &HashMap<String, usize>) {
         }
     }
     assert!(!lost);
+    again
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,10 +182,10 @@ async fn three_failovers_under_load_lose_nothing_in_silence() {
         let relay = nodes[publisher % NODES].clone();
         publishers.spawn(publish(relay, publisher, Arc::clone(&count), Arc::clone(&stop)));
     }
-    for failover in 0..FAILOVERS {
+    for how in FAILOVERS {
         some_more(&count).await;
         group = tokio::task::spawn_blocking(move || {
-            group.fail_over(failover > 0);
+            group.fail_over(how);
             group
         })
         .await
@@ -189,17 +199,20 @@ async fn three_failovers_under_load_lose_nothing_in_silence() {
 
     let log = RedisLog::open(&group.url(), "log").unwrap();
     let entries = log.read(None, Limit::entries(1_000_000)).await.unwrap().entries;
-    let events = entries.iter().filter(|entry| matches!(entry.record, Ok(Record::Event { .. })));
-    let held: HashMap<String, usize> =
-        events.enumerate().map(|(at, entry)| (entry.id.to_string(), at)).collect();
-    let lost = acknowledged.iter().filter(|(id, _)| !held.contains_key(id)).count();
+    let events = entries.iter().filter_map(|entry| match &entry.record {
+        Ok(Record::Event { event, .. }) => Some((entry.id.to_string(), event.data().unwrap().into_owned())),
+        _ => None,
+    });
+    let held: Held = events.enumerate().map(|(at, (id, data))| (id, (at, data))).collect();
+    let is_lost = |(id, data): &&(String, String)| held.get(id).is_none_or(|(_, held)| held != data);
+    let lost = acknowledged.iter().filter(is_lost).count();
     // What the new masters had is what was replicated, and each key is there once.
     assert_eq!(held.len(), acknowledged.len() - lost + 1);
     assert!(lost < acknowledged.len() / 4, "{lost} of {} are lost", acknowledged.len());
     let clients = timeout(Duration::from_secs(60), clients.join_all()).await.expect("a client gets no end");
-    let (mut gaps, mut complete) = (0, 0);
+    let (mut gaps, mut complete, mut again) = (0, 0, 0);
     for got in &clients {
-        check(got, &held);
+        again += check(got, &held);
         let of_client = got.iter().filter(|got| matches!(got, Got::Gap)).count();
         gaps += of_client;
         if of_client == 0 {
@@ -208,9 +221,10 @@ async fn three_failovers_under_load_lose_nothing_in_silence() {
         }
     }
     println!(
-        "{} acknowledged, {lost} lost in {FAILOVERS} failovers; {complete} of {CLIENTS} clients without a gap, \
-         {gaps} gaps",
-        acknowledged.len()
+        "{} acknowledged, {lost} lost in {} failovers; {complete} of {CLIENTS} clients without a gap, {gaps} gaps, \
+         {again} events again after one",
+        acknowledged.len(),
+        FAILOVERS.len()
     );
     assert!(faults.load(Ordering::Relaxed) > 0);
     for node in &nodes {

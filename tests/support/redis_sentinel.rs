@@ -15,6 +15,16 @@ pub(crate) struct Group {
     sentinels: Vec<Sentinel>,
 }
 
+/// How a master fails. It is back as a master, and the Sentinels make it a replica after some ten seconds.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum FailOver {
+    Killed,
+    /// An operator makes it a replica at once.
+    KilledWithOperator,
+    /// It goes on where it was, with the connections and the commands that it had.
+    Stopped,
+}
+
 /// Killed when dropped.
 struct Sentinel {
     port: u16,
@@ -52,18 +62,21 @@ impl Group {
         agree.then(|| self.servers.iter().position(|server| server.address().port() == port))?
     }
 
-    /// Kills the master, and waits until the Sentinels have made another one, which both others follow.
-    ///
-    /// The old one comes back at once, as a master. The Sentinels make it a replica after some ten seconds, or an
-    /// operator does so at once.
-    pub(crate) fn fail_over(&mut self, has_operator: bool) {
+    /// Lets the master fail, and waits until the Sentinels have made another one, which both others follow.
+    pub(crate) fn fail_over(&mut self, how: FailOver) {
         let old = self.master().expect("there is a master");
-        self.servers[old].kill();
+        match how {
+            FailOver::Stopped => self.servers[old].signal("STOP"),
+            _ => self.servers[old].kill(),
+        }
         self.until("there is another master", |group| {
             group.master().is_some_and(|new| new != old && group.is_master(new))
         });
-        self.servers[old].restart();
-        if has_operator {
+        match how {
+            FailOver::Stopped => self.servers[old].signal("CONT"),
+            _ => self.servers[old].restart(),
+        }
+        if how == FailOver::KilledWithOperator {
             let new = self.master().expect("there is a master");
             self.servers[old].replicate(&self.servers[new]);
         }

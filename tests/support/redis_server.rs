@@ -17,6 +17,7 @@ pub(crate) struct RedisServer {
     folder: Folder,
     /// Options beyond the port and the folder.
     options: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
     tls_port: Option<u16>,
     process: Option<Process>,
 }
@@ -35,14 +36,19 @@ impl RedisServer {
 
     /// Starts a server that has written down whatever it acknowledges.
     pub(crate) fn start_durable() -> Self {
-        Self::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        Self::start_with(&DURABLE)
+    }
+
+    /// Starts a durable server with files named in its environment.
+    pub(crate) fn start_durable_with(environment: &[(&'static str, &Path)]) -> Self {
+        let environment = environment.iter().map(|(name, path)| (*name, path.to_path_buf())).collect();
+        Self::start_on(Self { options: DURABLE.map(str::to_owned).into(), environment, ..Self::stopped() })
     }
 
     /// Starts a durable server that refuses to write while no replica has its entries.
     pub(crate) fn start_replicated() -> Self {
-        let durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
         let replicated = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"];
-        Self::start_with(&[&durable[..], &replicated].concat())
+        Self::start_with(&[&DURABLE[..], &replicated].concat())
     }
 
     /// Starts a server that keeps nothing and closes connections that are idle for a number of seconds.
@@ -69,7 +75,7 @@ impl RedisServer {
         }
         let asks = if asks_for_certificate { "yes" } else { "no" };
         options.extend(["--tls-auth-clients", asks].map(str::to_owned));
-        Self::start_on(Self { port: 0, tls_port: Some(0), folder: Folder::new(), options, process: None })
+        Self::start_on(Self { tls_port: Some(0), options, ..Self::stopped() })
     }
 
     /// Returns the address that it listens at with TLS.
@@ -79,7 +85,12 @@ impl RedisServer {
 
     fn start_with(options: &[&'static str]) -> Self {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        Self::start_on(Self { port: 0, tls_port: None, folder: Folder::new(), options, process: None })
+        Self::start_on(Self { options, ..Self::stopped() })
+    }
+
+    fn stopped() -> Self {
+        let (options, environment) = (Vec::new(), Vec::new());
+        Self { port: 0, tls_port: None, folder: Folder::new(), options, environment, process: None }
     }
 
     fn start_on(mut server: Self) -> Self {
@@ -122,6 +133,7 @@ impl RedisServer {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(self.folder.path());
         command.args(["--enable-debug-command", "local"]).args(&self.options);
+        command.envs(self.environment.iter().map(|(name, path)| (name, path)));
         if let Some(port) = self.tls_port {
             command.args(["--tls-port", &port.to_string()]);
         }
@@ -280,4 +292,5 @@ impl Drop for Folder {
     }
 }
 
+const DURABLE: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
 const PATIENCE: Duration = Duration::from_secs(20);

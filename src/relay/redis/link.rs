@@ -21,6 +21,7 @@ use tokio::{
 use crate::relay::redis::{
     error::RedisLogError,
     failed::Failed,
+    master::Lead,
     tls::Tls,
     wire::{Traffic, Wire},
 };
@@ -32,6 +33,8 @@ pub(super) struct Link {
     /// The time of the last reply.
     heard: Mutex<Instant>,
     proven: AtomicBool,
+    /// With Sentinel, the master that it leads to.
+    lead: Option<Lead>,
     _driver: Driver,
 }
 
@@ -106,14 +109,30 @@ impl Link {
             traffic,
             heard: Mutex::new(Instant::now()),
             proven: AtomicBool::new(false),
+            lead: None,
             _driver: Driver(driver),
         })
+    }
+
+    /// Ends the connection once the server is no longer the master.
+    pub(super) fn of_master(mut self, lead: Lead) -> Self {
+        self.lead = Some(lead);
+        self
     }
 
     /// Sends commands together and reads all replies.
     pub(super) async fn query<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Failed> {
         let written = self.traffic.written();
-        let replies = commands.query_async(&mut self.connection.clone()).await;
+        let mut connection = self.connection.clone();
+        let replies = commands.query_async(&mut connection);
+        let replies = match &self.lead {
+            None => replies.await,
+            Some(lead) => {
+                lead.check().map_err(Failed::NotSent)?;
+                // They may have been sent, and may be carried out, but the next master knows nothing of them.
+                lead.while_it_lasts(replies).await.map_err(Failed::Unknown)?
+            }
+        };
         let failed = match replies {
             Ok(replies) => {
                 self.hear();
@@ -133,9 +152,9 @@ impl Link {
         Err(Failed::Unknown(failed))
     }
 
-    /// Returns whether the other side has closed the connection.
+    /// Returns whether the other side has closed the connection, or is no longer the master.
     pub(super) fn has_ended(&self) -> bool {
-        self.traffic.has_ended()
+        self.traffic.has_ended() || self.lead.as_ref().is_some_and(|lead| lead.check().is_err())
     }
 
     /// Returns whether a reply arrived so recently that no server or balancer can have dropped the connection

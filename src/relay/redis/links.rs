@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinHandle, time::sleep};
 
@@ -34,7 +31,7 @@ impl Links {
         tls: Option<&Tls>,
         timeout: Duration,
         wait: Duration,
-    ) -> (Arc<Self>, Option<Watch>) {
+    ) -> (Self, Option<Watch>) {
         let (target, sentinels): (Arc<dyn Target>, _) = match &address.leads {
             Leads::To(info) => (Arc::new(Server { info: (**info).clone(), tls: tls.cloned() }), None),
             Leads::ToMasterOf(group) => {
@@ -44,14 +41,13 @@ impl Links {
         };
         let (trouble, reached) = (Arc::new(Trouble::default()), Reached::default());
         let connection = |reply_within| Connection::new(Arc::clone(&target), &reached, timeout, reply_within);
-        let links = Arc::new(Self {
+        let links = Self {
             follow: connection(wait + timeout),
             append: connection(timeout).reporting(&trouble),
             read: connection(timeout).reporting(&trouble),
             trouble,
-        });
-        let watched = Arc::downgrade(&links);
-        (links, sentinels.map(|sentinels| Watch(tokio::spawn(watch(sentinels, watched)))))
+        };
+        (links, sentinels.map(|sentinels| Watch(tokio::spawn(watch(sentinels)))))
     }
 
     pub(super) fn renew(&self) {
@@ -61,16 +57,11 @@ impl Links {
     }
 }
 
-/// Leaves the old master as soon as the Sentinels have another one.
-async fn watch(sentinels: Arc<Sentinels>, links: Weak<Links>) {
+/// Lets the connections leave the old master as soon as the Sentinels have another one.
+async fn watch(sentinels: Arc<Sentinels>) {
     loop {
         sleep(WATCH).await;
-        let checked = sentinels.check().await;
-        let Some(links) = links.upgrade() else { return };
-        if let Err(error) = checked {
-            links.renew();
-            links.trouble.note(&error);
-        }
+        sentinels.look().await;
     }
 }
 

@@ -11,6 +11,7 @@ mod failed;
 pub(crate) mod ids;
 mod link;
 mod links;
+mod master;
 mod reply;
 mod sentinel;
 mod target;
@@ -18,11 +19,7 @@ mod tls;
 mod trouble;
 mod wire;
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::OnceLock, time::Duration};
 
 use redis::{Pipeline, Value};
 
@@ -69,15 +66,17 @@ use crate::{
 ///
 /// Each connection leads to the server that the Sentinels name as the master: of the first answers of a
 /// majority, the one after the latest failover counts. That server must also say that it is a master (`ROLE`;
-/// without the permission `+role`, the first write finds out). Once a second the Sentinels are asked again,
-/// and if there is another master, the node leaves the old one. So after a failover it goes on by itself;
-/// until then publishers get [`NotPublished`](super::PublishError::NotPublished) or
-/// [`Unacknowledged`](super::PublishError::Unacknowledged), and clients stay connected.
+/// without the permission `+role`, the first write finds out). The Sentinels are asked again once a second, and
+/// for each new connection. If there is another master, all connections leave the old one, and what the old
+/// one answers from then on does not count: appends that wait for its reply are
+/// [`Unacknowledged`](super::PublishError::Unacknowledged) at once. So after a failover a node goes on by
+/// itself; until then publishers get that error or
+/// [`NotPublished`](super::PublishError::NotPublished), and clients stay connected.
 ///
 /// Redis replicates after it has acknowledged. What the new master did not have is lost: clients that had
 /// seen it get the gap *unknown*. An old master that was cut off, or restarted before it was made a replica,
-/// takes events that will be lost. Set `min-replicas-to-write 1` and a short `min-replicas-max-lag` on all
-/// servers, so that a master without replicas refuses them.
+/// takes events that will be lost, until the node learns of the new one. Set `min-replicas-to-write 1` and a
+/// short `min-replicas-max-lag` on all servers, so that a master without replicas refuses them.
 ///
 /// The user and the password are those of the master. If the Sentinels have some of their own, add
 /// `?sentinel_username=…&sentinel_password=…` to the address.
@@ -179,7 +178,7 @@ pub struct RedisLog {
     timeout: Duration,
     /// The name of the script that appends, on the server.
     script: OnceLock<String>,
-    links: OnceLock<(Arc<Links>, Option<Watch>)>,
+    links: OnceLock<(Links, Option<Watch>)>,
 }
 
 #[derive(Clone, Copy, Debug)]

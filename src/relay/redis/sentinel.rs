@@ -4,14 +4,10 @@
 //! nor the root certificates of a [`RedisLog`](super::RedisLog), and it believes the first Sentinel that
 //! answers.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use redis::{ConnectionAddr, ConnectionInfo, Pipeline, Value};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use crate::relay::redis::{
     address::Group,
@@ -20,6 +16,7 @@ use crate::relay::redis::{
     error::RedisLogError,
     failed::{Failed, Repeat},
     link::Link,
+    master::{Lead, Master},
     target::{Opening, Server, Target},
     tls::Tls,
 };
@@ -32,21 +29,13 @@ pub(super) struct Sentinels {
     tls: Option<Tls>,
     /// How long finding the master and connecting to it may take, each.
     within: Duration,
-    /// The master that connections lead to.
-    current: Mutex<Option<Master>>,
+    /// The master that was found last. Connections to its predecessors end.
+    found: watch::Sender<Option<Master>>,
 }
 
 struct Sentinel {
     address: ConnectionAddr,
     connection: Connection,
-}
-
-/// A Sentinel's answer. Each failover has a greater epoch than all before it.
-#[derive(Debug)]
-struct Master {
-    epoch: u64,
-    host: String,
-    port: u16,
 }
 
 impl Sentinels {
@@ -63,7 +52,7 @@ impl Sentinels {
             master: group.master.clone(),
             tls: tls.cloned(),
             within,
-            current: Mutex::default(),
+            found: watch::Sender::default(),
         }
     }
 
@@ -73,29 +62,27 @@ impl Sentinels {
         let info = self.master.clone().set_addr(ConnectionAddr::Tcp(master.host.clone(), master.port));
         let open = timeout(self.within, open_master(&info, self.tls.as_ref(), reply_within));
         let link = open.await.unwrap_or_else(|_| Err(RedisLogError::connect(timed_out())))?;
-        *self.lock() = Some(master);
-        Ok(link)
+        Ok(link.of_master(Lead::new(master, self.found.subscribe())))
     }
 
-    /// Returns an error, once, if a failover has made another server the master.
+    /// Finds the present master. If that is another one, connections to the old one end.
     ///
-    /// The old one may be up for some seconds more, and take what will be lost.
-    pub(super) async fn check(&self) -> Result<(), RedisLogError> {
-        // If they do not answer, the connections are as good as before.
-        let Ok(found) = self.find().await else { return Ok(()) };
-        let mut current = self.lock();
-        let is_other = |current: &mut Master| current.epoch < found.epoch && !current.is_same_server(&found);
-        // Until there is another connection, there is nothing to leave.
-        match current.take_if(is_other) {
-            Some(_) => Err(RedisLogError::failed_over(&found.host, found.port)),
-            None => Ok(()),
-        }
+    /// If the Sentinels do not answer, connections are as good as before.
+    pub(super) async fn look(&self) {
+        let _ = self.find().await;
+    }
+
+    /// Finds the present master, and lets connections to an older one end.
+    async fn find(&self) -> Result<Master, RedisLogError> {
+        let master = self.ask_all().await?;
+        self.found.send_replace(Some(master.clone()));
+        Ok(master)
     }
 
     /// Asks all Sentinels at once, and returns the newest of the first answers of a majority.
     ///
     /// One that was cut off may still name an old master, and one that does not answer must not delay.
-    async fn find(&self) -> Result<Master, RedisLogError> {
+    async fn ask_all(&self) -> Result<Master, RedisLogError> {
         let mut asked = JoinSet::new();
         for sentinel in &self.sentinels {
             let (sentinel, name) = (Arc::clone(sentinel), Arc::clone(&self.name));
@@ -117,10 +104,6 @@ impl Sentinels {
         }
         newest.ok_or_else(|| failed.unwrap_or_else(RedisLogError::abandoned))
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Master>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Target for Sentinels {
@@ -129,28 +112,19 @@ impl Target for Sentinels {
     }
 }
 
-impl Master {
-    fn is_same_server(&self, other: &Self) -> bool {
-        (&self.host, self.port) == (&other.host, other.port)
-    }
-}
-
 impl Sentinel {
     async fn ask(&self, name: &str) -> Result<Master, RedisLogError> {
         let mut ask = Pipeline::new();
+        // In this order: an address may be newer than its epoch, and then the next answer has both. During a failover
+        // the first answer has the new epoch and the old address.
         ask.cmd("SENTINEL").arg("MASTER").arg(name);
-        let asked: Result<(Vec<(String, String)>,), _> =
-            self.connection.query(&ask, Repeat::WhenBroken).await;
-        let (fields,) = asked.map_err(|failed| RedisLogError::from(failed).of_sentinel(&self.address))?;
-        let field = |name: &str| Some(&fields.iter().find(|(field, _)| field == name)?.1);
-        let master = || {
-            Some(Master {
-                epoch: field("config-epoch")?.parse().ok()?,
-                host: field("ip")?.clone(),
-                port: field("port")?.parse().ok()?,
-            })
-        };
-        master().ok_or_else(RedisLogError::reply)
+        ask.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+        let answers = self.connection.query(&ask, Repeat::WhenBroken).await;
+        let (fields, (host, port)): (Vec<(String, String)>, (String, u16)) =
+            answers.map_err(|failed| RedisLogError::from(failed).of_sentinel(&self.address))?;
+        let epoch = fields.iter().find(|(field, _)| field == "config-epoch");
+        let epoch = epoch.and_then(|(_, epoch)| epoch.parse().ok()).ok_or_else(RedisLogError::reply)?;
+        Ok(Master { epoch, host, port })
     }
 }
 
