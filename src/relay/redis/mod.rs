@@ -66,12 +66,12 @@ use crate::{
 ///
 /// Each connection leads to the server that the Sentinels name as the master: of the first answers of a
 /// majority, the one after the latest failover counts. That server must also say that it is a master (`ROLE`;
-/// without the permission `+role`, the first write finds out). The Sentinels are asked again once a second, and
-/// for each new connection. If there is another master, all connections leave the old one, and what the old
-/// one answers from then on does not count: appends that wait for its reply are
+/// without the permission `+role`, the first write finds out). The Sentinels are asked again once a second,
+/// and for each new connection. If there is another master, all connections leave the old one, and what the
+/// old one answers from then on does not count: appends that wait for its reply are
 /// [`Unacknowledged`](super::PublishError::Unacknowledged) at once. So after a failover a node goes on by
-/// itself; until then publishers get that error or
-/// [`NotPublished`](super::PublishError::NotPublished), and clients stay connected.
+/// itself; until then publishers get that error or [`NotPublished`](super::PublishError::NotPublished), and
+/// clients stay connected.
 ///
 /// Redis replicates after it has acknowledged. What the new master did not have is lost: clients that had
 /// seen it get the gap *unknown*. An old master that was cut off, or restarted before it was made a replica,
