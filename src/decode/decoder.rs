@@ -120,6 +120,7 @@ impl Decoder {
         if self.text.is_mostly_used() {
             self.interpreter.keep(self.text.as_str());
             self.text.drop_used();
+        // Nothing refers to the text, so that dropping it copies nothing.
         } else if self.text.is_empty() && self.interpreter.event.is_kept() {
             self.text.drop_used();
         }
@@ -198,6 +199,8 @@ impl Decoder {
     /// ```
     pub fn end(&mut self) -> Option<Leftover> {
         while self.next().is_some() {}
+        // What has ended is read by now. From here on lines are ended that the peer did not end,
+        // only to find out what they would have been.
         let (last_event_id, reconnection_time) = (self.last_event_id().to_owned(), self.reconnection_time());
         self.text.finish();
         while self.next().is_some() {}

@@ -89,6 +89,8 @@ impl Interpreter {
             self.last_event_id.set(id);
         }
         if self.event.is_complete() {
+            // The event is not cleared here, because the item that is returned borrows from it.
+            // `go_on` does that when the caller asks for the next one.
             self.is_dispatched = true;
             if self.event.ignored.lines > 0 {
                 self.event.ignored = Ignored::default();

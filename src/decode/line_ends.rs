@@ -44,6 +44,7 @@ impl LineEnds {
             #[cfg(test)]
             super::tests::count_visits(BLOCK);
             rest = after;
+            // Most blocks of a long line have no line end, and asking costs less than a mask.
             if may_have_ends(block) {
                 self.mask = mask(block);
                 if self.mask != 0 {
@@ -52,6 +53,8 @@ impl LineEnds {
                 }
             }
         }
+        // The rest is not scanned again when the text grows: its line ends are in the mask from now
+        // on, and the next block begins behind it.
         self.ahead = text.len();
         if !rest.is_empty() {
             self.mask = last_mask(text, rest.len());
@@ -96,6 +99,8 @@ fn last_mask(text: &[u8], len: usize) -> u64 {
 /// Returns whether a byte is between LF and CR.
 #[inline]
 fn may_have_ends(block: &[u8; BLOCK]) -> bool {
+    // With LF subtracted, LF and CR are the ends of a range that one comparison covers. The few
+    // bytes between them cost no more than a mask that turns out empty.
     let mut least = [u8::MAX; 16];
     for sixteen in block.chunks_exact(16) {
         for (least, &byte) in least.iter_mut().zip(sixteen) {

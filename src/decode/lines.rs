@@ -21,6 +21,8 @@ impl Lines {
         if text[end] == b'\r' {
             match text.get(self.start) {
                 Some(b'\n') => {
+                    // The LF has a place of its own among the line ends. It is taken here, as it
+                    // ends no other line.
                     self.ends.next(text);
                     self.start += 1;
                 }
@@ -58,6 +60,8 @@ impl Lines {
     #[inline]
     pub(super) fn scan_appended(&mut self, before: usize, bytes: &[u8]) {
         debug_assert!(self.is_at_end(before));
+        // Only the appended bytes are scanned, as if they were a text of their own; `move_back`
+        // then turns their positions into those of the whole text.
         self.ends = LineEnds::default();
         self.ends.scan(bytes);
         self.ends.move_back(before);

@@ -56,6 +56,8 @@ impl OpenEvent {
     #[cold]
     fn admit_long(&mut self, line: &[u8], has_ended: bool, limits: &Limits) -> Admission {
         let (max_line, max_event) = (limits.max_line_bytes(), limits.max_event_bytes());
+        // Of a lost event, lines within the limits are still read: its ID, its reconnection time
+        // and the blank line that ends it take effect.
         if self.is_lost {
             return if line.len() > max_line.min(max_event) {
                 Admission::Ignored
@@ -63,6 +65,8 @@ impl OpenEvent {
                 Admission::Admitted
             };
         }
+        // The fast path counts a type that was replaced as if it were still held, so `room` may be
+        // too small. It is counted anew before a line is rejected.
         self.room = max_line.min(max_event.saturating_sub(self.held()));
         if line.len() <= self.room {
             return Admission::Admitted;
@@ -129,6 +133,7 @@ impl OpenEvent {
     /// Appends a line feed and another line to the data.
     fn join_data(&mut self, span: Span, text: &str, max: usize) {
         if self.values.data.len() > 0 {
+            // The first line is copied only when a second one comes.
             value::append(&mut self.kept.data, mem::take(&mut self.values.data), text, max);
         }
         self.has_kept = true;
@@ -141,6 +146,7 @@ impl OpenEvent {
     pub(super) fn set_event_type(&mut self, span: Span) {
         self.room = self.room.saturating_sub(span.len());
         self.values.event_type = span;
+        // The last type wins, over one that was copied from dropped text as well.
         self.kept.event_type.clear();
     }
 
@@ -213,6 +219,8 @@ impl OpenEvent {
     #[cold]
     fn give_up(&mut self, kind: LimitKind, limit: usize) -> LimitExceeded {
         self.is_lost = true;
+        // No room, so that each further line takes the slow path, which knows that the event is
+        // lost. Its data is freed now, as the rest of the event may take long to come.
         self.room = 0;
         self.values.data = Span::default();
         self.kept.data = String::new();

@@ -21,6 +21,7 @@ impl ReceivedEvent {
     pub(super) fn new(event_type: &str, data: &str, last_event_id: &LastId) -> Self {
         let event_type = if event_type == DEFAULT_EVENT_TYPE { "" } else { event_type };
         let short_id = last_event_id.short();
+        // Fast path: most events are data alone, and a box of it needs no second step to shrink.
         let text = if event_type.is_empty() && short_id.is_empty() {
             data.into()
         } else {

@@ -43,6 +43,7 @@ impl Text {
     /// Skips the LF of a CR LF, and the rest of a line whose beginning was dropped.
     #[cold]
     fn skip(&mut self) {
+        // Nothing has come yet, so it is still open whether an LF follows the CR.
         if self.lines.start() == self.text.len() {
             return;
         }
@@ -89,6 +90,8 @@ impl Text {
     /// Drops what was interpreted. The values of the open event must not be part of it.
     #[inline]
     pub(super) fn drop_used(&mut self) {
+        // An unfinished line moves to the front. The callers drop when what is used is longer than
+        // it, so that each byte is moved a bounded number of times.
         if self.lines.start() < self.text.len() {
             #[cfg(test)]
             super::tests::count_copies(self.text.len() - self.lines.start());
@@ -114,6 +117,8 @@ impl Text {
     /// Drops the line that has not ended, up to its line end.
     pub(super) fn skip_open_line(&mut self) {
         self.skip_line = true;
+        // The line is lost already. It is dropped as it arrives, so that it never takes more memory
+        // than one chunk.
         self.text.truncate(self.lines.start());
         self.lines.restart_line();
     }

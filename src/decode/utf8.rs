@@ -39,6 +39,8 @@ impl Utf8Decoder {
             Ok(valid) => text.push_str(valid),
             Err(error) => self.decode_invalid(bytes, error.valid_up_to(), text),
         }
+        // Only the first character of a stream can be a byte order mark. `has_started` stays false
+        // until that character is complete, so the mark may arrive in pieces.
         if !self.has_started && text.len() > start {
             self.has_started = true;
             if text[start..].starts_with(BYTE_ORDER_MARK) {
@@ -67,6 +69,7 @@ impl Utf8Decoder {
                     self.partial.clear();
                     return rest;
                 }
+                // Still the beginning of a character, which the next byte may complete.
                 Err(error) if error.error_len().is_none() => bytes = rest,
                 // What came before is a maximal subpart, and this byte is decoded anew: a character may begin there.
                 Err(_) => {

@@ -89,5 +89,6 @@ fn grow(text: &mut String, additional: usize, max: usize) {
     #[cfg(test)]
     super::tests::count_copies(text.len());
     let doubled = text.capacity().saturating_mul(2).clamp(MIN_CAPACITY, max.max(MIN_CAPACITY));
+    // Exact, because `String` by itself would double beyond the maximum.
     text.reserve_exact(doubled.saturating_sub(text.len()).max(additional));
 }

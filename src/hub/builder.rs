@@ -251,6 +251,7 @@ impl HubBuilder {
         let (max_event, max_bytes) = (self.max_event(), self.memory_limit());
         let ids = IdSpace::new(self.ids);
         let shared = Shared {
+            // From one, because a parked reader keeps the count in a `NonZeroU64`.
             changes: AtomicU64::new(1),
             filtered: AtomicU64::new(0),
             handles: AtomicUsize::new(1),

@@ -151,10 +151,12 @@ impl Close {
 
     pub(super) fn start(self, clock: &Clock) -> Closing {
         Closing {
+            // Encoded once and without the lock, for all streams.
             last: self.last.as_ref().map(Event::encode),
             retry: self.retry,
             spread: self.spread,
             stop: self.stop,
+            // A deadline beyond what the clock can say is none.
             ends_at: self.deadline.and_then(|deadline| clock.now().checked_add(deadline)),
         }
     }
@@ -172,6 +174,8 @@ impl Future for Drained {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let mut waker = Some(cx.waker().clone());
+        // The waker that this replaces comes back in `waker` and is dropped without the lock, as it
+        // is application code.
         let drained = lock(&this.shared.state).poll_drained(&mut this.key, &mut waker);
         if drained { Poll::Ready(()) } else { Poll::Pending }
     }

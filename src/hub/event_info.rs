@@ -74,6 +74,8 @@ impl<'a> EventInfo<'a> {
     /// ```
     pub fn event_type(&self) -> Option<&'a str> {
         let mut lines = self.text.split(|byte| *byte == b'\n');
+        // The hub writes the ID first and then the type, so that it is on the second line if there
+        // is one.
         let event_type = lines.nth(1)?.strip_prefix(EVENT)?;
         str::from_utf8(event_type).ok()
     }

@@ -51,6 +51,8 @@ impl Hub {
         let mut batch = batch?;
         let now = shared.now();
         shared.change(|state, wake| {
+            // A log may hold events after a mark, of a node that did not know of it; see
+            // `Log::append`. Then the topic has begun again.
             state.reopen(topic);
             state.append(topic, now, &mut batch, wake)
         })
@@ -72,15 +74,18 @@ impl Hub {
         let mut state = lock(&shared.state);
         if state.closing.is_some() {
             let ending = Ending::of_closed(&mut state);
+            // The block is built without the lock, which others wait for.
             drop(state);
             return Joined::Closed(ending.block(&shared.ids, &shared.notices));
         }
         state.expire(now);
         let seen = after.unwrap_or(0);
+        // The hub has not been fed this far, so it cannot tell what follows.
         if state.ids.head() < seen {
             return Joined::NotHere;
         }
         let (cursors, gap) = find(topics, Start::Oldest, after, &mut state);
+        // Looking may have opened topics, which nobody holds now.
         let leave = |state: &mut State, cursors: &[Cursor]| {
             for cursor in cursors {
                 state.topics.retire(cursor.topic);
@@ -186,6 +191,7 @@ impl Live {
     /// the last position sent to the client, and the filter, with which it can continue elsewhere.
     pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
+        // A reader that ended by itself has nothing left to read elsewhere.
         self.left.then(|| (reader.seen, reader.told, reader.options.take_filter()))
     }
 }

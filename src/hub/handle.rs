@@ -171,10 +171,14 @@ impl Hub {
     ) -> Result<Vec<EventId>, PublishError> {
         let events: Vec<Event> = events.into_iter().map(IntoEvent::into_event).collect();
         let batch: Result<Vec<_>, _> = events.iter().map(|event| self.prepare(topic, event)).collect();
+        // All are prepared before the first is appended, so that a batch with an event that is
+        // refused leaves no trace.
         let mut batch = batch?;
         let head = self.append(topic, &mut batch, IdSpace::head)?;
         let ids = events
             .iter()
+            // The batch was appended under one lock, so its events have the last positions in a
+            // row.
             .zip((0..events.len()).rev())
             .map(|(event, after)| self.shared.ids.event_id(event, || head - after as Position));
         Ok(ids.collect())
@@ -276,6 +280,7 @@ impl Hub {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn remove(&self, topic: &str) {
+        // In steps, with the lock released in between, as forgetting many IDs takes long.
         while self.shared.change(|state, wake| state.remove(topic, wake)).is_none() {}
     }
 
@@ -359,6 +364,7 @@ impl Hub {
     /// # Ok::<(), ssekit::hub::PublishError>(())
     /// ```
     pub fn stats(&self) -> Stats {
+        // Filters run without the lock and count here, so that the sum may be a moment old.
         let filtered = self.shared.filtered.load(Ordering::Relaxed);
         let state = lock(&self.shared.state);
         Stats {
@@ -378,6 +384,8 @@ impl Hub {
 
 impl Clone for Hub {
     fn clone(&self) -> Self {
+        // `Relaxed`, because whoever clones has a handle, so that the count cannot reach zero
+        // meanwhile.
         self.shared.handles.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(&self.shared) }
     }

@@ -17,6 +17,7 @@ impl Held {
     pub(super) fn new(shared: &Arc<Shared>, name: &str) -> Self {
         let mut state = lock(&shared.state);
         let key = state.topics.begin(name);
+        // Under the same lock, so that the topic is not forgotten in between.
         state.topics.hold(key);
         Self { shared: Arc::clone(shared), key, name: state.topics.get(key).name.clone() }
     }

@@ -29,6 +29,7 @@ impl HistoryPage {
     /// Reads up to `limit` events. Takes the lock for one piece of the history at a time, so that publishers
     /// do not wait.
     pub(super) fn read(shared: &Shared, topic: &str, after: Option<LastEventId>, limit: usize) -> Self {
+        // One piece at a time, with the lock released in between. It is decoded without the lock.
         let mut piece = Piece::after_claim(shared, topic, &Claim::new(after.as_ref(), &shared.ids));
         let mut page = Self { events: Vec::new(), gap: piece.gap, has_more: false, position: after };
         while let Some((bytes, last)) = piece.run {
@@ -43,6 +44,8 @@ impl HistoryPage {
                 return page;
             }
         }
+        // Nothing is left up to the newest position of the hub, so that a page that begins there
+        // skips other topics' events.
         page.position = shared.ids.id(piece.head).and_then(Into::into);
         page
     }
@@ -112,6 +115,7 @@ impl Piece {
         let (cursors, gap) = find(&[topic.to_owned()], Start::Oldest, after, state);
         let mut run = None;
         for cursor in cursors {
+            // Evicted events are told by the gap; reading continues with what is held.
             let read = state.topics.read(cursor.topic, cursor.after, Position::MAX);
             run = read.map(|(run, _)| (run.bytes, run.last));
             state.topics.retire(cursor.topic);

@@ -279,6 +279,8 @@ impl Notices {
     /// an ID with such an event.
     pub(crate) fn moved(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
         match due.filter(|due| self.form != PositionForm::Off && has_data(due)) {
+            // An ID field before a block with data gives that event its ID, which saves a block of
+            // its own.
             Some(due) => Some([ID, id.as_bytes(), b"\n", due].concat().into()),
             None => self.position(Some(id), None),
         }

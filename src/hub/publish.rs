@@ -24,6 +24,7 @@ impl Hub {
         batch: &mut [Prepared<'_>],
         ask: impl FnOnce(&IdSpace) -> T,
     ) -> Result<T, PublishError> {
+        // Without the lock: the clock may be one of the application.
         let now = self.shared.now();
         self.shared.change(|state, wake| {
             state.append(topic, now, batch, wake)?;

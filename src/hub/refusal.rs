@@ -134,6 +134,8 @@ impl Refusal {
     /// # Ok::<(), ssekit::hub::PublishError>(())
     /// ```
     pub fn response(&self) -> Response<Body> {
+        // A browser reconnects after a stream that ends, and to nothing else. So a client that
+        // shall come back gets a stream, and one that shall not gets 204.
         self.retry.map_or_else(stop_reconnecting, |_| event_stream(self.body.clone().into()))
     }
 }

@@ -60,6 +60,8 @@ impl Steering {
     pub(super) fn end(&self, end: End) {
         let waker = {
             let mut wanted = lock(&self.0);
+            // The first wish wins: a second handle that ends it as well does not change what the
+            // client is told.
             wanted.end.get_or_insert(end);
             wanted.waker.take()
         };
@@ -70,8 +72,11 @@ impl Steering {
     pub(super) fn poll_end(&self, cx: &Context<'_>) -> Option<End> {
         let (end, replaced) = {
             let mut wanted = lock(&self.0);
+            // Fast path: most streams are polled by one task for their whole life.
             let is_same = wanted.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
             let replaced = if is_same { None } else { wanted.waker.replace(cx.waker().clone()) };
+            // Registered before this is read, under one lock, so that an end that comes later wakes
+            // the task.
             (wanted.end.take(), replaced)
         };
         // Wakers are application code, which does not run under the lock.

@@ -273,6 +273,7 @@ impl Subscribe {
 
     /// Subscribes to a hub. Returns the first block, and the gap that it reports, beside the reader.
     pub(super) fn begin(self, shared: &Arc<Shared>) -> Result<(Live, Option<Bytes>, Option<Gap>), Refusal> {
+        // The ID is parsed without the lock; whether it was given out here is asked under it.
         let claim = Claim::new(self.after.as_ref(), &shared.ids);
         let now = shared.now();
         let placed = self.place(&claim, now, shared).map_err(|refusal| {
@@ -284,6 +285,7 @@ impl Subscribe {
         let mut live = Live::new(Arc::clone(shared), placed.reader);
 
         let id = match (&claim, placed.mark.position) {
+            // The client's own spelling of an ID, which an order may allow more than one of.
             (Claim::Id(id, Some(located)), position) if position == *located => Some((*id).clone()),
             _ => shared.ids.id(placed.mark),
         };
@@ -309,6 +311,8 @@ impl Subscribe {
         if let Some(closing) = state.closing.clone() {
             return Err(Refusal::closed(closing.come_back(state)));
         }
+        // Before the position is looked up, so that what is too old is not delivered, and its loss
+        // is a gap.
         state.expire(now);
 
         let (after, unknown) = claim.resolve(&state.ids);
@@ -319,8 +323,10 @@ impl Subscribe {
             false => (evicted || may_have_ended).then_some(GapReason::Evicted),
         };
         let nothing_remains = cursors.iter().all(|cursor| cursor.is_at_the_end(state));
+        // With a gap there is something to say, so that such a stream begins, and ends after it.
         if nothing_remains && gap.is_none() {
             for cursor in &cursors {
+                // Looking may have opened topics, which nobody holds now.
                 state.topics.retire(cursor.topic);
             }
             return Err(Refusal::finished());
@@ -330,6 +336,8 @@ impl Subscribe {
         state.resumed += u64::from(gap.is_none() && after.is_some());
         let position = freshest(&cursors, after.unwrap_or(0), state);
         let lifetime = match may_have_ended {
+            // The stream says its gap and ends. The client comes back with a newer position, with
+            // which it may wait.
             true => Some(Duration::ZERO),
             false => self.lifetime.map(|(max, jitter)| max - state.spread(jitter)),
         };

@@ -162,10 +162,12 @@ impl Subscription {
         let is_first = self.extras().steering.is_none();
         let steering = Arc::clone(self.extras().steering.get_or_insert_default());
         match &mut self.source {
+            // The source has it already; all handles of a stream share one.
             _ if !is_first => {}
             Origin::Hub(live) => live.steer(Arc::clone(&steering)),
             Origin::Elsewhere(source) => source.steer(&steering),
         }
+        // A handle of a stream that is over would otherwise never learn so.
         if self.has_ended() {
             steering.set_over();
         }
@@ -257,6 +259,7 @@ impl Subscription {
     }
 
     pub(super) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
+        // The first block still has the position, or the gap that must come before it.
         if self.first.is_some() {
             return None;
         }
@@ -268,6 +271,8 @@ impl Subscription {
 
     /// Polls a subscription of any kind.
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        // An end that is wanted comes before events: a client that was logged out gets nothing
+        // more.
         let ended = if self.extras.is_some() && !self.has_ended() { self.poll_end(cx) } else { None };
         let polled = ended.map_or_else(|| self.poll_piece(cx), Poll::Ready);
         match polled {
@@ -309,6 +314,8 @@ impl Subscription {
             Origin::Hub(live) => live.finish(&end),
             Origin::Elsewhere(source) => source.finish(&end),
         };
+        // The first block goes out even so: it may be a gap, which the position behind it would
+        // hide.
         Some(join(self.first.take().into_iter().chain(last).collect()))
     }
 
@@ -317,12 +324,16 @@ impl Subscription {
         let mut extras = self.extras.as_deref_mut();
         let steering = extras.as_mut().and_then(|extras| extras.steering.take());
         let on_end = extras.and_then(|extras| {
+            // Futures and callbacks are application code, so that they go before the hub is left,
+            // not when the stream is dropped at some time.
             extras.until.clear();
             extras.on_end.take()
         });
         if let Some(steering) = steering {
             steering.set_over();
         }
+        // The hub is left before the callback is called, so that the callback finds the stream gone
+        // from its counts. A panic in either is resumed only when both are done.
         let left = match &mut self.source {
             Origin::Hub(live) => live.leave(),
             Origin::Elsewhere(source) => source.leave(),

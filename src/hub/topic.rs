@@ -288,6 +288,7 @@ impl Topic {
 impl Drop for Finisher {
     fn drop(&mut self) {
         let Held { shared, name, .. } = &*self.0;
+        // Of a panicking task as well, as drops run then too.
         shared.change(|state, wake| state.finish(name, wake));
     }
 }

@@ -48,6 +48,7 @@ impl Future for Unsubscribed {
 impl Drop for Unsubscribed {
     fn drop(&mut self) {
         if let Some(key) = self.key {
+            // The lock is released at the end of this line, before the waker is dropped.
             let waker = lock(&self.topic.shared.state).leave_unsubscribed(key);
             drop(waker);
         }

@@ -16,6 +16,7 @@ pub(crate) struct Voice {
 impl Voice {
     /// Returns the subscription's notices, unless they are those of the hub.
     pub(crate) fn notices(&self, of_hub: &Notices) -> Option<SharedNotices> {
+        // Fast path: a client without wishes of its own shares the hub's.
         let Self { form: None, position_type: None, retry: None } = self else {
             let own = self.clone();
             return Some(SharedNotices::new(Notices {

@@ -128,6 +128,7 @@ impl<L: Log> Core<L> {
         let greatest = self.node.greatest.load(Ordering::Relaxed);
         // The log also reads the entry that the page follows, to show that it is still there.
         let expected = PAGE_BYTES.max(greatest).saturating_add(greatest);
+        // The share comes before the read, as a page that was read takes memory while it waits.
         let mut share = self.node.budget.share(expected).await;
         let page = self.log.read(after, limit).await?;
         let sizes = page.entries.iter().map(weight);
@@ -189,10 +190,12 @@ impl Node {
         let mut current = None;
         self.progress.send_if_modified(|progress| {
             progress.sealed = true;
+            // A relay that never reached its log gets an empty hub, which builds its refusals.
             let empty = || Arc::new(Generation::new(self.builder.clone().build(), 1));
             current = Some(Arc::clone(progress.current.get_or_insert_with(empty)));
             false
         });
+        // Outside the channel's lock, because closing wakes tasks, and they read the progress.
         if let Some(current) = current {
             current.hub.close(close);
         }
@@ -203,6 +206,8 @@ impl Node {
     /// works.
     pub(super) fn abandon(&self) {
         self.lost();
+        // Before the hub is closed: a stream that this wakes must find that no generation will
+        // follow.
         self.progress.send_modify(|progress| progress.closed = true);
         if let Some(current) = self.current() {
             current.hub.close(Close::new());
@@ -227,6 +232,7 @@ impl Node {
         let mut progress = self.progress.subscribe();
         let (mut future, mut closed) = (pin!(future), pin!(progress.wait_for(|progress| progress.closed)));
         poll_fn(|cx| match future.as_mut().poll(cx) {
+            // The future first, so that what is ready is not lost to a close at the same time.
             Poll::Ready(done) => Poll::Ready(Some(done)),
             Poll::Pending => closed.as_mut().poll(cx).map(|_| None),
         })
@@ -236,6 +242,7 @@ impl Node {
     /// Records that the log has answered, and whether the hub holds all of it.
     pub(super) fn reached(&self, all: bool) {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody is woken yet. Those who wait act on `closed`, and by then the hub must be closed.
         link.reconnects += u64::from(std::mem::replace(&mut link.faulty, false));
         link.connected = true;
         if all {

@@ -52,6 +52,7 @@ impl Follower {
 impl Source for Follower {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
+            // Only while paging: the live reader watches its end by itself.
             let over = matches!(self.state, State::Paging(_)) && self.is_over();
             let reading = &self.reading;
             match &mut self.state {
@@ -64,6 +65,8 @@ impl Source for Follower {
                     }
                     // The hub was closed, but the node was not: a new generation replaced it. The log decides whether
                     // the client has missed anything.
+                    // Handles may have changed the topics while the hub delivered. The log is read
+                    // with those.
                     if reading.steering.is_some() {
                         self.reading.topics = live.topics().into();
                     }

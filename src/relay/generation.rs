@@ -54,6 +54,7 @@ impl Generation {
             positions.push_back(position);
             sizes.push_back(u32::try_from(size).unwrap_or(u32::MAX));
         }
+        // Both lose as many, so an index into one is an index into the other.
         let surplus = positions.len().saturating_sub(self.max_tailed);
         positions.drain(..surplus);
         sizes.drain(..surplus);
@@ -63,6 +64,8 @@ impl Generation {
     /// Returns `None` if that is not known.
     pub(super) fn fitting(&self, after: Position, bytes: usize) -> Option<usize> {
         let tailed = self.lock();
+        // What follows a position that is not remembered has unknown sizes; the caller then
+        // estimates.
         let next = tailed.positions.binary_search(&after).ok()? + 1;
         let mut left = bytes;
         let fits = tailed.sizes.range(next..).take_while(|size| {
@@ -70,6 +73,8 @@ impl Generation {
             left = fits.unwrap_or(0);
             fits.is_some()
         });
+        // An entry that is larger than a page is a page of its own, or its reader would never get
+        // past it.
         let fitting = fits.count().max(1).min(tailed.sizes.len() - next);
         (fitting > 0).then_some(fitting)
     }

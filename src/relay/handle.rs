@@ -313,6 +313,8 @@ impl<L: Log> Relay<L> {
     pub async fn drained(&self) {
         let node = &self.core.node;
         let mut progress = node.progress.subscribe();
+        // Paging before the hub, because a stream that pages may still move on to the hub. Each
+        // that ends after the close sends progress.
         let _ = progress.wait_for(|_| node.paging.load(Ordering::Relaxed) == 0).await;
         if let Some(generation) = node.current() {
             generation.hub.drained().await;
@@ -390,6 +392,7 @@ impl<L: Log> Relay<L> {
         key: Option<&str>,
     ) -> Result<EventId, PublishError<L::Error>> {
         self.check_open()?;
+        // Before the log is asked: an event that no hub accepts would be read by each node in vain.
         self.core.node.builder.check(&event)?;
         let record = Record::Event { topic: topic.to_owned(), event };
         publishing(topic, self.record(record, key)).await
@@ -397,6 +400,7 @@ impl<L: Log> Relay<L> {
 
     async fn record(&self, record: Record, key: Option<&str>) -> Result<EventId, PublishError<L::Error>> {
         self.core.log.append(record, key).await.map_err(|error| {
+            // A finished topic is an answer of the log, and no fault of it.
             if let AppendError::Refused(cause) | AppendError::Unacknowledged(cause) = &error {
                 not_published(cause);
                 self.core.node.failed_publishes.fetch_add(1, Ordering::Relaxed);

@@ -43,6 +43,9 @@ impl Oldest {
         let next = self.begun.load(Ordering::Acquire) + 1;
         let mut latest = self.latest.lock().await;
         if latest.number < next {
+            // Only the holder of the lock begins a look-up, so nobody else raises `begun` in
+            // between. If the read fails or is dropped, its number is spent and the next caller
+            // begins another.
             let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
             let page = read.await?;
             let entry = page.entries.into_iter().next().map(without_texts);
@@ -57,6 +60,7 @@ fn without_texts(entry: Entry) -> Entry {
     let Entry { id, record } = entry;
     let record = record.map(|record| match record {
         Record::Event { topic, event } => {
+            // The type stays, because an event of a reserved type concerns no client.
             let event_type = event.event_type().cloned();
             let event = event_type.map_or_else(Event::default, |typed| Event::default().with_type(typed));
             Record::Event { topic, event }

@@ -188,6 +188,7 @@ impl Paging {
     fn turn(&mut self) -> Option<Step> {
         self.apply_changes();
         let node = self.pages.node();
+        // Subscribed before anything is read, so that progress made from here on ends the wait.
         let progress = node.progress.subscribe();
         let (current, closed) = {
             let progress = progress.borrow();
@@ -202,9 +203,12 @@ impl Paging {
                 let blocks = [self.moved(None), last].into_iter().flatten().collect::<Vec<_>>();
                 return Some(Step::End((!blocks.is_empty()).then(|| blocks.concat().into())));
             }
+            // No generation will follow that could take the stream over, so it ends where it is.
             _ if closed => return Some(Step::End(self.moved(None))),
             _ => {}
         }
+        // `self.progress` is as old as the request for the last page. An entry that was appended
+        // since has changed it, so the wait below ends at once and nothing is slept through.
         let since = if self.at_end { self.progress.take() } else { None };
         self.wait = match since {
             Some(mut progress) => Wait::Progress(Box::pin(async move {
@@ -243,6 +247,8 @@ impl Paging {
         if mem::replace(&mut self.lost, false) || is_other {
             return Some(self.lose(&page));
         }
+        // The log was trimmed past the client while it read. Only the oldest entry tells which gap
+        // that is, so it is read next.
         if !page.held && !begins {
             trace::lagged(self.topics.iter());
             if let Some(current) = self.pages.node().current() {
@@ -260,8 +266,11 @@ impl Paging {
         let entries = page.entries;
         self.at_end = page.at_end;
         self.size.learn(&entries);
+        // An empty page tells only that the end was reached.
         let newest = entries.last()?.id.clone();
         let block = self.write(&entries);
+        // Past entries of other topics, too. `moved` tells the client so, if they are many or the
+        // stream ends.
         self.seen = self.pages.node().position(&newest).unwrap_or(self.seen);
         self.after = Some(newest);
         block.map(Step::Block)
@@ -273,6 +282,9 @@ impl Paging {
         // If even the oldest entry is not newer, nothing was evicted: this is another log, or one in an older state.
         let evicted = first.is_some_and(|first| first > self.seen);
         let skips = evicted && self.lag == Lag::Skip;
+        // A stream that has moved its client on ends without a gap: the client comes back with
+        // another ID, and is answered for that one. If it has not, the gap is what keeps it from
+        // coming back for ever.
         if !skips {
             let last = self.moved(None);
             if self.advanced {
@@ -310,8 +322,10 @@ impl Paging {
     /// Encodes the events of the client's topics that pass its filter, as one block.
     fn write(&mut self, entries: &[Entry]) -> Option<Bytes> {
         let expected = entries.iter().filter(|entry| self.event_in(entry).is_some()).map(weight).sum();
+        // Taken, because the filter is called while `self` is borrowed.
         let mut filter = self.filter.take();
         let (mut block, mut count, mut last) = (BytesMut::with_capacity(expected), 0, None);
+        // Still set after a panic in the filter. The next poll then ends the stream.
         self.filtering = true;
         for entry in entries {
             let Some((topic, event)) = self.event_in(entry) else { continue };

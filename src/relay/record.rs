@@ -152,9 +152,12 @@ impl Record {
                 KEY => key = Some(text(&value)?.to_owned()),
                 REMOVES => removes = true,
                 LABEL => event = event.with_label(text(&value)?),
+                // A field of a later version is ignored, so that the nodes of a service can be
+                // upgraded one by one.
                 _ => {}
             }
         }
+        // Only now, because the fields may come in any order.
         event = match key {
             Some(key) if removes => event.with_removed_key(key),
             Some(key) => event.with_key(key),

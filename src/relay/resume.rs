@@ -64,6 +64,8 @@ impl<L: Log> Arrival<'_, L> {
         let core = Arc::clone(self.core);
         let patience = Patience::new();
         let mut progress = core.node.progress.subscribe();
+        // Until the log was read once, this node cannot tell whether the hub holds what follows an
+        // ID, and a new client would begin before events that are old already.
         let ready = progress.wait_for(|progress| progress.current.is_some());
         let generation = patience.wait(ready).await?.current.clone().ok_or_else(unavailable)?;
         if core.node.is_closed() {
@@ -77,6 +79,7 @@ impl<L: Log> Arrival<'_, L> {
         let Some(position) = position else { return self.start(true, generation, &patience).await };
         let mut options = self;
         let tailed = generation.has_tailed(position);
+        // Fast path: the hub decides under its lock, and the log is not asked.
         if tailed {
             match options.join(Some(position), None, &generation) {
                 ControlFlow::Break(joined) => return joined,
@@ -92,6 +95,9 @@ impl<L: Log> Arrival<'_, L> {
         match origin {
             Origin::Unknown => options.start(true, generation, &patience).await,
             Origin::Held(position) => {
+                // The log holds the entry, and this node remembers none of its position. If the log
+                // is the one that filled the hub, everything up to the hub's last entry has gone
+                // through the hub, and its decision counts.
                 if !tailed && core.is_same_log(&generation, position, &patience).await? {
                     match options.join(Some(position), None, &generation) {
                         ControlFlow::Break(joined) => return joined,
@@ -210,6 +216,8 @@ impl<L: Log> Arrival<'_, L> {
         let reading = self.reading();
         let mut paging = Paging::new(&reading, self.what.filter, after);
         if let Some((_, Some(lost))) = gap {
+            // The gap begins at the client's own position. Before `begin_at`, which moves behind
+            // the oldest entry if that concerns nobody here.
             (paging.seen, paging.told) = (lost, lost);
         }
         if let Some(oldest) = oldest {
@@ -269,6 +277,8 @@ impl<L: Log> Core<L> {
         if patience.wait(self.holds(&id)).await? {
             return Ok(Origin::Held(position));
         }
+        // It is not there. If it is older than all that is there, it may have been; otherwise the
+        // log never had it, or was restored in an older state.
         let (_, oldest) = patience.wait(self.oldest()).await?;
         let evicted = oldest.filter(|oldest| self.node.position(&oldest.id).is_some_and(|at| position < at));
         Ok(evicted.map_or(Origin::Unknown, |oldest| Origin::Evicted(position, oldest)))
@@ -282,6 +292,7 @@ impl<L: Log> Core<L> {
         position: Position,
         patience: &Patience,
     ) -> Result<bool, Refusal> {
+        // An entry that this node has not read yet is not in its hub, so there is nothing to prove.
         let Some(last) = generation.last().filter(|last| position <= *last) else { return Ok(false) };
         patience.wait(self.holds(&self.node.id(last))).await
     }
@@ -296,6 +307,7 @@ impl Patience {
     }
 
     async fn wait<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
+        // A client can do nothing about the cause: it is sent away either way, and comes back.
         timeout_at(self.0, future).await.ok().and_then(Result::ok).ok_or_else(unavailable)
     }
 }

@@ -101,8 +101,12 @@ impl<L: Log> Tail<L> {
                     let _ = catch_unwind(AssertUnwindSafe(|| on_fault(error)));
                 }
             } else {
+                // The hub holds entries that the log no longer has, or not in this order. Without
+                // `last` the next round fills a new hub.
                 self.last = None;
             }
+            // A log that was replaced answers, and is read again at once. Its streams wait for
+            // that.
             if !matches!(broken, Broken::Replaced) {
                 self.core.node.lost();
                 backoff.wait().await;
@@ -112,11 +116,14 @@ impl<L: Log> Tail<L> {
 
     async fn follow(&mut self, backoff: &mut Backoff) -> Result<Infallible, Broken<L::Error>> {
         let core = Arc::clone(&self.core);
+        // Taken, so that if filling fails there is no `last`, and the next round fills again.
         let (mut last, generation) = match (self.last.take(), core.node.current()) {
             (Some(last), Some(generation)) => (last, generation),
             _ => self.fill().await?,
         };
         loop {
+            // Set before each read: if that fails, the next round continues after what the hub was
+            // fed.
             self.last = Some(last.clone());
             let page = core.log.follow(&last, self.size.limit(0)).await?;
             if !page.held {
@@ -128,6 +135,7 @@ impl<L: Log> Tail<L> {
             if let Some(newest) = page.entries.last() {
                 last = newest.id.clone();
                 feed(&core.node, &generation, page.entries).ok_or(Broken::Disordered)?;
+                // After the feed, so that those who wake find the entries in the hub.
                 core.node.progress.send_modify(|_| {});
             }
         }
@@ -140,12 +148,16 @@ impl<L: Log> Tail<L> {
         let mut last: Option<EventId> = None;
         let last = loop {
             let page = log.read(last.as_ref(), self.size.limit(0)).await?;
+            // Of the first page, `held` tells whether the log has removed nothing. Of a later one,
+            // it tells whether the entry that the page follows is still there.
             if !page.held && last.is_some() {
                 return Err(Broken::Replaced);
             }
             if last.is_none() && !page.entries.is_empty() {
                 generation.set_whole(page.held);
             }
+            // Even at the end of the log, more may have been appended since. Only `follow` can tell
+            // that all was read.
             node.reached(false);
             let is_end = page.at_end;
             self.size.learn(&page.entries);
@@ -165,6 +177,8 @@ impl<L: Log> Tail<L> {
         };
         let mut before = None;
         node.progress.send_modify(|progress| {
+            // A sealed relay keeps the generation that `close` closes. Nobody would close another
+            // one.
             if !progress.sealed {
                 before = progress.current.replace(Arc::clone(&generation));
             }
@@ -172,6 +186,8 @@ impl<L: Log> Tail<L> {
         if let Some(before) = before {
             node.resets.fetch_add(1, Ordering::Relaxed);
             trace::log_reset();
+            // Only now, when the new generation can be seen: the streams that this wakes ask for it
+            // at once.
             before.hub.close(Close::new());
         }
         Ok((last, generation))
@@ -187,11 +203,15 @@ fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()>
     for entry in entries {
         let size = weight(&entry);
         let Entry { id, record } = entry;
+        // An entry that is not newer, or whose ID has no position, is of another log. The caller
+        // then gives up this hub, so that it does not matter what it was fed of the page.
         last = node.position(&id).filter(|position| *position > last)?;
         noted.push((last, size));
         node.greatest.fetch_max(size, Ordering::Relaxed);
         match record {
             Ok(Record::Event { topic, event }) if !node.builder.is_reserved(&event) => {
+                // Events of one topic in a row are fed under one lock. A run ends where the topic
+                // changes, so the order across topics is kept.
                 if topic != run.topic {
                     run.end()?;
                     run.topic = topic;
@@ -213,9 +233,13 @@ fn feed(node: &Node, generation: &Generation, entries: Vec<Entry>) -> Option<()>
         }
     }
     run.end()?;
+    // Entries that are no events move the hub's position as well, so a client can resume after
+    // them.
     if !noted.is_empty() {
         generation.hub.advance(last);
     }
+    // Noted only once they were fed: a position that is noted promises that the hub has had the
+    // entry.
     generation.note(noted);
     Some(())
 }

@@ -71,6 +71,7 @@ impl Header {
 
 pub(super) fn checksum(secret: u64, parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
+    // The secret first: bytes that somebody published, and that look like an entry, are not sound.
     hasher.update(&secret.to_le_bytes());
     parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize()
@@ -99,6 +100,8 @@ pub(super) fn write(
         batch.put_u32_le(value.len() as u32);
         batch.put_slice(value);
     }
+    // The length and the checksum stand before what they are computed of, so that they are filled
+    // in last.
     let len = (batch.len() - start - HEADER) as u32;
     batch[start + 4..start + 8].copy_from_slice(&len.to_le_bytes());
     let crc = checksum(secret, &[&batch[start + 4..]]);

@@ -40,6 +40,7 @@ impl Index {
 
     /// Returns the part of a file that contains an entry, or `None` if the log does not hold it.
     pub(super) fn piece(&self, number: u64) -> Option<Piece> {
+        // The segments follow each other without a hole, so that at most one has the number.
         let at = self.segments.partition_point(|segment| segment.next <= number);
         let segment = self.segments.get(at).filter(|segment| segment.first <= number)?;
         Some(Piece {

@@ -17,6 +17,8 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn hash(&self, key: &[u8]) -> (u64, u64) {
+        // Two hashes with random seeds of their own, 128 bits, because a collision would answer one
+        // record with the ID of another, and clients may choose the keys.
         (self.hashers.0.hash_one(key), self.hashers.1.hash_one((1, key)))
     }
 

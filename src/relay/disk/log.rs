@@ -178,7 +178,9 @@ impl Log for DiskLog {
         let (answer, answered) = oneshot::channel::<Answer>();
         let request = Request { record, key: key.map(Into::into), answer };
         let sent = self.requests.send(request).await;
+        // The writer is gone and gives the request back, so that nothing was written.
         sent.map_err(|_| AppendError::Refused(DiskLogError::Closed))?;
+        // The writer had the request and ended without an answer. The record may be on the disk.
         let answer = answered.await.unwrap_or(Err(AppendError::Unacknowledged(DiskLogError::Closed)));
         answer.map(|position| DiskIds.id(position))
     }
@@ -190,6 +192,7 @@ impl Log for DiskLog {
 
     async fn read(&self, after: Option<&EventId>, limit: Limit) -> Result<Page, DiskLogError> {
         let after = after.map(|id| DiskIds.position(id.as_str()));
+        // This log gave out no such ID, so that it does not hold it.
         if after == Some(None) {
             return Ok(Page::default());
         }
@@ -200,6 +203,7 @@ impl Log for DiskLog {
         let mut next = self.shared.next.subscribe();
         let until = Instant::now() + PATIENCE;
         loop {
+            // Before the read, so that an append between the read and the wait counts as a change.
             next.mark_unchanged();
             let page = self.read(Some(after), limit).await?;
             let is_over = !page.held || !page.entries.is_empty();

@@ -22,6 +22,8 @@ pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result
         let index = shared.index();
         (index.first(), index.next())
     };
+    // The lock is not held while files are read. The bounds may remove files meanwhile, so that
+    // each step asks the index anew; and what is appended meanwhile is left for the next page.
     let mut reading = Reading {
         number: after.map_or(first, |after| parts(after).0),
         next,
@@ -38,6 +40,8 @@ pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result
             Ok(Read::All) => {}
             Ok(Read::Full) => break,
             Ok(Read::Other) => return Ok(Page::default()),
+            // A missing file is damage, unless the bounds have removed it since the index was
+            // asked.
             Err(error) if !error.is_missing() || reading.number >= shared.index().first() => {
                 return Err(error);
             }
@@ -48,6 +52,7 @@ pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result
             Ok(Read::Elsewhere) | Err(_) if reading.entries.is_empty() => {
                 (held, reading.number) = (false, shared.index().first());
             }
+            // What was read before is a page. The next call finds that its last entry is gone.
             Ok(Read::Elsewhere) | Err(_) => break,
         }
     }
@@ -92,6 +97,8 @@ impl Reading {
                 file.skip(header)?;
                 continue;
             }
+            // The number was found. Only the epoch shows that it is the same entry, and not one
+            // that was appended under that number after a repair.
             if let Some(after) = self.after.take() {
                 if header.position() != after {
                     return Ok(Read::Other);
@@ -131,6 +138,7 @@ pub(super) fn holds(shared: &Shared, position: u128) -> Result<bool, DiskLogErro
         }
     });
     match found {
+        // Removed between the look at the index and the opening.
         Err(error) if error.is_missing() && shared.index().first() > number => Ok(false),
         found => found,
     }

@@ -105,6 +105,7 @@ fn read_all(folder: &Path, files: &[(u64, PathBuf)]) -> Result<Result<Recovered,
     };
     let mut next = files.first().map_or(1, |(first, _)| *first);
     for (at, (first, path)) in files.iter().enumerate() {
+        // A file is named for its first number, so that a missing one shows as a hole between two.
         if *first != next {
             let (_, before) = &files[at - 1];
             let end = fs::metadata(before).map_or(0, |file| file.len());
@@ -115,6 +116,8 @@ fn read_all(folder: &Path, files: &[(u64, PathBuf)]) -> Result<Result<Recovered,
         let is_last = at + 1 == files.len();
         match read_file(&mut segment, &mut recovered, is_last)? {
             Found::Whole => {}
+            // The end of a batch that was never acknowledged. It is cut off, so that the next entry
+            // follows the last sound one.
             Found::Torn => cut(&segment)?,
             Found::Damaged(damage, byte) => return Ok(Err((damage, (at, byte, segment.next)))),
         }
@@ -151,11 +154,15 @@ fn read_file(segment: &mut Segment, recovered: &mut Recovered, is_last: bool) ->
     let mut fields = Vec::new();
     while !entries.is_at_end() {
         let header = entries.header()?.filter(|header| header.number == segment.next);
+        // The checksum covers the number and the length as well, so that a sound entry with the
+        // expected number is the next one for certain.
         let is_sound =
             header.map(|header| entries.read_fields(header, &mut fields)).transpose()?.unwrap_or(false);
         let Some(header) = header.filter(|_| is_sound) else {
             let damage = entries.damaged("no sound entry begins there");
             let (at, secret) = (entries.at, entries.secret);
+            // A batch is synced before the next one is written. So if an entry of a later batch is
+            // there, this one was acknowledged, and its loss is damage.
             let torn = is_last && !acknowledged_behind(&entries.rest()?, at, segment.next, secret);
             return Ok(if torn { Found::Torn } else { Found::Damaged(damage, at) });
         };
@@ -234,6 +241,7 @@ fn mend(
 fn begin_anew(folder: &Path, files: &[(u64, PathBuf)]) -> Result<(), DiskLogError> {
     let Some((last, path)) = files.last() else { return Ok(()) };
     let entries = fs::metadata(path).map_or(0, |file| file.len()) / HEADER as u64;
+    // An entry has at least a header, so that the new number is above all that were given out.
     set_aside(folder, files)?;
     segment::create(folder, last.saturating_add(entries).saturating_add(1), random::seed()).map(drop)
 }
@@ -249,6 +257,8 @@ fn rebatched(mut bytes: &[u8], mut next: u64, secret: u64) -> Vec<u8> {
         }
         let start = copy.len();
         copy.extend_from_slice(&bytes[..size]);
+        // Each entry becomes a batch of its own: the one whose start it refers to may not have been
+        // copied.
         copy[start + 8..start + 12].fill(0);
         let crc = frame::checksum(secret, &[&copy[start + 4..]]);
         copy[start..start + 4].copy_from_slice(&crc.to_le_bytes());

@@ -63,6 +63,7 @@ impl Segment {
 pub(super) fn create(folder: &Path, first: u64, secret: u64) -> Result<(Arc<Path>, File), DiskLogError> {
     let (path, new) = (folder.join(name(first)), folder.join(NEW));
     let write = || -> io::Result<File> {
+        // Left by a crash before it got its name.
         if new.try_exists()? {
             fs::remove_file(&new)?;
         }
@@ -158,6 +159,8 @@ impl Entries {
         let mut bytes = [0; START as usize];
         let opened = File::open(&path).and_then(|mut file| {
             let end = file.metadata()?.len();
+            // Of a shorter file `bytes` stays zero, which no header is, so that it is found unsound
+            // below.
             if end >= START {
                 file.read_exact(&mut bytes)?;
             }
@@ -193,6 +196,7 @@ impl Entries {
             return Ok(None);
         }
         self.fill(&mut bytes)?;
+        // A length that leads past the end is not believed: memory would be allocated for it.
         let header = Header::read(&bytes).filter(|header| header.size() <= self.end - self.at);
         Ok(header)
     }
@@ -214,6 +218,7 @@ impl Entries {
         fields.resize(header.len as usize, 0);
         self.fill(fields)?;
         let sound = header.is_sound(self.secret, fields);
+        // Stays at an entry that is not sound, so that the error names its first byte.
         self.at += header.size() * u64::from(sound);
         Ok(sound)
     }

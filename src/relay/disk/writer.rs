@@ -114,6 +114,8 @@ impl Writer {
     fn stage(&mut self, request: Request, batch: &mut Batch) {
         let Request { record, key, answer } = request;
         let key_hash = key.as_deref().map(|key| self.keys.hash(key.as_bytes()));
+        // A key of this batch is not in `self.keys` until the batch is on the disk. Its second
+        // record is answered with the batch, so that it is acknowledged only if the first one is.
         let known = key_hash.and_then(|hash| batch.keys.get(&hash).copied().or_else(|| self.keys.get(hash)));
         if let Some(position) = known {
             batch.answers.push((answer, position));
@@ -132,8 +134,11 @@ impl Writer {
             let _ = answer.send(Err(AppendError::Refused(DiskLogError::TooLarge { bytes: len, max })));
             return;
         }
+        // The index counts what is on the disk. If a batch fails, its numbers are given out again,
+        // which is right as nothing of it is left in the file when the next one is written.
         let number = self.shared.index().next() + batch.headers.len() as u64;
         let back = batch.bytes.len() as u32;
+        // Times never go back, even if the clock does: segments are evicted by age in their order.
         self.newest_time = self.newest_time.max(now());
         let header =
             Header { crc: 0, len: len as u32, back, number, epoch: self.epoch, time: self.newest_time };
@@ -155,6 +160,8 @@ impl Writer {
             }
             return;
         }
+        // In this order: whoever is answered can read the entry, and whoever follows finds it in
+        // the index.
         self.keys.extend(batch.keys);
         self.finished.extend(batch.finished);
         let next = {
@@ -181,6 +188,7 @@ impl Writer {
             .map_err(DiskLogError::io("write to", &path))
             .and_then(|()| self.file.sync_data().map_err(DiskLogError::io("sync", &path)));
         let Err(error) = synced else { return Ok(()) };
+        // After a failed write or sync nobody knows which of the bytes are on the disk.
         self.in_doubt = true;
         // If the write can be undone, it is certain that nothing was appended.
         Err(match self.clear_doubt() {
@@ -194,6 +202,8 @@ impl Writer {
         if self.in_doubt {
             let (path, bytes) =
                 (self.path(), self.shared.index().segments.back().map_or(START, |last| last.bytes));
+            // The length must be on the disk as well, or a power failure could bring back entries
+            // whose numbers have been given out again.
             let cut = self.file.set_len(bytes).and_then(|()| self.file.sync_all());
             cut.map_err(DiskLogError::io("shorten", &path))?;
             self.in_doubt = false;
@@ -216,6 +226,8 @@ impl Writer {
             (index.segments.back().is_some_and(|last| self.bounds.is_full(last, coming, now())), index.next())
         };
         if is_full {
+            // The full segment is synced to its last byte. So only the newest file can end in the
+            // middle of a batch, which recovery relies on.
             let (path, file) = segment::create(&self.folder, next, self.secret)?;
             self.file = file;
             self.shared.index().segments.push_back(segment::Segment::new(path, next));
@@ -228,6 +240,8 @@ impl Writer {
         let mut gone = Vec::new();
         let first = {
             let mut index = self.shared.index();
+            // Out of the index before out of the folder: a reader that then misses the file finds
+            // the reason in the index.
             while self.bounds.lets_go_of_oldest(&index, coming, now()) {
                 gone.extend(index.segments.pop_front().map(|segment| segment.path));
             }
@@ -237,6 +251,7 @@ impl Writer {
             return Ok(());
         }
         for path in &gone {
+            // The oldest first, so that a crash in between leaves no hole.
             fs::remove_file(path).map_err(DiskLogError::io("remove", path))?;
         }
         self.keys.forget_before(first);

@@ -61,6 +61,8 @@ impl RedisLog {
             match self.links().append.query::<(Value,)>(&append, Repeat::WithoutEffect).await {
                 Ok((Value::Nil,)) => return Err(AppendError::Finished),
                 Ok((reply,)) => return reply::appended(&reply).map_err(AppendError::Unacknowledged),
+                // A restart or a failover empties the server's scripts. Once only, so that a server
+                // that loses it each time does not keep the caller here.
                 Err(Failed::Refused(error)) if error.needs_script() && !loaded => {
                     script = self.load(APPEND).await.map_err(AppendError::Refused)?;
                     loaded = true;
@@ -83,6 +85,7 @@ impl RedisLog {
             return Err(RedisLogError::forbidden(&forbidden(&refused)));
         }
         let script = self.load(APPEND).await?;
+        // Several callers may have come here at once, with the same result.
         Ok(self.script.get_or_init(|| script).clone())
     }
 

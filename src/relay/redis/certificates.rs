@@ -48,6 +48,7 @@ impl RedisLog {
 
     /// Makes all connections anew, if there are any.
     fn anew(self) -> Self {
+        // Connections that exist were made with other certificates.
         Self { tls: self.tls.anew(), links: OnceLock::new(), ..self }
     }
 }

@@ -82,6 +82,8 @@ impl Connection {
                 Err(failed) => failed,
             };
             self.judge(&link, &failed);
+            // Once is enough: the first failure replaced the connection, and a caller has a time
+            // limit.
             if repeated || !failed.may_repeat(repeat) {
                 return Err(failed);
             }
@@ -106,12 +108,15 @@ impl Connection {
         }
         // Slow path: one caller pings or connects, and the others wait for the result.
         let _turn = self.turn.lock().await;
+        // Asked again, because the caller before may have connected meanwhile.
         if let Some(link) = self.current() {
             if link.is_fresh() || link.is_alive().await {
                 return Ok(link);
             }
             self.forget(&link);
         }
+        // While a pause lasts, callers get the last error at once and do not queue up for an
+        // attempt.
         self.attempts.begin()?;
         let made = timeout(self.connect_within, self.target.open(self.reply_within));
         let too_late = |_| Err(RedisLogError::connect(io::Error::from(io::ErrorKind::TimedOut)));

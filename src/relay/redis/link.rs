@@ -77,6 +77,7 @@ impl Link {
             }
         };
         let link = link.map_err(RedisLogError::connect)?;
+        // A server that accepts a connection may still not answer commands, as one that is loading.
         match link.ping().await {
             Err(error) if !error.is_sign_of_life() => Err(error.while_connecting()),
             _ => Ok(link),
@@ -122,6 +123,7 @@ impl Link {
 
     /// Sends commands together and reads all replies.
     pub(super) async fn query<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Failed> {
+        // Before the command is queued, so that whatever is written later may be part of it.
         let written = self.traffic.written();
         let mut connection = self.connection.clone();
         let replies = commands.query_async(&mut connection);

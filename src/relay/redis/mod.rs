@@ -200,6 +200,8 @@ impl RedisLog {
             address: Address::parse(url)?,
             #[cfg(feature = "redis-tls")]
             tls: tls::Tls::default(),
+            // In a cluster a script may touch keys of one slot only, and the part in braces decides
+            // the slot.
             prefix: if name.contains('{') { name.clone() } else { format!("{{{name}}}") },
             name,
             bound: Bound::Entries(100_000),
@@ -286,6 +288,7 @@ impl Log for RedisLog {
         let mut read = Pipeline::new();
         // Read from the entry itself, whose presence shows that nothing after it is missing.
         let start = after.map_or("-", EventId::as_str);
+        // One more than asked for, because the entry that the page follows is among them.
         let count = limit.entries.saturating_add(usize::from(after.is_some()));
         read.cmd("XRANGE").arg(&self.name).arg(start).arg("+").arg("COUNT").arg(count);
         let (entries,): (Value,) = self.links().read.query(&read, Repeat::WhenBroken).await?;

@@ -15,6 +15,8 @@ pub(super) fn entries(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
 
 /// Parses the reply to `XREAD` of one stream: its name and entries, or nothing.
 pub(super) fn streams(reply: Value) -> Result<Vec<Entry>, RedisLogError> {
+    // One stream is asked for, so that there is one in the reply. The reply is nil if nothing came
+    // in time.
     let of_stream = match reply {
         Value::Nil => return Ok(Vec::new()),
         // RESP3 returns a map here.

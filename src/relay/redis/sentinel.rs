@@ -40,6 +40,7 @@ struct Sentinel {
 
 impl Sentinels {
     pub(super) fn new(group: &Group, tls: Option<&Tls>, within: Duration) -> Self {
+        // Finding the master and connecting to it share the caller's time limit.
         let within = within / 2;
         let sentinel = |info: &ConnectionInfo| {
             let server = Arc::new(Server { info: info.clone(), tls: tls.cloned() });
@@ -89,6 +90,8 @@ impl Sentinels {
             asked.spawn(async move { sentinel.ask(&name).await });
         }
         let (mut answers, mut newest, mut failed) = (0, None::<Master>, None);
+        // A Sentinel that was cut off still names the old master. Of a majority at least one has
+        // seen the last failover, and its epoch is the highest.
         while answers <= self.sentinels.len() / 2 {
             match asked.join_next().await {
                 Some(Ok(Ok(master))) => {
@@ -135,6 +138,8 @@ async fn open_master(
     reply_within: Duration,
 ) -> Result<Link, RedisLogError> {
     let link = Link::open(info, tls, reply_within).await?;
+    // A master that was deposed and does not know it yet, or a replica that is still listed, would
+    // accept the connection.
     let mut role = Pipeline::new();
     role.cmd("ROLE");
     match link.query::<(Vec<Value>,)>(&role).await {

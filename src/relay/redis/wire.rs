@@ -85,6 +85,8 @@ impl<S: AsyncRead> AsyncRead for Wire<S> {
 impl<S: AsyncWrite> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.project();
+        // A socket whose peer has closed it still takes a write. Asking first makes it certain that
+        // nothing was sent, so that the command may be sent again elsewhere.
         if let Some(same) = this.same {
             check_open(same)?;
         }

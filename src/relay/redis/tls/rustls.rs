@@ -35,6 +35,8 @@ impl Tls {
         let connector = match self.connector.get() {
             Some(connector) => connector,
             None => {
+                // Made outside of `get_or_init`, because it may fail. If two make one, the first is
+                // used.
                 let made = self.connector()?;
                 self.connector.get_or_init(|| made)
             }
