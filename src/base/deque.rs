@@ -87,6 +87,7 @@ impl<T> Deque<T> {
         if self.front.is_empty() && self.rest.is_some() {
             self.next_block();
         }
+        debug_assert_eq!(self.front.is_empty(), self.len == 0, "the front block has the oldest element");
         Some(value)
     }
 

@@ -112,7 +112,7 @@ impl Interpreter {
     /// Copies the values of an event that is still open, because `text` will be dropped.
     #[inline]
     pub(super) fn keep(&mut self, text: &str) {
-        debug_assert!(!self.is_dispatched);
+        debug_assert!(!self.is_dispatched, "a dispatched event is cleared before its text is dropped");
         if !self.event.is_kept() {
             self.event.keep(text, &self.limits);
         }

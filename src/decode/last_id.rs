@@ -26,7 +26,7 @@ impl LastId {
     /// Sets an ID of at most [`SHORT_ID`] bytes.
     #[inline]
     pub(super) fn set_short(&mut self, id: &str) {
-        debug_assert!(id.len() <= SHORT_ID);
+        debug_assert!(id.len() <= SHORT_ID, "a long ID is shared, not copied");
         // Fast path. After a long ID and at the start the capacity is zero, so `<` rejects even an empty ID here.
         if id.len() < self.short.capacity() {
             self.short.clear();

@@ -31,14 +31,14 @@ impl LineEnds {
         // In a text shorter than a block the block begins before the text, but no bit is set there.
         let position = (self.ahead + self.mask.trailing_zeros() as usize).wrapping_sub(BLOCK);
         self.mask &= self.mask - 1;
-        debug_assert!(matches!(text[position], b'\r' | b'\n'));
+        debug_assert!(matches!(text[position], b'\r' | b'\n'), "a bit of the mask stands for a line end");
         Some(position)
     }
 
     /// Scans up to the end of the next block that has a line end.
     #[inline]
     pub(super) fn scan(&mut self, text: &[u8]) {
-        debug_assert!(self.mask == 0);
+        debug_assert!(self.mask == 0, "the line ends of a block are returned before the next one is scanned");
         let mut rest = text.get(self.ahead..).unwrap_or_default();
         while let Some((block, after)) = rest.split_first_chunk() {
             #[cfg(test)]
@@ -70,7 +70,7 @@ impl LineEnds {
     /// Moves `bytes` forth, because as many were dropped at the start of the text.
     #[inline]
     pub(super) fn move_forth(&mut self, bytes: usize) {
-        debug_assert!(bytes <= self.ahead);
+        debug_assert!(bytes <= self.ahead, "only text that was scanned is dropped");
         self.ahead -= bytes;
     }
 

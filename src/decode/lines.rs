@@ -59,7 +59,7 @@ impl Lines {
     /// Scans `bytes`, which were appended to a text of `before` bytes that was scanned.
     #[inline]
     pub(super) fn scan_appended(&mut self, before: usize, bytes: &[u8]) {
-        debug_assert!(self.is_at_end(before));
+        debug_assert!(self.is_at_end(before), "no line end before the appended bytes is left");
         // Only the appended bytes are scanned, as if they were a text of their own; `move_back`
         // then turns their positions into those of the whole text.
         self.ends = LineEnds::default();

@@ -65,7 +65,7 @@ impl Text {
     pub(super) fn finish(&mut self) {
         self.utf8.finish(&mut self.text);
         if mem::take(&mut self.skip_line) {
-            debug_assert!(self.is_empty());
+            debug_assert!(self.is_empty(), "a line that is skipped is dropped as it arrives");
         } else if !self.is_empty() {
             self.append_line_end();
         }

@@ -61,7 +61,10 @@ impl Utf8Decoder {
     #[cold]
     fn complete<'b>(&mut self, mut bytes: &'b [u8], text: &mut String) -> &'b [u8] {
         while let Some((&byte, rest)) = bytes.split_first() {
-            debug_assert!(matches!(self.partial.len(), 1..=3));
+            debug_assert!(
+                matches!(self.partial.len(), 1..=3),
+                "a character that is cut has one to three bytes"
+            );
             self.partial.push(byte);
             match str::from_utf8(&self.partial) {
                 Ok(character) => {

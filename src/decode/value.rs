@@ -16,7 +16,7 @@ pub(super) struct Span {
 impl Span {
     #[inline]
     pub(super) const fn new(start: usize, end: usize) -> Self {
-        debug_assert!(start <= end);
+        debug_assert!(start <= end, "a span does not end before it starts");
         Self { start, end }
     }
 

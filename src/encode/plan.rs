@@ -69,7 +69,10 @@ impl<'a> Plan<'a> {
     #[inline(always)] // bench: encode
     pub(crate) fn write(&self, buffer: &mut (impl Put + BufMut + AsMut<[u8]>)) {
         if self.len > SHORT_EVENT {
-            return self.write_to(buffer);
+            let before = buffer.as_mut().len();
+            self.write_to(&mut *buffer);
+            debug_assert_eq!(buffer.as_mut().len() - before, self.len, "an event is as long as was planned");
+            return;
         }
         // Each append stores the buffer's length, and the next append must wait for that store; a slice stays in
         // registers. For a short event that gains more than zeroing the slice costs.

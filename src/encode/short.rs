@@ -65,5 +65,6 @@ impl<'a> ShortEvent<'a> {
         }
         out.put(self.data);
         out.put(b"\n\n");
+        debug_assert!(out.0.is_empty(), "a short event fills the room made for it");
     }
 }

@@ -132,14 +132,20 @@ impl EventId {
     /// Creates an ID from UTF-8 that the caller knows to be valid as an ID.
     #[inline]
     pub(crate) fn from_checked(id: &[u8]) -> Self {
-        debug_assert!(check(id).is_ok() && std::str::from_utf8(id).is_ok());
+        debug_assert!(
+            check(id).is_ok() && std::str::from_utf8(id).is_ok(),
+            "an ID that is built here is valid"
+        );
         Self(IdText::from_checked(id))
     }
 
     /// Like [`from_checked`](Self::from_checked) for the first `len` bytes, but faster if more bytes follow.
     #[inline]
     pub(crate) fn from_start(bytes: &[u8], len: usize) -> Self {
-        debug_assert!(check(&bytes[..len]).is_ok() && std::str::from_utf8(&bytes[..len]).is_ok());
+        debug_assert!(
+            check(&bytes[..len]).is_ok() && std::str::from_utf8(&bytes[..len]).is_ok(),
+            "the start of the bytes is a valid ID"
+        );
         Self(IdText::from_start(bytes, len))
     }
 }

@@ -126,8 +126,12 @@ impl Log {
 
     fn assert_sound(&self) {
         debug_assert!(self.plain.is_empty() || self.keyed.is_none(), "events are in one place");
-        debug_assert_eq!(self.len == 0, self.cost == 0);
-        debug_assert_eq!(self.keyed.as_ref().map_or(self.last, |sections| sections.last()), self.last);
+        debug_assert_eq!(self.len == 0, self.cost == 0, "only an empty history costs nothing");
+        debug_assert_eq!(
+            self.keyed.as_ref().map_or(self.last, |sections| sections.last()),
+            self.last,
+            "the newest event is in the newest section"
+        );
     }
 
     /// Takes everything held, so that it can be dropped elsewhere. Leaves the history as if all had been
@@ -166,7 +170,11 @@ impl Log {
                         _ => None,
                     });
                 });
-                debug_assert_eq!((ends.len() as u64, end), (run.events, run.bytes.len()));
+                debug_assert_eq!(
+                    (ends.len() as u64, end),
+                    (run.events, run.bytes.len()),
+                    "a run is told apart into all of its events"
+                );
                 (ends, beside)
             }
         }

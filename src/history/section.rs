@@ -259,7 +259,7 @@ impl Section {
             self.tags.len() == 0 || self.tags.len() == self.stretch.len(),
             "a tag for each event, or none"
         );
-        debug_assert!(self.tags.superseded() > 0 || self.wasted == 0);
+        debug_assert!(self.tags.superseded() > 0 || self.wasted == 0, "only superseded events waste text");
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) enum Tag {
 
 impl Tags {
     pub(super) fn push(&mut self, tag: Tag) {
-        debug_assert_ne!(tag, Tag::Superseded);
+        debug_assert_ne!(tag, Tag::Superseded, "an event is not superseded before it is appended");
         self.tags.push_back(match tag {
             Tag::Slot(slot) => slot,
             _ => PLAIN,

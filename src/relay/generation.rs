@@ -51,6 +51,10 @@ impl Generation {
         let mut tailed = self.lock();
         let Tailed { positions, sizes } = &mut *tailed;
         for (position, size) in entries {
+            debug_assert!(
+                positions.back().is_none_or(|last| *last < position),
+                "positions are noted in order"
+            );
             positions.push_back(position);
             sizes.push_back(u32::try_from(size).unwrap_or(u32::MAX));
         }

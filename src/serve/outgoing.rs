@@ -53,7 +53,7 @@ impl<D: Buf> Outgoing<D> {
 
     /// Frees the memory of a burst, once everything is written.
     pub(super) fn shrink(&mut self) {
-        debug_assert!(self.is_empty());
+        debug_assert!(self.is_empty(), "only what was written is let go of");
         if self.chunks.capacity() > 0 {
             self.chunks = VecDeque::new();
         }

@@ -112,6 +112,16 @@ fn an_endless_line_or_event_is_told_at_once_and_only_once() {
 }
 
 #[test]
+fn of_a_lost_line_nothing_is_left_when_the_stream_ends_in_it() {
+    let mut decoder = Decoder::with_limits(Limits::new().with_max_line_bytes(10));
+    for chunk in [b"data: 0123456789", b" and more of it "] {
+        decoder.feed(chunk);
+        while decoder.next().is_some() {}
+    }
+    assert_eq!(decoder.end(), None);
+}
+
+#[test]
 fn id_of_a_lost_event_counts() {
     let limits = Limits::new().with_max_line_bytes(20);
     let long = b"data: 0123456789 0123456789\n".as_slice();

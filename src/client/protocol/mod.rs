@@ -399,6 +399,7 @@ impl Protocol {
             self.phase = Phase::Due { is_withheld_known: true };
             return Command::Deliver(Update::LastEventIdWithheld(id.to_owned()));
         }
+        debug_assert!(self.reader.is_empty(), "nothing is left of the connection before");
         self.phase = Phase::Requested { since: now };
         self.is_idempotent = true;
         Command::Connect(headers)

@@ -103,6 +103,7 @@ pub(super) fn write(
     // The length and the checksum stand before what they are computed of, so that they are filled
     // in last.
     let len = (batch.len() - start - HEADER) as u32;
+    debug_assert_eq!(len, header.len, "the fields are as long as was computed before");
     batch[start + 4..start + 8].copy_from_slice(&len.to_le_bytes());
     let crc = checksum(secret, &[&batch[start + 4..]]);
     batch[start..start + 4].copy_from_slice(&crc.to_le_bytes());

@@ -42,6 +42,7 @@ impl Segment {
         if (self.next - self.first) % MARKED == 0 {
             self.marks.push(self.bytes);
         }
+        debug_assert_eq!(header.number, self.next, "entries follow each other without a hole");
         self.next += 1;
         self.bytes += header.size();
         self.times = Some((self.times.map_or(header.time, |(first, _)| first), header.time));
