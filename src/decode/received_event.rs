@@ -99,39 +99,6 @@ impl ReceivedEvent {
     pub fn last_event_id(&self) -> &str {
         self.long_id.as_deref().unwrap_or(&self.text[self.event_type_end..])
     }
-
-    /// Deserialises the data from JSON.
-    ///
-    /// The value may borrow from the event.
-    ///
-    /// # Errors
-    ///
-    /// Returns serde's error if the data is not JSON, or does not describe a `T`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ssekit::{Decoder, decode::Item};
-    ///
-    /// #[derive(serde::Deserialize)]
-    /// struct Delta<'a> {
-    ///     text: &'a str,
-    /// }
-    ///
-    /// let mut decoder = Decoder::new();
-    /// decoder.feed(b"data: {\"text\": \"hello\"}\n\n");
-    /// if let Some(Item::Event(event)) = decoder.next() {
-    ///     let event = event.to_owned();
-    ///     let delta: Delta<'_> = event.json()?;
-    ///     assert_eq!(delta.text, "hello");
-    /// }
-    /// # Ok::<(), serde_json::Error>(())
-    /// ```
-    #[cfg(feature = "json")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
-    pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.data())
-    }
 }
 
 impl fmt::Debug for ReceivedEvent {

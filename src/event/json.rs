@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
+    decode::received_event::ReceivedEvent,
     event::value::{Data, Event},
     wire::{breaks::find_break, field::DATA},
 };
@@ -51,16 +52,66 @@ impl Event {
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     pub fn with_json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, JsonError> {
         let mut lines = DataLines::new();
-        serde_json::to_writer(&mut lines, value).map_err(JsonError)?;
+        serde_json::to_writer(&mut lines, value).map_err(JsonError::writing)?;
         self.data = Data::Lines(lines.into_lines());
         Ok(self)
     }
 }
 
+impl ReceivedEvent {
+    /// Deserialises the data from JSON.
+    ///
+    /// The value may borrow from the event.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`JsonError`] if the data is not JSON, or does not describe a `T`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ssekit::{Decoder, decode::Item};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Delta<'a> {
+    ///     text: &'a str,
+    /// }
+    ///
+    /// let mut decoder = Decoder::new();
+    /// decoder.feed(b"data: {\"text\": \"hello\"}\n\n");
+    /// if let Some(Item::Event(event)) = decoder.next() {
+    ///     let event = event.to_owned();
+    ///     let delta: Delta<'_> = event.json()?;
+    ///     assert_eq!(delta.text, "hello");
+    /// }
+    /// # Ok::<(), ssekit::JsonError>(())
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, JsonError> {
+        serde_json::from_str(self.data()).map_err(JsonError::reading)
+    }
+}
+
 /// A value could not be written as JSON, or read from it.
+///
+/// Its [`source`](std::error::Error::source) is the error of `serde_json`, which says what is wrong, and
+/// where.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct JsonError(serde_json::Error);
+#[error("{what}")]
+pub struct JsonError {
+    what: &'static str,
+    source: serde_json::Error,
+}
+
+impl JsonError {
+    pub(super) fn writing(source: serde_json::Error) -> Self {
+        Self { what: "the value cannot be serialised", source }
+    }
+
+    pub(super) fn reading(source: serde_json::Error) -> Self {
+        Self { what: "the data cannot be deserialised", source }
+    }
+}
 
 /// Splits the text written to it into `data` lines.
 pub(super) struct DataLines {

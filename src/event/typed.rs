@@ -8,7 +8,7 @@ use crate::{
     decode::received_event::ReceivedEvent,
     event::{
         event_type::EventType,
-        json::DataLines,
+        json::{DataLines, JsonError},
         typed::{
             error::TypedError,
             receive::TypedEvent,
@@ -55,7 +55,9 @@ impl Event {
     pub fn typed<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, TypedError> {
         let mut name = "";
         let mut json = serde_json::Serializer::new(DataLines::new());
-        value.serialize(Variant { name: &mut name, json: Content(&mut json) }).map_err(TypedError::Json)?;
+        value
+            .serialize(Variant { name: &mut name, json: Content(&mut json) })
+            .map_err(|error| TypedError::Json(JsonError::writing(error)))?;
         let event_type = EventType::try_from(name).map_err(TypedError::Type)?;
         let data = Data::Lines(json.into_inner().into_lines());
         Ok(Self { event_type: Some(event_type), data, ..Self::default() })

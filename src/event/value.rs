@@ -178,8 +178,8 @@ impl Event {
     /// ```
     /// use ssekit::Event;
     ///
-    /// let event = Event::new("a").with_comment("for whoever reads the wire");
-    /// assert_eq!(event.encode(), ": for whoever reads the wire\ndata: a\n\n");
+    /// let event = Event::new("a").with_comment("for a reader of the wire");
+    /// assert_eq!(event.encode(), ": for a reader of the wire\ndata: a\n\n");
     /// ```
     #[must_use]
     pub fn with_comment(mut self, text: impl Into<Text>) -> Self {

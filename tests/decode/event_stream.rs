@@ -302,7 +302,11 @@ fn data_is_read_as_json() {
     let value: std::collections::BTreeMap<&str, &str> = event.json().unwrap();
     assert_eq!(value["text"], "a");
     let event = events.next().now_or_never().unwrap().unwrap().unwrap();
-    assert!(event.json::<serde_json::Value>().is_err());
+    let error = event.json::<serde_json::Value>().unwrap_err();
+    assert_eq!(error.to_string(), "the data cannot be deserialised");
+    let source =
+        std::error::Error::source(&error).and_then(|source| source.downcast_ref::<serde_json::Error>());
+    assert!(source.is_some_and(|source| source.line() == 1 && source.is_syntax()), "{source:?}");
 }
 
 #[test]

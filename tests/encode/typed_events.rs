@@ -1,7 +1,7 @@
 //! Enums as events: the variant is the event type, its content the data.
 #![cfg(feature = "json")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use ssekit::{Decoder, Event, ReceivedEvent, TypedError, decode::Item, hub::Notice};
@@ -14,6 +14,11 @@ fn received(stream: &[u8]) -> ReceivedEvent {
         Some(Item::Event(event)) => event.to_owned(),
         other => panic!("no event but {other:?}"),
     }
+}
+
+/// Returns what is wrong with the JSON, which is the error's source.
+fn cause(error: &TypedError) -> String {
+    error.source().expect("an error of JSON has its source").to_string()
 }
 
 /// Sends a value, checks what is on the wire, and reads it back.
@@ -134,10 +139,10 @@ fn data_that_is_not_the_content_is_an_error_that_says_where() {
     for (data, part) in [("{\"id\": 7}", "missing field `text`"), ("7 8", "invalid type"), ("", "EOF")] {
         let event = received(format!("event: created\ndata: {data}\n\n").as_bytes());
         let error = event.typed::<Update>().unwrap_err();
-        assert!(matches!(error, TypedError::Json(_)) && error.to_string().contains(part), "{data}: {error}");
+        assert!(matches!(error, TypedError::Json(_)) && cause(&error).contains(part), "{data}: {error:?}");
     }
     let trailing = received(b"event: maybe\ndata: 1 2\n\n").typed::<Update>().unwrap_err();
-    assert!(trailing.to_string().contains("trailing"), "{trailing}");
+    assert!(cause(&trailing).contains("trailing"), "{trailing:?}");
 }
 
 #[test]
@@ -165,8 +170,8 @@ fn what_does_not_tell_its_variant_is_refused_both_ways() {
     ];
     for error in sent.map(Result::unwrap_err) {
         assert!(
-            error.to_string().starts_with("a typed event is made of an enum's variant, not of "),
-            "{error}"
+            cause(&error).starts_with("a typed event is made of an enum's variant, not of "),
+            "{error:?}"
         );
     }
 
@@ -179,7 +184,7 @@ fn what_does_not_tell_its_variant_is_refused_both_ways() {
         event.typed::<String>().map(drop),
     ];
     for error in got.map(Result::unwrap_err) {
-        assert!(error.to_string().starts_with("a typed event is read as an enum"), "{error}");
+        assert!(cause(&error).starts_with("a typed event is read as an enum"), "{error:?}");
     }
 }
 

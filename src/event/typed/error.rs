@@ -1,4 +1,7 @@
-use crate::{event::event_type::InvalidEventType, hub::notice::Notice};
+use crate::{
+    event::{event_type::InvalidEventType, json::JsonError},
+    hub::notice::Notice,
+};
 
 /// A value could not be converted to an event, or an event to a value.
 #[derive(Debug, thiserror::Error)]
@@ -15,5 +18,5 @@ pub enum TypedError {
     Type(#[source] InvalidEventType),
     /// The type is not an externally tagged enum, or the content is not valid JSON for it.
     #[error(transparent)]
-    Json(serde_json::Error),
+    Json(JsonError),
 }

@@ -9,7 +9,10 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use crate::{decode::received_event::ReceivedEvent, event::typed::error::TypedError};
+use crate::{
+    decode::received_event::ReceivedEvent,
+    event::{json::JsonError, typed::error::TypedError},
+};
 
 /// Deserialises an enum from an event's type and data.
 pub(super) struct TypedEvent<'a>(pub(super) &'a ReceivedEvent);
@@ -94,13 +97,13 @@ impl<'de> TypedEvent<'de> {
     ) -> Result<T, ReadError> {
         let mut json = serde_json::Deserializer::from_str(self.0.data());
         let value = read(&mut json).and_then(|value| json.end().map(|()| value));
-        value.map_err(|error| ReadError(TypedError::Json(error)))
+        value.map_err(|error| ReadError(TypedError::Json(JsonError::reading(error))))
     }
 }
 
 impl serde::de::Error for ReadError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(TypedError::Json(serde_json::Error::custom(message)))
+        Self(TypedError::Json(JsonError::reading(serde_json::Error::custom(message))))
     }
 
     fn unknown_variant(variant: &str, _: &'static [&'static str]) -> Self {
