@@ -160,8 +160,8 @@ impl<T> Deque<T> {
         self.partition_point_within(low, high, holds)
     }
 
-    /// Like [`partition_point`](Self::partition_point), but begins at `start`. All elements before that satisfy
-    /// the predicate.
+    /// Like [`partition_point`](Self::partition_point), but begins at `start`. All elements before that
+    /// satisfy the predicate.
     #[inline]
     pub(crate) fn partition_point_from(&self, start: usize, holds: impl Fn(&T) -> bool) -> usize {
         let mut low = start;

@@ -199,7 +199,7 @@ impl Decoder {
     /// ```
     pub fn end(&mut self) -> Option<Leftover> {
         while self.next().is_some() {}
-        // What has ended is read by now. From here on lines are ended that the peer did not end,
+        // All that has ended is read by now. From here on lines are ended that the peer did not end,
         // only to find out what they would have been.
         let (last_event_id, reconnection_time) = (self.last_event_id().to_owned(), self.reconnection_time());
         self.text.finish();
@@ -231,7 +231,7 @@ impl Decoder {
     fn admit_open_line(&mut self) -> Option<LimitExceeded> {
         let line = self.text.open_line();
         if line.is_empty() {
-            // What was huge may be the last for long.
+            // A huge line may be the last for long, so its memory is given back.
             if self.text.is_large() {
                 self.interpreter.keep(self.text.as_str());
                 self.text.drop_used();

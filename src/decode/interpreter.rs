@@ -11,7 +11,7 @@ use crate::decode::{
     value::Span,
 };
 
-/// What the lines of a stream have said so far (9.2.6).
+/// The state that the lines of a stream have set so far (9.2.6).
 ///
 /// The values of the open event are spans of the text until [`keep`](Self::keep) copies them.
 #[derive(Default)]

@@ -3,7 +3,7 @@ use crate::decode::{line_ends::LineEnds, value::Span};
 /// The lines of a text that have ended, in order (9.2.5).
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// Where the next line starts.
+    /// The start of the next line.
     start: usize,
     ends: LineEnds,
     /// The text ended with a CR, so an LF at the start of the next text belongs to it.

@@ -10,7 +10,7 @@
 // have ended), `interpreter` (what the lines say) and `open_event` (what they leave until a blank line). `utf8`,
 // `line_ends`, `line` and `value` serve them.
 //
-// What binds all: everything behind `utf8` is text, so a value is a slice that needs no check; and the values of the open
+// Invariants: everything behind `utf8` is text, so a value is a slice that needs no check; and the values of the open
 // event are spans of the present text, so they are copied before text is dropped.
 
 pub(crate) mod decoder;

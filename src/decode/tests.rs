@@ -9,7 +9,7 @@ thread_local! {
     static COPIES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts bytes that are looked at, for line ends or for UTF-8.
+/// Counts bytes that are read, for line ends or for UTF-8.
 pub(super) fn count_visits(bytes: usize) {
     VISITS.set(VISITS.get() + bytes);
 }

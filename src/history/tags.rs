@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, mem};
 
-/// Which of a section's events are superseded, and which have a key or a label.
+/// The state of each event of a section: superseded, with a key or a label, or neither.
 ///
 /// Either there is no tag at all, and all events are plain; or there is one for each event of the section.
 #[derive(Debug, Default)]
@@ -9,7 +9,7 @@ pub(super) struct Tags {
     superseded: usize,
 }
 
-/// What is known of an event beside its text.
+/// The state of an event beside its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
     /// It has neither key nor label.

@@ -17,8 +17,8 @@ impl<'a> Claim<'a> {
     pub(super) fn new(last_event_id: Option<&'a LastEventId>, ids: &Scheme) -> Self {
         match last_event_id.map(LastEventId::as_id) {
             None => Self::Nothing,
-            // A header that is no valid ID was not given out here. Such a client is told of a gap,
-            // not taken for a new one.
+            // A header that is no valid ID was not given out here. Such a client gets a gap; it is
+            // no new client.
             Some(None) => Self::NoId,
             Some(Some(id)) => Self::Id(id, ids.locate(id)),
         }

@@ -384,7 +384,7 @@ impl Hub {
 
 impl Clone for Hub {
     fn clone(&self) -> Self {
-        // `Relaxed`, because whoever clones has a handle, so that the count cannot reach zero
+        // `Relaxed`, because the caller has a handle, so that the count cannot reach zero
         // meanwhile.
         self.shared.handles.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(&self.shared) }

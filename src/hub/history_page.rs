@@ -115,7 +115,7 @@ impl Piece {
         let (cursors, gap) = find(&[topic.to_owned()], Start::Oldest, after, state);
         let mut run = None;
         for cursor in cursors {
-            // Evicted events are told by the gap; reading continues with what is held.
+            // The gap stands for evicted events; reading continues with what is held.
             let read = state.topics.read(cursor.topic, cursor.after, Position::MAX);
             run = read.map(|(run, _)| (run.bytes, run.last));
             state.topics.retire(cursor.topic);

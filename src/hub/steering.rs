@@ -8,7 +8,7 @@ use crate::{
     hub::end::End,
 };
 
-/// What handles on a stream want of it.
+/// The requests of a stream's handles.
 ///
 /// A change of topics applies to all that is read after the call. A reader looks here while it holds the
 /// hub's lock, before it reads: an event that is published after the call is read after it, by a reader that
@@ -60,8 +60,6 @@ impl Steering {
     pub(super) fn end(&self, end: End) {
         let waker = {
             let mut wanted = lock(&self.0);
-            // The first wish wins: a second handle that ends it as well does not change what the
-            // client is told.
             wanted.end.get_or_insert(end);
             wanted.waker.take()
         };

@@ -63,10 +63,10 @@ impl StreamHandle {
     /// Adds topics to the stream. Those that it has already are left alone.
     ///
     /// Each begins where the stream is: at the position up to which the client was given everything. So all
-    /// topics keep one cursor, and every event that is published after this call is delivered. Earlier events
-    /// of a new topic are not; send those without IDs, from [`Topic::history`](super::Topic::history) for
-    /// instance. If events after that position are no longer held, the client gets a [gap](super::Gap) before
-    /// any later event, whatever the [`Lag`](super::Lag) policy.
+    /// topics share one position, and every event that is published after this call is delivered. Earlier
+    /// events of a new topic are not; send those without IDs, from [`Topic::history`](super::Topic::history)
+    /// for instance. If events after that position are no longer held, the client gets a [gap](super::Gap)
+    /// before any later event, whatever the [`Lag`](super::Lag) policy.
     ///
     /// When the client comes back, subscribe it to the topics that the stream had. Its last event ID
     /// acknowledges everything before it for all topics that you name, also for one that it did not have.
@@ -96,7 +96,7 @@ impl StreamHandle {
 
     /// Removes topics from the stream.
     ///
-    /// What was published to them and not delivered yet is not delivered any more. A topic that is added
+    /// Events of these topics that were not delivered yet are skipped. A topic that is added
     /// again begins at the stream's position then, and skips what lay between. A stream whose topics were all
     /// removed stays open; one that has topics ends when all of them are finished.
     pub fn remove(&self, topics: impl Into<Topics>) {

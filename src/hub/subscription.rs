@@ -69,7 +69,7 @@ pub struct Subscription {
     extras: Option<Box<Extras>>,
 }
 
-/// What few subscriptions have.
+/// The state that few subscriptions need.
 #[derive(Default)]
 struct Extras {
     gap: Option<Gap>,

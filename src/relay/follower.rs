@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What a client of a relay gets after its first block: from the local hub while that holds the next event,
+/// The events of a relay's client after its first block: from the local hub while that holds the next event,
 /// else from the log.
 pub(super) struct Follower {
     state: State,

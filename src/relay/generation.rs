@@ -68,7 +68,7 @@ impl Generation {
     /// Returns `None` if that is not known.
     pub(super) fn fitting(&self, after: Position, bytes: usize) -> Option<usize> {
         let tailed = self.lock();
-        // What follows a position that is not remembered has unknown sizes; the caller then
+        // The sizes after a position that is not remembered are unknown; the caller then
         // estimates.
         let next = tailed.positions.binary_search(&after).ok()? + 1;
         let mut left = bytes;

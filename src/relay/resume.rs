@@ -164,7 +164,7 @@ impl<L: Log> Arrival<'_, L> {
     }
 
     /// Continues in the hub after an entry of the log, or begins at the oldest event, if the hub holds
-    /// everything that follows. The client is told a gap if there is a reason.
+    /// everything that follows. If there is a reason for a gap, the stream begins with it.
     fn join(
         self,
         after: Option<Position>,
@@ -190,7 +190,7 @@ impl<L: Log> Arrival<'_, L> {
                 let follower = Follower::new(State::Live(live), reading, gap.is_some());
                 Ok(Subscription::of(follower).beginning_with(first, gap))
             }
-            // A client that has a gap to be told gets it from the log, which may be empty.
+            // A client with a gap gets it from the log, which may be empty.
             Joined::Finished if reason.is_some() => return ControlFlow::Continue(self),
             Joined::Finished => {
                 let refusal = Refusal::finished();

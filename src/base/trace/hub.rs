@@ -14,7 +14,7 @@ pub(crate) fn refused(topics: impl Iterator<Item: AsRef<str>> + Clone, reason: &
     let _ = (topics, reason);
 }
 
-/// A client was told that it misses events.
+/// A client got a gap, because it misses events.
 pub(crate) fn gap(topics: impl Iterator<Item: AsRef<str>> + Clone, reason: &str) {
     #[cfg(feature = "tracing")]
     info!(target: HUB, topics = %Names(topics), reason, "a client has a gap");

@@ -158,7 +158,7 @@ impl Reader {
         // Loaded before reading, so the stored count is never ahead of what is read: a change in between is seen
         // later.
         let changes = shared.changes.load(Ordering::Acquire);
-        // A reader without options has looked at its lane, but could not park there without a waker.
+        // A reader without options has read its lane, but could not park there without a waker.
         if (brought.is_some() || !self.options.is_none()) && self.may_use_lane(shared) {
             if let Some(found) = self.look_at_lane(changes, current, brought) {
                 return found.map(Step::Piece).or_else(|| self.parked.is_some().then_some(Step::Parked));

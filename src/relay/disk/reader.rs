@@ -52,7 +52,7 @@ pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result
             Ok(Read::Elsewhere) | Err(_) if reading.entries.is_empty() => {
                 (held, reading.number) = (false, shared.index().first());
             }
-            // What was read before is a page. The next call finds that its last entry is gone.
+            // The entries that were read are a page. The next call finds that its last entry is gone.
             Ok(Read::Elsewhere) | Err(_) => break,
         }
     }
@@ -65,9 +65,9 @@ pub(super) fn page(shared: &Shared, after: Option<u128>, limit: Limit) -> Result
 
 /// A page that is being read.
 struct Reading {
-    /// What to read next.
+    /// The number of the next entry.
     number: u64,
-    /// Where what was durable ended when it began.
+    /// The end of the durable entries when the page was begun.
     next: u64,
     /// The entry after which the page comes, until it was found to be there.
     after: Option<u128>,

@@ -160,7 +160,7 @@ impl Writer {
             }
             return;
         }
-        // In this order: whoever is answered can read the entry, and whoever follows finds it in
+        // In this order: a publisher that has its answer can read the entry, and followers find it in
         // the index.
         self.keys.extend(batch.keys);
         self.finished.extend(batch.finished);

@@ -4,7 +4,7 @@ use redis::ConnectionInfo;
 
 use crate::relay::redis::{error::RedisLogError, link::Link, tls::Tls};
 
-/// What a connection leads to.
+/// The server that a connection leads to.
 pub(super) trait Target: Send + Sync {
     /// Connects, and checks that the server is ready.
     fn open(&self, reply_within: Duration) -> Opening<'_>;
