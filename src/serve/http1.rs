@@ -15,7 +15,7 @@ use crate::serve::{
     head,
     options::{LEAST_BUFFER, LONGEST, Options},
     peer::Peer,
-    registry::Place,
+    registry::Permit,
     service::{HttpService, Outermost, Seat},
     socket::Socket,
     stall::{LINGER, Stall},
@@ -28,7 +28,7 @@ pub(super) async fn serve<Io, S, K>(
     read: Bytes,
     service: S,
     options: Options,
-    place: &Place,
+    permit: &Permit,
 ) -> Option<EventStream<Io, S::Body>>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -42,7 +42,7 @@ where
     let service = Outermost::new(service, Arc::clone(&seat));
     let mut connection = builder(&options).serve_connection(socket, service).with_upgrades();
 
-    let mut draining = pin!(place.registry().draining.wait());
+    let mut draining = pin!(permit.registry().draining.wait());
     let mut is_draining = false;
     // hyper's timeout for the next head misses some connections with a request body that was not read.
     let mut silence = Stall::new(options.head_timeout.saturating_add(LINGER));

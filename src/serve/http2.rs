@@ -12,14 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::serve::{
     options::{LEAST_BUFFER, LONGEST, Options},
-    registry::Place,
+    registry::Permit,
     service::{HttpService, Outermost, Seat},
     socket::Socket,
     stall::Stall,
 };
 
 /// Serves HTTP/2 until the connection ends.
-pub(super) async fn serve<Io, S, K>(io: Io, read: Bytes, service: S, options: Options, place: &Place)
+pub(super) async fn serve<Io, S, K>(io: Io, read: Bytes, service: S, options: Options, permit: &Permit)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: HttpService<K>,
@@ -29,7 +29,7 @@ where
     let socket = Socket::new(io, read, options.write_timeout);
     let service = Outermost::new(service, Arc::clone(&seat));
     let mut connection = pin!(builder(&options).serve_connection(socket, service));
-    let mut draining = pin!(place.registry().draining.wait());
+    let mut draining = pin!(permit.registry().draining.wait());
     let mut is_draining = false;
     // hyper sets no timeout for the first request.
     let mut silence = Stall::new(options.head_timeout);

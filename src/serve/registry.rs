@@ -22,9 +22,9 @@ pub(super) struct Registry {
     pub(super) cut: Latch,
 }
 
-/// A place among the connections that a server may have. Dropping it makes room for another.
+/// Permission for one of the connections that a server may have. Dropping it makes room for another.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Registry>);
+pub(super) struct Permit(Arc<Registry>);
 
 /// The result of a shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Drained {
 
 impl Registry {
     /// Waits until there is room for another connection.
-    pub(super) async fn enter(self: &Arc<Self>, options: &Options) -> Place {
+    pub(super) async fn enter(self: &Arc<Self>, options: &Options) -> Permit {
         // With no room at all the server would wait for ever.
         let most = options.max_connections.max(1);
         loop {
@@ -47,7 +47,7 @@ impl Registry {
                 if before + 1 < most {
                     self.ended.notify_one();
                 }
-                return Place(Arc::clone(self));
+                return Permit(Arc::clone(self));
             }
             ended.await;
         }
@@ -76,13 +76,13 @@ impl Registry {
     }
 }
 
-impl Place {
+impl Permit {
     pub(super) fn registry(&self) -> &Registry {
         &self.0
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.live.fetch_sub(1, Ordering::SeqCst);
         self.0.ended.notify_one();

@@ -197,8 +197,8 @@ impl Server {
         S: HttpService<K>,
         K: 'static,
     {
-        let place = self.registry.enter(&self.options).await;
-        tokio::spawn(connection::serve(future::ready(Ok(stream)), service, self.options, place));
+        let permit = self.registry.enter(&self.options).await;
+        tokio::spawn(connection::serve(future::ready(Ok(stream)), service, self.options, permit));
     }
 
     /// Ends all connections in bounded time.
@@ -215,7 +215,7 @@ impl Server {
         K: 'static,
     {
         loop {
-            let place = self.registry.enter(&self.options).await;
+            let permit = self.registry.enter(&self.options).await;
             let handshake = loop {
                 match listener.accept().await {
                     Ok(handshake) => break handshake,
@@ -224,7 +224,7 @@ impl Server {
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 }
             };
-            tokio::spawn(connection::serve(handshake, service.clone(), self.options, place));
+            tokio::spawn(connection::serve(handshake, service.clone(), self.options, permit));
         }
     }
 }
