@@ -16,7 +16,7 @@ use crate::serve::{
     options::{LEAST_BUFFER, LONGEST, Options},
     peer::Peer,
     registry::Permit,
-    service::{HttpService, Outermost, Seat},
+    service::{HandOver, HttpService, Interceptor},
     socket::Socket,
     stall::{LINGER, Stall},
     stream::EventStream,
@@ -36,17 +36,17 @@ where
     K: 'static,
 {
     // Without vectored writes a frame would take three calls, and three TLS records; hyper copies it instead.
-    let seat = Seat::new(options.hand_over && io.is_write_vectored());
+    let hand_over = HandOver::new(options.hand_over && io.is_write_vectored());
     let socket = Socket::new(io, read, options.write_timeout);
     let (flushed, active) = (socket.flushed(), socket.active());
-    let service = Outermost::new(service, Arc::clone(&seat));
+    let service = Interceptor::new(service, Arc::clone(&hand_over));
     let mut connection = builder(&options).serve_connection(socket, service).with_upgrades();
 
     let mut draining = pin!(permit.registry().draining.wait());
     let mut is_draining = false;
     // hyper's timeout for the next head misses some connections with a request body that was not read.
     let mut silence = Stall::new(options.head_timeout.saturating_add(LINGER));
-    let kept: Option<Response<S::Body>> = poll_fn(|cx| {
+    let response: Option<Response<S::Body>> = poll_fn(|cx| {
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
             is_draining = true;
             Pin::new(&mut connection).graceful_shutdown();
@@ -62,11 +62,11 @@ where
         }
         // Taking hyper's connection apart drops its unwritten bytes, so an earlier answer or `100 Continue` must have
         // been flushed. Both flags change only while hyper is polled, so they are consistent here.
-        if seat.is_taken() && flushed.load(Ordering::Relaxed) {
-            return Poll::Ready(seat.take());
+        if hand_over.has_response() && flushed.load(Ordering::Relaxed) {
+            return Poll::Ready(hand_over.take());
         }
         // A short answer begins and ends within one poll.
-        if seat.is_busy() || active.load(Ordering::Relaxed) {
+        if hand_over.is_busy() || active.load(Ordering::Relaxed) {
             silence.progress();
             return Poll::Pending;
         }
@@ -74,7 +74,7 @@ where
     })
     .await;
 
-    let (head, body) = kept?.into_parts();
+    let (head, body) = response?.into_parts();
     let parts = connection.into_parts()?;
     let (io, given_back) = parts.io.into_inner();
     let sent = parts.read_buf.len() + given_back;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::serve::{
     options::{LEAST_BUFFER, LONGEST, Options},
     registry::Permit,
-    service::{HttpService, Outermost, Seat},
+    service::{HandOver, HttpService, Interceptor},
     socket::Socket,
     stall::Stall,
 };
@@ -25,9 +25,9 @@ where
     S: HttpService<K>,
     K: 'static,
 {
-    let seat = Seat::new(false);
+    let hand_over = HandOver::new(false);
     let socket = Socket::new(io, read, options.write_timeout);
-    let service = Outermost::new(service, Arc::clone(&seat));
+    let service = Interceptor::new(service, Arc::clone(&hand_over));
     let mut connection = pin!(builder(&options).serve_connection(socket, service));
     let mut draining = pin!(permit.registry().draining.wait());
     let mut is_draining = false;
@@ -41,7 +41,7 @@ where
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        if seat.asked() {
+        if hand_over.has_request() {
             silence.progress();
             return Poll::Pending;
         }

@@ -151,34 +151,34 @@ where
 
 /// The application's service with all its layers. It decides which responses hyper receives.
 #[derive(Debug)]
-pub(super) struct Outermost<S, B, K> {
+pub(super) struct Interceptor<S, B, K> {
     service: S,
-    seat: Arc<Seat<B>>,
+    hand_over: Arc<HandOver<B>>,
     kind: PhantomData<fn() -> K>,
 }
 
 /// Holds a response that is kept back from hyper.
 #[derive(Debug)]
-pub(super) struct Seat<B> {
-    hand_over: bool,
-    kept: Mutex<Option<Response<B>>>,
+pub(super) struct HandOver<B> {
+    is_enabled: bool,
+    response: Mutex<Option<Response<B>>>,
     asked: AtomicBool,
     /// Each answer that is awaited or being written holds a clone.
     busy: Arc<()>,
 }
 
-impl<B> Seat<B> {
-    pub(super) fn new(hand_over: bool) -> Arc<Self> {
+impl<B> HandOver<B> {
+    pub(super) fn new(is_enabled: bool) -> Arc<Self> {
         Arc::new(Self {
-            hand_over,
-            kept: Mutex::new(None),
+            is_enabled,
+            response: Mutex::new(None),
             asked: AtomicBool::new(false),
             busy: Arc::new(()),
         })
     }
 
     /// Returns whether there was a request.
-    pub(super) fn asked(&self) -> bool {
+    pub(super) fn has_request(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
@@ -187,36 +187,36 @@ impl<B> Seat<B> {
         Arc::strong_count(&self.busy) > 1
     }
 
-    pub(super) fn is_taken(&self) -> bool {
-        self.kept().is_some()
+    pub(super) fn has_response(&self) -> bool {
+        self.response().is_some()
     }
 
     pub(super) fn take(&self) -> Option<Response<B>> {
-        self.kept().take()
+        self.response().take()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Response<B>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<S: HttpService<K>, K> Outermost<S, S::Body, K> {
-    pub(super) fn new(service: S, seat: Arc<Seat<S::Body>>) -> Self {
-        Self { service, seat, kind: PhantomData }
+    fn response(&self) -> MutexGuard<'_, Option<Response<B>>> {
+        self.response.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: HttpService<K>, K> hyper::service::Service<Request<Incoming>> for Outermost<S, S::Body, K> {
-    type Response = Response<Busy<S::Body>>;
+impl<S: HttpService<K>, K> Interceptor<S, S::Body, K> {
+    pub(super) fn new(service: S, hand_over: Arc<HandOver<S::Body>>) -> Self {
+        Self { service, hand_over, kind: PhantomData }
+    }
+}
+
+impl<S: HttpService<K>, K> hyper::service::Service<Request<Incoming>> for Interceptor<S, S::Body, K> {
+    type Response = Response<TrackedBody<S::Body>>;
     type Error = S::Error;
     type Future = Answer<S::Future, S::Body>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.seat.asked.store(true, Ordering::Relaxed);
-        let suits = self.seat.hand_over && request_suits(&request);
+        self.hand_over.asked.store(true, Ordering::Relaxed);
+        let suits = self.hand_over.is_enabled && request_suits(&request);
         let request = request.map(RequestBody::new);
-        let seat = suits.then(|| (Arc::clone(&self.seat), request.body().body_read()));
-        Answer { future: Some(self.service.call(request)), seat, busy: Arc::clone(&self.seat.busy) }
+        let hand_over = suits.then(|| (Arc::clone(&self.hand_over), request.body().body_read()));
+        Answer { future: Some(self.service.call(request)), hand_over, busy: Arc::clone(&self.hand_over.busy) }
     }
 }
 
@@ -225,14 +225,14 @@ pin_project! {
     pub(super) struct Answer<F, B> {
         #[pin]
         future: Option<F>,
-        seat: Option<(Arc<Seat<B>>, BodyRead)>,
+        hand_over: Option<(Arc<HandOver<B>>, BodyRead)>,
         busy: Arc<()>,
     }
 }
 
 pin_project! {
     /// The body of a response that hyper writes.
-    pub(super) struct Busy<B> {
+    pub(super) struct TrackedBody<B> {
         #[pin]
         body: B,
         _busy: Arc<()>,
@@ -244,24 +244,24 @@ where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
 {
-    type Output = Result<Response<Busy<B>>, E>;
+    type Output = Result<Response<TrackedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
         let response = ready!(future.poll(cx))?;
         this.future.set(None);
-        match this.seat {
-            Some((seat, read)) if read.is_complete() && response_suits(&response) => {
-                *seat.kept() = Some(response);
+        match this.hand_over {
+            Some((hand_over, read)) if read.is_complete() && response_suits(&response) => {
+                *hand_over.response() = Some(response);
                 Poll::Pending
             }
-            _ => Poll::Ready(Ok(response.map(|body| Busy { body, _busy: Arc::clone(this.busy) }))),
+            _ => Poll::Ready(Ok(response.map(|body| TrackedBody { body, _busy: Arc::clone(this.busy) }))),
         }
     }
 }
 
-impl<B: Body> Body for Busy<B> {
+impl<B: Body> Body for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
