@@ -12,8 +12,8 @@ use crate::{
         publish_error::PublishError as HubPublishError, refusal::Refusal, subscription::Subscription,
     },
     relay::{
-        core::Core,
         log::{AppendError, Log},
+        node::Core,
         publish::PublishError,
         record::Record,
         resume::Arrival,

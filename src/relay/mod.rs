@@ -95,13 +95,13 @@
 
 mod backoff;
 mod budget;
-mod core;
 #[cfg(feature = "disk")]
 mod disk;
 mod follower;
 mod generation;
 mod handle;
 mod log;
+mod node;
 mod oldest;
 mod page_size;
 mod paging;

@@ -23,8 +23,8 @@ use crate::{
         steering::{Change, Steering},
     },
     relay::{
-        core::{HeldPage, Node, PageFuture, Pages, Progress},
         log::{Entry, Limit, Page},
+        node::{HeldPage, Node, PageFuture, Pages, Progress},
         page_size::{MAX_KNOWN_ENTRIES, PAGE_BYTES, PageSize, weight},
         reading::Reading,
         record::Record,

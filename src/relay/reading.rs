@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     hub::{notice::SharedNotices, policies::Lag, reader::live::Live, steering::Steering},
-    relay::core::Pages,
+    relay::node::Pages,
 };
 
 /// The options of a subscription, for each of the places that it reads from.

@@ -16,10 +16,10 @@ use crate::{
     },
     relay::{
         backoff::spread,
-        core::{Core, Node, Pages},
         follower::{Follower, State},
         generation::Generation,
         log::{Entry, Log},
+        node::{Core, Node, Pages},
         paging::Paging,
         reading::Reading,
     },

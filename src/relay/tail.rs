@@ -12,9 +12,9 @@ use crate::{
     hub::{close::Close, publish_error::PublishError},
     relay::{
         backoff::Backoff,
-        core::{Core, Node},
         generation::Generation,
         log::{AppendError, Entry, Log},
+        node::{Core, Node},
         page_size::{PageSize, weight},
         record::Record,
     },
