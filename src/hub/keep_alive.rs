@@ -7,7 +7,7 @@ use crate::timer::tokio::TokioTimer;
 use crate::{
     event::value::Event,
     hub::subscription::Subscription,
-    keep_alive::{Fill, KeepAlive},
+    keep_alive::{KeepAlive, KeepAliveFrame},
     timer::interface::Timer,
 };
 
@@ -76,15 +76,15 @@ impl Subscription {
     pub fn keep_alive_with_timer<T: Timer>(mut self, interval: Duration, timer: T) -> KeepAlive<Self, T> {
         // The keep-alive's timer ends it on time.
         self.alarm.switch_off();
-        KeepAlive::with_fill(self, interval, timer, Moved(()))
+        KeepAlive::with_frame(self, interval, timer, PositionFrame(()))
     }
 }
 
 /// The keep-alives of a subscription: its position if that has moved, or else the event `E` or a comment.
-struct Moved<E>(E);
+struct PositionFrame<E>(E);
 
-impl Fill<Subscription> for Moved<()> {
-    fn fill(&self, subscription: Pin<&mut Subscription>) -> Option<Bytes> {
+impl KeepAliveFrame<Subscription> for PositionFrame<()> {
+    fn frame(&self, subscription: Pin<&mut Subscription>) -> Option<Bytes> {
         subscription.get_mut().moved(None)
     }
 
@@ -92,13 +92,13 @@ impl Fill<Subscription> for Moved<()> {
         subscription.time_left()
     }
 
-    fn with_event(&self, event: Event) -> Box<dyn Fill<Subscription>> {
-        Box::new(Moved(event.without_id().encode()))
+    fn with_event(&self, event: Event) -> Box<dyn KeepAliveFrame<Subscription>> {
+        Box::new(PositionFrame(event.without_id().encode()))
     }
 }
 
-impl Fill<Subscription> for Moved<Bytes> {
-    fn fill(&self, subscription: Pin<&mut Subscription>) -> Option<Bytes> {
+impl KeepAliveFrame<Subscription> for PositionFrame<Bytes> {
+    fn frame(&self, subscription: Pin<&mut Subscription>) -> Option<Bytes> {
         Some(subscription.get_mut().moved(Some(&self.0)).unwrap_or_else(|| self.0.clone()))
     }
 
@@ -106,7 +106,7 @@ impl Fill<Subscription> for Moved<Bytes> {
         subscription.time_left()
     }
 
-    fn with_event(&self, event: Event) -> Box<dyn Fill<Subscription>> {
-        Moved(()).with_event(event)
+    fn with_event(&self, event: Event) -> Box<dyn KeepAliveFrame<Subscription>> {
+        PositionFrame(()).with_event(event)
     }
 }

@@ -73,7 +73,7 @@ pin_project! {
         #[pin]
         stream: S,
         silence: Silence<T>,
-        fill: Option<Box<dyn Fill<S>>>,
+        frame: Option<Box<dyn KeepAliveFrame<S>>>,
     }
 }
 
@@ -124,13 +124,18 @@ impl<S, T: Timer> KeepAlive<S, T> {
     /// # });
     /// ```
     pub fn with_timer(stream: S, interval: Duration, timer: T) -> Self {
-        Self { stream, silence: Silence::new(interval, timer), fill: None }
+        Self { stream, silence: Silence::new(interval, timer), frame: None }
     }
 
     /// Wraps a stream that has keep-alives of its own.
-    pub(crate) fn with_fill(stream: S, interval: Duration, timer: T, fill: impl Fill<S> + 'static) -> Self {
+    pub(crate) fn with_frame(
+        stream: S,
+        interval: Duration,
+        timer: T,
+        frame: impl KeepAliveFrame<S> + 'static,
+    ) -> Self {
         // A box of a type without size allocates nothing.
-        Self { fill: Some(Box::new(fill)), ..Self::with_timer(stream, interval, timer) }
+        Self { frame: Some(Box::new(frame)), ..Self::with_timer(stream, interval, timer) }
     }
 }
 
@@ -164,11 +169,11 @@ impl<S, T> KeepAlive<S, T> {
     /// ```
     pub fn event(self, event: impl IntoEvent) -> Self {
         let event = event.into_event();
-        let fill = match self.fill {
-            Some(fill) => fill.with_event(event),
+        let frame = match self.frame {
+            Some(frame) => frame.with_event(event),
             None => Box::new(event.encode()),
         };
-        Self { fill: Some(fill), ..self }
+        Self { frame: Some(frame), ..self }
     }
 
     /// Returns the inner stream.
@@ -255,10 +260,10 @@ where
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                let fill = this.fill.as_deref();
-                ready!(this.silence.poll_whole(cx, || fill?.time_left(&this.stream)));
-                let frame = fill.and_then(|fill| fill.fill(this.stream));
-                Poll::Ready(Some(Ok(frame.unwrap_or_else(|| this.silence.comment()))))
+                let frame = this.frame.as_deref();
+                ready!(this.silence.poll_whole(cx, || frame?.time_left(&this.stream)));
+                let bytes = frame.and_then(|frame| frame.frame(this.stream));
+                Poll::Ready(Some(Ok(bytes.unwrap_or_else(|| this.silence.comment()))))
             }
         }
     }
@@ -280,9 +285,9 @@ impl<S: fmt::Debug, T: fmt::Debug> fmt::Debug for KeepAlive<S, T> {
 /// The keep-alives of a stream `S`, if they are not comments.
 ///
 /// An object rather than a type parameter, which each user of a keep-alive would have to name.
-pub(crate) trait Fill<S>: Send + Sync {
+pub(crate) trait KeepAliveFrame<S>: Send + Sync {
     /// Returns the frame to send now, or `None` for a comment.
-    fn fill(&self, stream: Pin<&mut S>) -> Option<Bytes>;
+    fn frame(&self, stream: Pin<&mut S>) -> Option<Bytes>;
 
     /// Returns the time after which the stream must be polled even if it is silent. Default: none.
     fn time_left(&self, _: &S) -> Option<Duration> {
@@ -290,13 +295,13 @@ pub(crate) trait Fill<S>: Send + Sync {
     }
 
     /// Replaces comments by an event.
-    fn with_event(&self, event: Event) -> Box<dyn Fill<S>> {
+    fn with_event(&self, event: Event) -> Box<dyn KeepAliveFrame<S>> {
         Box::new(event.encode())
     }
 }
 
-impl<S> Fill<S> for Bytes {
-    fn fill(&self, _: Pin<&mut S>) -> Option<Bytes> {
+impl<S> KeepAliveFrame<S> for Bytes {
+    fn frame(&self, _: Pin<&mut S>) -> Option<Bytes> {
         Some(self.clone())
     }
 }
@@ -320,8 +325,8 @@ mod tests {
 
     struct Numbered;
 
-    impl Fill<Silent> for Numbered {
-        fn fill(&self, mut stream: Pin<&mut Silent>) -> Option<Bytes> {
+    impl KeepAliveFrame<Silent> for Numbered {
+        fn frame(&self, mut stream: Pin<&mut Silent>) -> Option<Bytes> {
             stream.0 += 1;
             Some(format!(": {}\n\n", stream.0).into())
         }
@@ -330,7 +335,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_stream_has_a_say_in_what_is_sent() {
         let interval = Duration::from_secs(15);
-        let mut stream = KeepAlive::with_fill(Silent(0), interval, TokioTimer::new(), Numbered);
+        let mut stream = KeepAlive::with_frame(Silent(0), interval, TokioTimer::new(), Numbered);
         for frame in [": 1\n\n", ": 2\n\n"] {
             let sent = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await;
             assert_eq!(sent, Some(Ok(Bytes::from(frame))));

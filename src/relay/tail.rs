@@ -119,7 +119,7 @@ impl<L: Log> Tail<L> {
         // Taken, so that if filling fails there is no `last`, and the next round fills again.
         let (mut last, generation) = match (self.last.take(), core.node.current()) {
             (Some(last), Some(generation)) => (last, generation),
-            _ => self.fill().await?,
+            _ => self.read_whole_log().await?,
         };
         loop {
             // Set before each read: if that fails, the next round continues after what the hub was
@@ -142,7 +142,7 @@ impl<L: Log> Tail<L> {
     }
 
     /// Reads the whole log into a new hub, which then replaces the previous one.
-    async fn fill(&mut self) -> Result<(EventId, Arc<Generation>), Broken<L::Error>> {
+    async fn read_whole_log(&mut self) -> Result<(EventId, Arc<Generation>), Broken<L::Error>> {
         let Core { log, node } = &*self.core;
         let generation = Arc::new(Generation::new(node.builder.clone().build(), self.max_ids));
         let mut last: Option<EventId> = None;
