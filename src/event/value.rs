@@ -143,6 +143,8 @@ impl Event {
     /// ```
     #[inline]
     #[must_use]
+    #[doc(alias = "event")]
+    #[doc(alias = "name")]
     pub fn with_type(mut self, event_type: EventType) -> Self {
         self.event_type = Some(event_type);
         self

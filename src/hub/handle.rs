@@ -143,6 +143,8 @@ impl Hub {
     /// assert_eq!(hub.stats().published, 2);
     /// # Ok::<(), ssekit::hub::PublishError>(())
     /// ```
+    #[doc(alias = "send")]
+    #[doc(alias = "broadcast")]
     pub fn publish(&self, topic: &str, event: impl IntoEvent) -> Result<EventId, PublishError> {
         let event = &event.into_event();
         self.append(topic, &mut [self.prepare(topic, event)?], |ids| ids.line().event_id(event))

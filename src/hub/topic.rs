@@ -94,6 +94,7 @@ impl Topic {
     /// assert_eq!(hub.stats().published, 1);
     /// # Ok::<(), ssekit::hub::PublishError>(())
     /// ```
+    #[doc(alias = "send")]
     pub fn publish(&self, event: impl IntoEvent) -> Result<EventId, PublishError> {
         self.hub.publish(&self.held.name, event)
     }

@@ -10,12 +10,14 @@ use std::process::Command;
 mod right {
     mod comparing;
     mod endpoint;
+    mod keys;
     mod proxying;
     mod publishing;
     mod reading;
     mod receiving;
     mod relaying;
     mod steering;
+    mod stream_handles;
     mod subscribing;
     mod topics;
     mod typed;
