@@ -22,6 +22,7 @@ impl Beside {
     pub(super) fn new(event: &Event) -> Self {
         let (key, label) = (event.key(), event.label());
         let text = match (key, label) {
+            // One allocation for both, which a hub with many keys has for each of them.
             (Some(key), Some(label)) => [key, label].concat().into(),
             (key, label) => key.or(label).unwrap_or_default().into(),
         };
@@ -36,6 +37,7 @@ impl Beside {
 
     /// Takes the place of an event with the same key. Keeps the text if the label is the same, too.
     pub(super) fn replace(&mut self, event: &Event) {
+        // The key is the same, so that with the same label the text is as well and is shared.
         match self.label().map(str::as_bytes) == event.label_bytes() {
             true => self.is_removal = event.is_removal(),
             false => *self = Self::new(event),

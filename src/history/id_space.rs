@@ -82,6 +82,8 @@ impl IdSpace {
     }
 
     fn check_order(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
+        // All of the batch is checked before any of it is appended, so that a refusal leaves no
+        // trace.
         let mut last = self.head;
         for position in batch.iter().filter_map(Prepared::position) {
             if position <= last {
@@ -95,6 +97,7 @@ impl IdSpace {
     fn check_unique(&self, batch: &[Prepared<'_>]) -> Result<(), IdError> {
         let mut ids = batch.iter().filter_map(|prepared| prepared.event().id());
         let mut seen = HashSet::new();
+        // Fast path: one event cannot repeat an ID within its batch.
         let unique =
             ids.all(|id| !self.held.contains_key(id.as_str()) && (batch.len() == 1 || seen.insert(id)));
         if unique { Ok(()) } else { Err(IdError::Duplicate) }
@@ -114,6 +117,7 @@ impl IdSpace {
     /// Assigns a position to an event with an ID of its own.
     fn take_own(&mut self, prepared: &Prepared<'_>) -> Position {
         self.head = prepared.position().unwrap_or_else(|| self.head + 1);
+        // Of an order that began elsewhere nothing is known before its first event here.
         self.known.get_or_insert(self.head);
         if let (Scheme::Unordered, Some(id)) = (&self.scheme, prepared.event().id()) {
             self.held.insert(Held(id.clone()), self.head);
@@ -126,6 +130,7 @@ impl IdSpace {
     /// Moves the head to a position without an event.
     #[cfg(feature = "tokio")]
     pub(crate) fn advance(&mut self, position: Position) {
+        // The head moves without an event: a log has entries that are none.
         self.head = self.head.max(position);
         self.known.get_or_insert(position);
     }
@@ -135,10 +140,13 @@ impl IdSpace {
     pub(crate) fn resolve(&self, id: &EventId, located: Option<Position>) -> Option<Position> {
         self.known?;
         let position = match self.scheme {
+            // The newest ID is known even if its event was evicted at once, or a client that is up
+            // to date would get a gap.
             Scheme::Unordered if self.last.as_ref() == Some(id) => Some(self.head),
             Scheme::Unordered => self.held.get(id.as_str()).copied(),
             _ => located,
         };
+        // An ID beyond the newest is of another process or made up.
         position.filter(|position| *position <= self.head)
     }
 

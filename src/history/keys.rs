@@ -57,6 +57,7 @@ impl Keys {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key);
         let hash = hasher.finish();
+        // The hash is seeded at random, so that clients who choose keys cannot choose collisions.
         let found = self.buckets.find(hash, &self.slots, |slot| slot.beside.has_key(key));
         let Some((at, slot)) = found.and_then(|found| Some((found.index(), self.slots.get_mut(found)?)))
         else {
@@ -69,6 +70,8 @@ impl Keys {
             cost: slot.beside.cost(),
         };
         self.memory -= slot.beside.len();
+        // The slot stays and its contents change: the event that had it is tagged as superseded by
+        // the caller.
         slot.beside.replace(event);
         slot.position = words(position);
         self.memory += slot.beside.len();
@@ -99,6 +102,7 @@ impl Keys {
     pub(super) fn leave(&mut self, slot: u32) -> Option<Beside> {
         let (key, found) = self.slots.at(slot)?;
         if found.beside.key().is_some() {
+            // Before the slot goes, as the chain of the bucket runs through the slots.
             self.buckets.remove(key, &mut self.slots);
             self.memory -= BUCKET;
         }
@@ -137,6 +141,7 @@ impl Linked for Slot {
 }
 
 fn words(position: Position) -> [u64; 2] {
+    // Two words, because a `u128` would align each slot to 16 bytes.
     [(position >> 64) as u64, position as u64]
 }
 

@@ -62,6 +62,8 @@ impl Log {
     ) -> bool {
         debug_assert!(self.last < position, "events are appended in their order");
         self.last = position;
+        // Fast path: without keys and labels there is one stretch and no tags. Once there was a
+        // key, the history stays in sections until it is empty.
         if self.keyed.is_some() || event.event().has_beside() {
             return self.append_keyed(position, at, id_line, event);
         }
@@ -85,6 +87,7 @@ impl Log {
         });
         let Appended { cost, superseded } = sections.append(position, at, id_line, event);
         self.len += 1 - usize::from(superseded.is_some());
+        // In this order the number does not go below zero in between.
         self.cost = (self.cost + cost) - superseded.unwrap_or(0);
         self.keyed_memory = sections.memory();
         self.assert_sound();
@@ -108,7 +111,9 @@ impl Log {
         let Some(Evicted { position, cost, was_removal }) = sections.evict() else { return false };
         self.keyed_memory = sections.memory();
         self.note_evicted(position, cost);
+        // A removal is part of no state: a client without it has the same state.
         self.has_lost |= !was_removal;
+        // Empty, so it may go back to the plain form.
         if self.len == 0 {
             (self.keyed, self.keyed_memory) = (None, 0);
         }
@@ -138,6 +143,7 @@ impl Log {
     /// evicted.
     pub(crate) fn take(&mut self) -> Self {
         let removals = self.keyed.as_ref().map_or(0, |sections| sections.removals());
+        // All events taken count as lost, except for removals.
         let has_lost = self.has_lost || self.len > removals;
         let empty = Self { has_lost, ..Self::new(self.last) };
         mem::replace(self, empty)

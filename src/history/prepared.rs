@@ -74,6 +74,7 @@ impl<'a> Prepared<'a> {
     pub(super) fn write(&self, id_line: &[u8], buffer: &mut BytesMut) {
         if let Text::Short(short) = &self.text {
             let start = buffer.len();
+            // Room for the whole event at once, which is then filled without a check for each part.
             buffer.put_bytes(0, id_line.len() + short.len);
             let mut out = Filled(&mut buffer[start..]);
             out.put(id_line);
@@ -91,8 +92,11 @@ impl<'a> Prepared<'a> {
     pub(super) fn take(&mut self, id_line: &[u8]) -> Bytes {
         let mut buffer = match &mut self.text {
             Text::Written(buffer) => mem::take(buffer),
+            // Only a long event is taken, and a long one was written before the lock.
             _ => write(&Plan::new(self.event, self.event.id())),
         };
+        // The ID is known only now. It fills the end of the room that was left for it, and what is
+        // before it is skipped.
         let start = IdLine::MAX - id_line.len();
         buffer[start..IdLine::MAX].copy_from_slice(id_line);
         buffer.advance(start);
@@ -104,6 +108,8 @@ impl<'a> Text<'a> {
     fn of_any(event: &'a Event, beside: usize, max: usize) -> Result<Self, PushError> {
         let plan = Plan::new(event, event.id());
         check_len(plan.len() + beside, max)?;
+        // Plain text is copied fast enough under the lock. Other text is written before the lock is
+        // taken.
         Ok(match plan.is_plain() && plan.len() < LONG_EVENT - IdLine::MAX {
             true => Self::Planned(plan),
             false => Self::Written(write(&plan)),

@@ -18,6 +18,8 @@ impl Stretch {
         let mut at = indices.start;
         while at < indices.end {
             let (bytes, end) = other.find(at, indices.end);
+            // A long event that has its segment for itself is shared. All else is copied, so that
+            // segments that are mostly superseded can be freed.
             if other.keeps_segment(at) {
                 let Entry { position, at, .. } = *other.entry(at);
                 self.finish();
@@ -48,6 +50,7 @@ impl Stretch {
         let sealed = self.sealed.as_ref().map(|sealed| &sealed.segments);
         let segments = sealed.into_iter().flat_map(|segments| segments.iter_from(0));
         let long = segments.filter(|segment| segment.bytes.len() >= LONG_EVENT);
+        // The first segment may begin with events that were evicted.
         long.map(|segment| segment.index.max(self.first)).filter(|index| self.keeps_segment(*index))
     }
 

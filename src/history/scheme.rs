@@ -46,6 +46,7 @@ impl Scheme {
         match (self, event.id()) {
             (Self::Own(_), None) => Ok(None),
             (Self::Own(_), Some(_)) => Err(IdError::Unexpected),
+            // An empty ID would make clients forget the one that they have.
             (_, id) if id.is_none_or(EventId::is_empty) => Err(IdError::Missing),
             (Self::Ordered(order), Some(id)) => {
                 order.position(id.as_str()).map(Some).ok_or(IdError::Unordered)
@@ -69,6 +70,8 @@ impl Scheme {
         match self {
             Self::Own(epoch) => Some(epoch.id(mark.position)),
             Self::Ordered(order) => Some(order.id(mark.position)),
+            // Without an order only the ID itself can name a position, and only the newest one is
+            // kept.
             Self::Unordered => mark.id,
         }
     }
@@ -110,6 +113,8 @@ impl IdLine {
     #[inline]
     pub(super) fn advance(&mut self) {
         let Some(end) = self.end() else { return };
+        // Counting in decimal digits: nine times of ten one byte changes, and no number is
+        // formatted.
         for digit in self.text[Self::NUMBER..end].iter_mut().rev() {
             if *digit < b'9' {
                 *digit += 1;
@@ -171,6 +176,8 @@ impl Epoch {
     /// Parses a generated ID, if it is spelled exactly as generated.
     fn position(&self, id: &str) -> Option<Position> {
         let digits = id.as_bytes().strip_prefix(&self.0)?;
+        // One spelling for each number, so that two IDs are equal if and only if their positions
+        // are.
         let canonical = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.iter().all(u8::is_ascii_digit);
         let number: u64 = std::str::from_utf8(digits).ok().filter(|_| canonical)?.parse().ok()?;
         Some(number.into())

@@ -39,10 +39,12 @@ impl Sealed {
     #[inline]
     pub(super) fn evict(&mut self, position: Position, first_start: u64) -> bool {
         let mut less = false;
+        // The cached run begins with an event that is evicted now, and would keep its text alive.
         if self.newest.as_ref().is_some_and(|newest| newest.after < position) {
             self.newest = None;
             less = mem::take(&mut self.copied) > 0;
         }
+        // A segment goes as a whole, with its last event.
         while self.segments.front().is_some_and(|segment| segment.end() <= first_start) {
             self.bytes -= self.segments.pop_front().map_or(0, |segment| segment.bytes.len());
             self.segments.give_back();
@@ -59,6 +61,8 @@ impl Sealed {
         let start = self.segments.get(first).map(|piece| piece.start);
         let end = self.segments.back().map(Segment::end);
         let used = start.zip(end).map_or(0, |(start, end)| (end - start) as usize);
+        // Joined if there are several pieces, or if one keeps an allocation alive that is larger
+        // than its text.
         if self.in_chunk > 1 || self.in_chunk == 1 && (capacity > used || unread > 0) {
             let mut joined = BytesMut::with_capacity(used);
             self.segments.iter_from(first).for_each(|piece| joined.extend_from_slice(&piece.bytes));

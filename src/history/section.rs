@@ -116,6 +116,8 @@ impl Section {
         while at < end {
             let until = self.next_superseded(at).min(end);
             let (bytes, next) = self.stretch.find(at, until);
+            // Pieces are copied into one run, under the hub's lock, so that their sum is bounded.
+            // One piece alone is a slice and costs nothing.
             if len > 0 && len + bytes.len() > MOST_JOINED {
                 break;
             }
@@ -128,6 +130,7 @@ impl Section {
         if pieces.is_empty() {
             return None;
         }
+        // A copy takes memory beside the segments, which counts as long as it is cached.
         let copied = if pieces.len() > 1 { len } else { 0 };
         let run = Run { bytes: join(pieces, len), after, last, events, end: at.min(end) };
         self.stretch.cache(&run, copied);
@@ -136,6 +139,8 @@ impl Section {
 
     /// Calls a function with the length of each event of a run, and its tag.
     pub(super) fn each_of(&self, run: &Run, mut call: impl FnMut(usize, Tag)) {
+        // Positions and indices outlive evictions, so the events are found even if older ones have
+        // gone since the run was read.
         for index in self.stretch.index_after(run.after)..run.end {
             let tag = self.tags.get((index - self.stretch.first()) as usize);
             if tag != Tag::Superseded {
@@ -197,6 +202,7 @@ impl Section {
     ///
     /// Copies the text once, except that of long events, which keep their segment.
     pub(super) fn rebuilt(sections: &mut [&mut Self], keys: &mut Keys) -> Self {
+        // Sealed first, so that the text that is taken over is shared or copied from segments.
         sections.iter_mut().for_each(|section| section.stretch.seal());
         let room = sections.iter().map(|section| section.live_text() - section.text_to_keep()).sum();
         let mut rebuilt = Self::of_plain(Stretch::with_room(room));
@@ -211,6 +217,8 @@ impl Section {
                     let tag = section.tags.get((index - first) as usize);
                     rebuilt.tags.push(tag);
                     if let Tag::Slot(slot) = tag {
+                        // The key of each event must know where it lies now, or superseding would
+                        // strike another one.
                         keys.moved(slot, moved_to);
                     }
                     moved_to += 1;

@@ -89,6 +89,7 @@ impl Sections {
             superseded = earlier.map(|earlier| self.supersede(&earlier));
             entered = Some(slot);
         }
+        // After superseding, which may have made room, and before the event has its index.
         if self.newest.is_full() {
             self.close_newest(Section::to_follow());
         }
@@ -107,6 +108,8 @@ impl Sections {
         let len = match self.older.get_mut(at) {
             None => {
                 let len = self.newest.supersede(superseded);
+                // A rebuild copies what is live, at most as much as was superseded, so that it
+                // costs constant time for each event on average.
                 if self.newest.is_wasteful() && self.newest.has_much_superseded() {
                     self.newest = Section::rebuilt(&mut [&mut self.newest], &mut self.keys);
                 }
@@ -137,6 +140,7 @@ impl Sections {
     pub(super) fn evict(&mut self) -> Option<Evicted> {
         let before = self.older.front().map(|older| older.section.memory());
         let front = self.front_mut();
+        // The front is live, because superseded ones are dropped from it after each change.
         let (position, len, tag) = front.pop_front()?;
         debug_assert_ne!(tag, Tag::Superseded, "the oldest event held is not superseded");
         let after = front.memory();
@@ -182,6 +186,7 @@ impl Sections {
     /// small.
     fn tidy(&mut self, at: usize) {
         let Some(older) = self.older.get(at) else { return };
+        // All of it was superseded, so there is nothing to copy.
         if older.section.live() == 0 {
             self.remove(at);
             return;
@@ -190,6 +195,8 @@ impl Sections {
             older.section.is_small()
                 && self.older.get(*other).is_some_and(|other| older.section.fits_with(&other.section))
         };
+        // Small ones are joined, so that the number of sections stays in proportion to what is
+        // live.
         let neighbour = [at.wrapping_sub(1), at + 1].into_iter().find(is_neighbour);
         let first = neighbour.map_or(at, |neighbour| neighbour.min(at));
         let mut replaced: Vec<_> = self.remove(first).into_iter().collect();
@@ -213,6 +220,7 @@ impl Sections {
     fn close_newest(&mut self, next: Section) {
         let mut section = Box::new(mem::replace(&mut self.newest, next));
         section.close();
+        // An empty section is not kept, because nothing would ever remove it.
         let Some(last) = section.stretch().last() else { return };
         self.memory += section.memory();
         self.older.push_back(Older { section, last });
@@ -225,6 +233,7 @@ impl Sections {
             let memory = older.section.memory();
             let run = older.section.read(after, up_to);
             self.memory = (self.memory + older.section.memory()) - memory;
+            // A section may have nothing live after the position; then the next one is asked.
             if run.is_some() || older.last >= up_to {
                 return run;
             }
@@ -261,6 +270,7 @@ impl Sections {
         if self.older.front().is_some_and(|older| position <= older.last) {
             return 0;
         }
+        // Sections are in order, and each position lies in the first that ends at it or behind it.
         self.older.partition_point(|older| older.last < position)
     }
 

@@ -73,6 +73,7 @@ impl Stretch {
         event: &mut Prepared<'_>,
     ) -> usize {
         let len = id_line.len() + event.len();
+        // Never grown: growing would copy the chunk, and its slices would not be of one allocation.
         if len > self.open.capacity() - self.open.len() && !self.open_chunk(len) {
             self.append_alone(position, at, event.take(id_line));
             return len;
@@ -87,10 +88,14 @@ impl Stretch {
     /// Ends the open chunk and opens one with room for an event. Returns `false` if the event is so long that
     /// it gets its own segment.
     fn open_chunk(&mut self, len: usize) -> bool {
+        // A long event is not copied: its text becomes a segment of its own. What is open ends
+        // before it.
         if len >= LONG_EVENT {
             self.close_chunk(0);
             return false;
         }
+        // A short rest that nobody has read moves to the new chunk, so that slow readers get long
+        // slices.
         let unread = self.close_chunk(MAX_CHUNK / 2);
         self.open = BytesMut::with_capacity(self.next_chunk().max(unread.len() + len));
         self.open.extend_from_slice(&unread);
@@ -117,6 +122,7 @@ impl Stretch {
         }
         let held = self.text_len();
         let last = self.sealed.as_ref().map_or(0, |sealed| sealed.last_chunk);
+        // Doubling, but not beyond the text that is held: a small history has small chunks.
         (last * 2).min(held).clamp(MIN_CHUNK, MAX_CHUNK)
     }
 
@@ -135,6 +141,7 @@ impl Stretch {
         self.first += 1;
         self.first_start = entry.end;
         if self.entries.is_empty() {
+            // Empty: all memory is given back, but indices go on, as readers and runs hold them.
             *self = Self::starting_at(self.first, self.first_start);
             return Some((entry.position, len));
         }
@@ -238,6 +245,7 @@ impl Stretch {
         if index >= self.open_index {
             self.seal();
         }
+        // A run stays within one segment, as it is one slice. The caller asks again for the rest.
         let (at, segment) = self.segment(index);
         let sealed = self.sealed.as_ref().map(|sealed| &sealed.segments);
         let next =
@@ -374,6 +382,7 @@ impl Stretch {
         if !self.open.is_empty() {
             // A full chunk is sealed as a whole, which needs no allocation to share it.
             let is_full = self.open.len() == self.open.capacity();
+            // Before the chunk is taken, whose length the start is computed from.
             let start = self.open_start();
             let text = if is_full { mem::take(&mut self.open) } else { self.open.split() };
             let grows = self.push_segment(start, text.freeze(), 1);
@@ -417,6 +426,8 @@ impl Stretch {
     pub(super) fn close_chunk(&mut self, most: usize) -> BytesMut {
         let in_chunk = self.sealed.as_ref().map_or(0, |sealed| sealed.in_chunk);
         let is_unread = in_chunk == 0 && self.open.len() >= MIN_CHUNK;
+        // Too long to copy. Or never read by anybody: then one piece of its full length is better
+        // than a copy.
         if is_unread || self.open.len() > most {
             self.seal();
         }

@@ -30,6 +30,7 @@ impl Tags {
     }
 
     pub(super) fn pop_front(&mut self) -> Tag {
+        // A stretch without tags has none to pop; its events are plain.
         let tag = self.tags.pop_front().map_or(Tag::Plain, Tag::from);
         self.superseded -= usize::from(tag == Tag::Superseded);
         tag
@@ -61,6 +62,7 @@ impl Tags {
     /// is none.
     #[inline]
     pub(super) fn next_live(&self, at: usize, len: usize) -> usize {
+        // Fast path: most sections have none for most of their life.
         if self.superseded == 0 {
             return at;
         }

@@ -102,10 +102,13 @@ impl Shown {
     /// position of the hub in the snapshot.
     #[inline]
     pub(crate) fn read(&mut self, after: &mut Position) -> Option<(Read<Bytes>, Position)> {
+        // Without a view something has changed since, and the hub must be asked.
         let View { last, head } = self.view?;
         if *after >= last {
             return Some((Read { found: None, last: 0, left: Left::Nothing }, head));
         }
+        // Only from the very place where the run begins: a slice of it would have to be searched
+        // for.
         let run = self.newest.as_ref().filter(|run| run.after == *after)?;
         debug_assert_eq!(run.last, last, "a run on a lane reaches the end");
         self.delivered += run.events;
@@ -124,6 +127,8 @@ impl Lanes {
     /// Consecutive subscriptions are mostly adjacent in memory, so they share a lane, even when lanes are
     /// beyond their capacity.
     pub(crate) fn join(&mut self) -> Arc<Lane> {
+        // Compared in units of a full lane, so that one lane is filled before the next one is
+        // begun.
         let least = self.lanes.iter().zip(&mut self.subscriptions).min_by_key(|(_, count)| **count / ROOM);
         match least {
             Some((lane, count)) if *count < ROOM || self.lanes.len() == MAX_LANES => {
@@ -147,6 +152,8 @@ impl Lanes {
 
     /// Gives a lane a snapshot, for a subscription that has read everything and is about to park.
     pub(crate) fn show<'l>(&mut self, lane: &'l Lane, view: View) -> MutexGuard<'l, Shown> {
+        // Set under the hub's lock, before the lane's is taken: a change that comes later sees the
+        // bit and clears the lane.
         self.shown |= 1 << lane.at;
         let mut shown = lane.lock();
         shown.view = Some(view);
@@ -167,6 +174,8 @@ impl Lanes {
         }
         self.oldest = Position::MAX;
         let mut taken = self.spare.take().unwrap_or_default();
+        // Only lanes that were read since the last change, so that a change costs nothing for those
+        // at rest.
         for lane in ones(mem::take(&mut self.shown)).filter_map(|at| self.lanes.get(at)) {
             let mut shown = lane.lock();
             shown.view = None;
@@ -182,6 +191,7 @@ impl Lanes {
 
     /// Drops runs with events that are evicted: those up to a position.
     pub(crate) fn evict(&mut self, evicted: Position) {
+        // A run may hold text of events that are evicted now, whose memory is no longer counted.
         if self.oldest < evicted {
             self.oldest = Position::MAX;
             self.lanes.iter().for_each(|lane| lane.lock().newest = None);
@@ -209,6 +219,8 @@ impl Crowd {
         let mut outcome = self.on_topic.as_mut().map_or(Ok(()), Places::wake);
         for (lane, mut places) in self.on_lanes.iter_mut().flat_map(|taken| taken.0.drain(..)) {
             outcome = outcome.and(places.wake());
+            // Usually nobody has parked on the lane meanwhile, and its table with its wakers is
+            // used again.
             let unwanted = lane.lock().parking.put_back(places);
             drop(unwanted);
         }

@@ -35,6 +35,7 @@ impl Oldest {
     pub(crate) fn first(&self, among: Among) -> Option<u32> {
         let [open, ended] = [&self.open, &self.ended].map(|kind| kind.first_key_value());
         let (_, slot) = match (open, ended) {
+            // By position, which comes first in the pair.
             (Some(open), Some(ended)) if among == Among::All => open.min(ended),
             (open, ended) => ended.or(open)?,
         };

@@ -96,11 +96,14 @@ impl Parking {
 
     /// Parks, in the same slot if it exists. Leaves the previous waker in `waker`, to be dropped.
     pub(crate) fn park(&mut self, spot: &mut Option<Spot>, waker: &mut Option<Waker>) {
+        // A slot of a table that was taken is not found here, unless the table came back.
         let kept = spot.filter(|spot| self.places.find(*spot).is_some());
         let spot = match kept {
             Some(kept) => kept,
             None => {
                 if let Some(taken) = self.taken.take() {
+                    // The table was taken and somebody parks before it is back, so that it will not
+                    // come back. All of its subscriptions are about to park here.
                     self.places.reserve(taken.slots);
                 }
                 *spot.insert(self.places.occupy())
@@ -114,6 +117,8 @@ impl Parking {
 
     /// Leaves a slot. Returns its waker, to be dropped.
     pub(crate) fn leave(&mut self, spot: Option<Spot>) -> Option<Waker> {
+        // The subscription that leaves may have a slot in the table that was taken. If that came
+        // back, the slot would never be free again.
         self.taken = None;
         let spot = spot?;
         let waker = self.places.find(spot)?.waker.take();
@@ -126,6 +131,8 @@ impl Parking {
         if self.places.parked.is_empty() {
             return None;
         }
+        // A new name, so that slots of the table that was taken are not found in the one that
+        // replaces it.
         self.newest = self.newest.saturating_add(1);
         let places = mem::replace(&mut self.places, Places::new(self.newest));
         self.taken = Some(Taken { name: places.name, slots: places.slots.len() });
@@ -196,6 +203,7 @@ impl Places {
             let Some(slot) = slots.get_mut(index as usize) else { return };
             slot.parked = None;
             if let Some(waker) = &slot.waker {
+                // By reference, so that the slot keeps its waker for the next time.
                 waker.wake_by_ref();
             }
         })
@@ -239,6 +247,7 @@ impl Places {
     fn occupy(&mut self) -> Spot {
         let places = self.name;
         while let Some(index) = self.free.pop() {
+            // A slot on the list may have been cut off since, or added again and be in use.
             if self.slots.get(index as usize).is_some_and(|slot| slot.waker.is_none()) {
                 return Spot { places, index };
             }
@@ -250,6 +259,7 @@ impl Places {
     fn vacate(&mut self, index: u32) {
         self.unmark(index);
         self.free.push(index);
+        // Only the end can be cut off: the indices of the others are held by subscriptions.
         while self.slots.last().is_some_and(|slot| slot.waker.is_none()) {
             self.slots.pop();
         }

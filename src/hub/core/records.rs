@@ -76,6 +76,8 @@ impl Records {
         } else if record.evicted > self.floor {
             self.of_open.insert(hash, record);
         } else {
+            // The record would say no more than the floor does, except that the topic has lost
+            // something.
             self.has_forgotten |= record.lost;
         }
         // One record was added, so dropping one suffices.
@@ -93,6 +95,7 @@ impl Records {
     /// Drops the oldest record of an open topic. Returns whether there was one.
     fn forget_open(&mut self) -> bool {
         let Some(forgotten) = self.of_open.pop_first() else { return false };
+        // From now on any topic without a record may have lost events up to there.
         self.floor = self.floor.max(forgotten);
         self.has_forgotten = true;
         true
@@ -134,6 +137,7 @@ impl Kind {
         let evicted = [(evicted >> 64) as u64, evicted as u64];
         let kept = Kept { evicted, at_and_lost: self.inserted << 1 | u64::from(lost) };
         if let Some(before) = self.records.insert(hash, kept) {
+            // Two names with one hash share a record, of which the newer one counts.
             self.order.remove(&before.at());
         }
         self.order.insert(self.inserted, hash);

@@ -48,9 +48,12 @@ impl Shared {
             self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
             outcome
         };
+        // The lock is released. Wakers run application code, which may call the hub.
         let over = wake.over;
         let (crowd, woken) = wake.wake();
         if let Some((topic, crowd)) = crowd {
+            // Usually nobody has parked meanwhile, and the table with its wakers is used again, so
+            // that a subscription that is polled by one task clones its waker once.
             let unwanted = lock(&self.state).topics.put_back(topic, crowd);
             drop(unwanted);
         }

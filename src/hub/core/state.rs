@@ -113,15 +113,19 @@ impl State {
         if self.closing.is_some() {
             return Err(PublishError::Closed);
         }
+        // Refusing comes before evicting: an event that is refused must not cost others their
+        // place.
         let mut key = self.topics.begin(topic);
         let checked = match self.topics.get(key).is_finished() {
             true => Err(PublishError::Finished),
             false => self.ids.check(batch).map_err(PublishError::Id),
         };
         if let Err(error) = checked {
+            // The topic may have been opened for this event alone.
             self.topics.retire(key);
             return Err(error);
         }
+        // What is too old goes first, so that the bounds do not evict what is younger in its stead.
         if self.is_due(now) && self.expire_some(now, EXPIRED_WITH_EACH) > 0 {
             // If the topic held nothing else, it was dropped as well.
             key = self.topics.begin(topic);
@@ -134,6 +138,8 @@ impl State {
             is_empty = !holds;
             self.published += 1;
             if !fits || self.memory() > self.max_bytes {
+                // One step under the lock is bounded. What is left over is evicted by `trim`, in
+                // steps of its own, before `publish` returns.
                 wake.over = (!self.enforce_bounds(key, &mut left)).then_some(key);
             }
         }
@@ -164,10 +170,13 @@ impl State {
             *left -= 1;
             self.evict(key);
         }
+        // The last event stays: it is the one that was just appended, and `prepare` has seen to it
+        // that it fits alone.
         while self.memory() > self.max_bytes && self.topics.events() > 1 {
             let Some(oldest) = self.topics.oldest(Among::EndedFirst, left) else { return *left > 0 };
             *left -= 1;
             self.evict(oldest);
+            // The topic that is appended to is retired by the caller, who still uses its key.
             if oldest != key {
                 self.topics.retire(oldest);
             }
@@ -201,6 +210,7 @@ impl State {
         let (mut left, mut evicted) = (most, 0);
         while let Some(oldest) = self.topics.oldest(Among::All, &mut left) {
             let at = self.topics.get(oldest).log.first_at().unwrap_or(now);
+            // The oldest event is young enough, and so are all others. Nothing is due before it is.
             if now.saturating_sub(at) < age {
                 self.expires_at = at.saturating_add(age);
                 return evicted;
@@ -220,6 +230,7 @@ impl State {
     fn evict(&mut self, key: Key) {
         let Self { ids, topics, .. } = self;
         let log = &topics.get(key).log;
+        // Before the event goes, as its ID stands in its text only.
         ids.forget(|| log.first_text().and_then(id_in));
         topics.evict(key);
     }
@@ -228,6 +239,7 @@ impl State {
     pub(crate) fn reopen(&mut self, topic: &str) {
         if self.topics.is_finished(topic) {
             let key = self.topics.begin(topic);
+            // Opening alone would find the record of the finished topic and leave it finished.
             self.topics.reopen(key);
             self.topics.retire(key);
         }
@@ -244,6 +256,7 @@ impl State {
     /// again, because one step may not evict that many events.
     pub(crate) fn remove(&mut self, topic: &str, wake: &mut Wake) -> Option<Log> {
         let Some((key, len)) = self.topics.find_len(topic) else { return Some(Log::new(0)) };
+        // Only IDs without an order are kept one by one. All others go with the history at once.
         if self.ids.forgets() {
             (0..len.min(MAX_STEP)).for_each(|_| self.evict(key));
             if len > MAX_STEP {
@@ -257,6 +270,7 @@ impl State {
     }
 
     pub(crate) fn close(&mut self, closing: Closing, wake: &mut Wake) {
+        // The first `close` counts: streams may have ended with its last event already.
         if self.closing.is_some() {
             return;
         }
@@ -276,9 +290,11 @@ impl State {
             wake.of_one = Some((key, crowd));
         }
         let Some(all) = topic.take_waiting() else { return };
+        // One allocation at most, as this is under the lock.
         wake.others.reserve(all.len());
         for waiting in all {
             if let Some(subscriber) = of_many.get_mut(waiting.subscription) {
+                // It need not ask all its topics then, but those that have something.
                 subscriber.ready.push(waiting.ordinal);
                 wake.others.extend(subscriber.waker.take());
             }
@@ -288,6 +304,7 @@ impl State {
     /// Takes the wakers that wait for a last subscription to end, of the hub or of a topic, if it has ended.
     pub(crate) fn take_last_left(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
+        // The last subscription to leave finds the count at zero.
         if self.subscribers == 0 {
             wakers.extend(self.drained.values_mut().filter_map(Option::take));
         }

@@ -131,6 +131,7 @@ impl TopicState {
     pub(crate) fn stop_waiting(&mut self, alive: impl Fn(Key) -> bool) {
         let Some(Followers { waiting, gone, .. }) = self.followers.as_deref_mut() else { return };
         *gone += 1;
+        // Only when half of the list is gone, so that leaving costs constant time on average.
         if *gone * 2 > waiting.len() {
             waiting.retain(|waiting| alive(waiting.subscription));
             waiting.shrink_to(waiting.len() * 2);
@@ -145,6 +146,7 @@ impl TopicState {
         if followers.waiting.is_empty() {
             return None;
         }
+        // The list is empty now, the entries of those that are gone included.
         followers.gone = 0;
         Some(followers.waiting.drain(..))
     }
@@ -166,6 +168,7 @@ impl Followers {
     pub(crate) fn begin_anew(&mut self, first: NonZeroU64) {
         self.parking.begin_anew(first);
         self.lanes = None;
+        // The memory is not handed on: the next topic may have few subscriptions.
         if self.waiting.capacity() > 0 {
             self.waiting = Vec::new();
         }
@@ -179,6 +182,7 @@ impl Followers {
     pub(crate) fn wait_unsubscribed(&mut self, key: Key, alive: impl Fn(Key) -> bool) {
         let waiting = &mut self.unsubscribed;
         if waiting.len() == waiting.capacity() {
+            // Before it grows, so that futures that were dropped do not make it grow for ever.
             waiting.retain(|key| alive(*key));
             waiting.reserve(waiting.len() + 1);
         }

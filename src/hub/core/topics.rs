@@ -88,6 +88,8 @@ impl Topics {
     #[inline]
     fn open_as(&mut self, name: &str, lost: bool) -> Key {
         match self.recent {
+            // Fast path: services publish to one topic several times in a row. Comparing names
+            // costs less than hashing.
             Some(key) if self.find_key(key).is_some_and(|topic| *topic.name == *name) => key,
             _ => self.open_other(name, lost),
         }
@@ -99,6 +101,8 @@ impl Topics {
             self.recent = Some(key);
             return key;
         }
+        // A topic that was retired continues with what its record says. Without a record it may
+        // have lost anything up to the floor.
         let record = self.records.take(hash);
         let evicted = record.map_or(self.records.floor(), |record| record.evicted);
         let mut topic = TopicState::new(Name::from(name), hash, evicted);
@@ -178,6 +182,7 @@ impl Topics {
     ) -> (bool, bool) {
         let topic = &mut *self.topics[key].topic;
         let (cost, memory) = (topic.log.cost(), topic.log.memory());
+        // From here on nothing fails: the position is taken, and an event has it.
         self.newest = ids.take(event);
         let superseded = topic.log.append(self.newest, now, ids.line().as_bytes(), event);
         self.events += usize::from(!superseded);
@@ -199,6 +204,8 @@ impl Topics {
         self.memory = (self.memory + topic.log.memory()) - memory;
         let is_queued = topic.queued_at != 0;
         let holds = !topic.log.is_empty();
+        // Fast path: a topic that holds events before and after keeps its place. Its oldest event
+        // may be gone from it by now, which `oldest` finds out when it matters.
         if is_queued != holds {
             self.requeue(key);
         }
@@ -241,9 +248,13 @@ impl Topics {
             let (key, _) = self.topics.at(slot)?;
             let topic = &mut *self.topics[key].topic;
             let first = topic.log.first_position()?;
+            // The place is up to date, and no topic has an older event: places are never later than
+            // the first event of their topic.
             if first == topic.queued_at {
                 return Some(key);
             }
+            // The topic was queued at an event that is gone. Each correction counts as work, so
+            // that one step stays bounded.
             self.oldest.remove(topic.queued_at, topic.ended);
             self.oldest.insert(first, slot, topic.ended);
             topic.queued_at = first;
@@ -310,6 +321,8 @@ impl Topics {
     /// Replaces a topic without subscribers and history by its record.
     #[inline]
     pub(crate) fn retire(&mut self, key: Key) {
+        // Asked after each change that may have been the last reason to keep a topic, so that the
+        // key may be gone already.
         if self.find_key(key).is_some_and(|topic| topic.users == 0 && topic.log.is_empty()) {
             self.forget(key);
         }
@@ -343,6 +356,8 @@ impl Topics {
         self.events -= log.len();
         self.cost -= log.cost();
         self.memory -= log.memory();
+        // Its name leads to a new topic from now on, but subscriptions keep this one until they
+        // have noticed.
         self.recent = None;
         self.leave_record(key);
         log

@@ -15,6 +15,7 @@ impl Topics {
     pub(crate) fn follow(&mut self, key: Key) {
         let followers = &mut self.topics[key].topic.followers;
         if followers.is_none() {
+            // Topics with one short-lived subscription at a time would otherwise allocate for each.
             let spare = self.spare.take();
             *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_places))));
         }
@@ -33,6 +34,8 @@ impl Topics {
     /// Adds a subscription to a lane, if the topic has enough subscriptions for lanes.
     pub(crate) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
         let topic = &mut *self.topics[key].topic;
+        // With few subscriptions the hub's lock is not contended, and a second lock would only cost
+        // time.
         if topic.subscriptions() as usize <= WITHOUT {
             return None;
         }
@@ -50,6 +53,8 @@ impl Topics {
         let followers = self.topics[key].topic.followers.as_mut();
         let lanes = followers.and_then(|followers| followers.lanes.take_if(|lanes| !lanes.leave(lane)));
         let Some(lanes) = lanes else { return 0 };
+        // No subscription is on a lane any more. The lanes go, and what they delivered moves to the
+        // hub's own count.
         self.busy.retain(|busy| *busy != key);
         lanes.delivered()
     }
@@ -84,6 +89,7 @@ impl Topics {
     pub(crate) fn unsubscribe(&mut self, key: Key) {
         let topic = &mut *self.topics[key].topic;
         topic.users -= 1;
+        // Handles are users as well, but nobody listens through them.
         if topic.subscriptions() == 0 {
             if let Some(followers) = &mut topic.followers {
                 self.unsubscribed.append(&mut followers.unsubscribed);

@@ -19,6 +19,8 @@ pub(crate) fn find(
         let (oldest, newest) = (topic.log.evicted(), topic.log.last());
         let after = match (after, start) {
             (Some(position), _) => {
+                // Something after the client's position was evicted. At `oldest` itself nothing is
+                // missing.
                 gap |= position < oldest;
                 position.clamp(oldest, newest)
             }

@@ -60,6 +60,7 @@ impl Live {
 
     /// Lets handles change its topics from now on.
     pub(crate) fn steer(&mut self, steering: Arc<Steering>) {
+        // A stream that has ended has left its topics, and a panicked filter lets no more through.
         if self.phase == Phase::Reading {
             let waker = self.reader.steer(steering, &mut lock(&self.shared.state));
             drop(waker);
@@ -115,6 +116,8 @@ impl Live {
             Step::Piece(bytes) => Poll::Ready(Some(bytes)),
             Step::Pieces(pieces) => Poll::Ready(join(pieces)),
             Step::Unfiltered(events) => {
+                // Set before the filter is called and reset after it, so that a panic leaves it
+                // set.
                 self.phase = Phase::Filtering;
                 let kept = self.reader.filter(&self.shared, events);
                 self.phase = Phase::Reading;
@@ -122,6 +125,8 @@ impl Live {
                     return Poll::Ready(kept);
                 }
                 // No event passed the filter. There may be more, but a poll does a bounded amount of work.
+                // If it parked under the same lock, the next change wakes it; if not, it must be
+                // polled again.
                 if !self.reader.is_parked(&self.shared, cx.waker()) {
                     cx.waker().wake_by_ref();
                 }
@@ -150,6 +155,8 @@ impl Live {
         if ending.is_none() {
             trace::lagged(self.reader.topics());
         }
+        // Without an ending it lagged and may go on in a log. The same holds for a hub that closed,
+        // as a relay replaces its hub.
         self.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
         self.phase = Phase::Ended;
         ending.and_then(|ending| ending.block(&self.shared.ids, self.notices()))
@@ -174,11 +181,14 @@ impl Live {
     /// Leaves the hub. Returns the panic of a waker that it woke, for the caller to resume.
     pub(crate) fn leave(&mut self) -> Result<(), Panic> {
         self.phase = Phase::Ended;
+        // The stream leaves when it ends, and once more when it is dropped.
         if mem::replace(&mut self.is_out, true) {
             return Ok(());
         }
         let (waker, waiting) = {
             let mut state = lock(&self.shared.state);
+            // Under one lock, so that nobody can subscribe between leaving and finding the hub
+            // empty.
             (self.reader.leave(&mut state), state.take_last_left())
         };
         drop(waker);

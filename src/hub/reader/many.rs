@@ -77,6 +77,8 @@ impl Many {
         let (gone, kept) =
             mem::take(&mut self.cursors).into_iter().partition(|cursor| is_removed(&cursor.name));
         *self = Self::new(kept, state);
+        // The waker of the task that polls stays registered: the handle that removes may belong to
+        // another.
         state.of_many[self.key].waker = waker;
         Vec::into_iter(gone).for_each(|Cursor { topic, .. }| state.topics.unsubscribe(topic));
     }
@@ -110,6 +112,8 @@ impl Many {
         let (mut pieces, mut len, mut last) = (Vec::new(), 0, 0);
         while let Some(Reverse((_, ordinal))) = self.queue.pop() {
             // No event may come before one of another topic with a lower position.
+            // The queue has the topics by their next event, so that the smallest one that is left
+            // bounds this run.
             let next = self.queue.peek().map(|Reverse((position, _))| *position);
             let up_to = next.map_or(Position::MAX, |next| next.saturating_sub(1));
             let cursor = &mut self.cursors[ordinal as usize];
@@ -117,6 +121,7 @@ impl Many {
             self.removed |= topic.is_removed();
             if self.removed || cursor.has_lost(&topic.log) {
                 self.enqueue(ordinal, state);
+                // What was found before is delivered first; the next read reports the loss.
                 if pieces.is_empty() && !self.removed {
                     return Err(Lagged);
                 }
@@ -152,6 +157,7 @@ impl Many {
     pub(crate) fn skip(&mut self, state: &mut State) {
         self.queue.clear();
         for ordinal in 0..self.cursors.len() {
+            // A topic that waits has no events left, so that it has lost none.
             if self.doing[ordinal] == Doing::Queued {
                 self.cursors[ordinal].skip(state);
                 self.enqueue(ordinal as u32, state);
@@ -182,6 +188,7 @@ impl Many {
     /// Takes itself off all lists of those that wait. Returns the waker, to be dropped without the lock.
     fn stop_waiting(&mut self, state: &mut State) -> Option<Waker> {
         let subscriber = state.of_many.remove(self.key)?;
+        // These have been taken off their topics' lists by the change that made them ready.
         for ordinal in subscriber.ready {
             self.doing[ordinal as usize] = Doing::Queued;
         }
@@ -211,6 +218,7 @@ impl Many {
         let cursor = &self.cursors[ordinal as usize];
         let topic = state.topics.get(cursor.topic);
         self.removed |= topic.is_removed();
+        // At zero, so that the loss is found before events of other topics are delivered past it.
         let next = if cursor.has_lost(&topic.log) { Some(0) } else { cursor.next(&topic.log) };
         self.enqueue_at(ordinal, next, state);
     }
@@ -227,6 +235,7 @@ impl Many {
         let topic = state.topics.get_mut(self.cursors[ordinal as usize].topic);
         let finished = topic.is_finished();
         self.unfinished -= usize::from(finished);
+        // Under the hub's lock, together with having found nothing, so that no event falls between.
         topic.wait(Waiting { subscription: self.key, ordinal });
         *doing = if finished { Doing::Finished } else { Doing::Waiting };
     }

@@ -52,6 +52,8 @@ impl One {
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
         let mut shown = self.lane.as_ref()?.lock();
+        // Reading and parking are one critical section of the lane, as they are of the hub: a
+        // change comes either before both or after both.
         let (read, head) = shown.read(&mut self.cursor.after)?;
         let is_parked = self.stay.park(&mut shown.parking, current, brought);
         Some(Look { read, head, is_parked })
@@ -65,6 +67,7 @@ impl One {
         let read = read_run(&mut self.cursor, state, |topic, run| {
             let is_newest = run.last == topic.log.last();
             if let (Some(lane), Some(lanes)) = (lane, topic.lanes()) {
+                // What reaches the end is what all others on the lane are about to ask for.
                 if is_newest {
                     lanes.leave_run(lane, run.clone());
                 }
@@ -109,6 +112,8 @@ impl One {
         let Some(followers) = &mut topic.followers else { return false };
         match (&self.lane, &mut followers.lanes) {
             (Some(lane), Some(lanes)) => {
+                // The hub's lock is held, so that the snapshot is of this moment. A lane's lock is
+                // only ever taken after the hub's or alone, never before it.
                 let mut shown = lanes.show(lane, View { last, head: ids.head() });
                 self.stay.park(&mut shown.parking, current, brought)
             }

@@ -166,6 +166,8 @@ impl Reader {
         }
         let mut state = lock(&shared.state);
         if let Some(cut) = state.closing.as_ref().and_then(|closing| closing.ends_at) {
+            // The deadline is seldom set. The clock is application code, which does not run under
+            // the lock.
             drop(state);
             over |= shared.clock.now() >= cut;
             state = lock(&shared.state);
@@ -212,15 +214,21 @@ impl Reader {
         state: &mut State,
     ) -> Option<Step> {
         let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
+        // The client's position must not move, or it would acknowledge events of a topic that is no
+        // more.
         if left == Left::Removed {
             return Some(Step::End(Some(Ending::SILENT)));
         }
+        // With nothing left, events of other topics up to the newest do not concern the client.
         self.seen = if left == Left::More { last } else { state.ids.head() };
+        // With a filter it is not known yet whether the last event reaches the client.
         if found.is_some() && !self.options.has_filter() {
             self.told = last;
         }
+        // A closed hub still delivers what is pending: only with nothing found the stream ends.
         let ends = left == Left::Finished || state.closing.is_some();
         self.parked = None;
+        // Parked under the same lock under which nothing was left, so that no change falls between.
         if left != Left::More && !ends {
             let is_parked = match &mut self.place {
                 Place::One(one) => one.park(current, brought, state),
@@ -242,6 +250,9 @@ impl Reader {
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
         let Some(parked) = &self.parked else { return false };
+        // Two addresses identify the waker: while the reader is parked the hub holds it, so that no
+        // other waker has them. The count may be older than what was read, never newer. So an equal
+        // count means that nothing has changed, and an old one costs a poll with the lock.
         parked.waker == addresses(waker)
             && parked.changes.get() == shared.changes.load(Ordering::Acquire)
             && (self.options.is_none() || !(self.has_changes() || self.options.is_over(shared)))
@@ -251,6 +262,7 @@ impl Reader {
     pub(crate) fn moved(&mut self, shared: &Shared) -> Option<EventId> {
         let mark = {
             let state = lock(&shared.state);
+            // Only if nothing is pending: a position past pending events would acknowledge them.
             if !self.place.has_more(&state) && !self.has_changes() {
                 self.seen = state.ids.head();
             }
@@ -276,8 +288,12 @@ impl Reader {
             piece.each(&cursors[piece.ordinal as usize].name, |event, at, end| {
                 let is_kept = filter(event);
                 count += u64::from(is_kept);
+                // Only if the very last event is kept has the client its position, as it is the ID
+                // of that event.
                 last_kept = is_kept.then_some(piece.last);
                 if !is_kept {
+                    // Events in a row that are kept stay one slice, so that nothing is copied if
+                    // all are.
                     kept.extend((from < at).then(|| bytes.slice(from..at)));
                     from = end;
                 }
@@ -310,6 +326,7 @@ impl Reader {
             // Its position must not move: later events under that name belong to a new topic.
             return Step::End(Some(Ending::SILENT));
         }
+        // Counted however the client asked to be treated.
         state.lagged += 1;
         if self.options.lag() == Lag::Disconnect {
             return Step::End(None);

@@ -23,12 +23,16 @@ impl Reader {
     /// than a change that it has not applied.
     pub(super) fn steer(&mut self, steering: Arc<Steering>, state: &mut State) -> Option<Waker> {
         self.options.choose().steering = Some(steering);
+        // The counter of changes does not tell of a handle's changes, so that the next poll must
+        // take the lock.
         self.unpark();
         let Place::One(one) = &mut self.place else { return None };
         // Counted twice for a moment, so that the topic stays.
         state.topics.follow(one.cursor().topic);
         let waker = one.leave(state);
         let cursor = one.cursor().clone();
+        // Only a reader of several topics can gain and lose some. It begins with its one topic, at
+        // the same place.
         self.place = Place::Many(Box::new(Many::new(vec![cursor], state)));
         waker
     }
@@ -50,7 +54,11 @@ impl Reader {
         for change in changes {
             match change {
                 Change::Add(mut topics) => {
+                    // A topic that it has already goes on where it is; adding it again must not
+                    // repeat events.
                     topics.retain(|topic| many.cursors().iter().all(|cursor| *cursor.name != **topic));
+                    // From the stream's own position, so that one last event ID holds for all its
+                    // topics.
                     let (cursors, lost) = find(&topics, Start::Now, Some(self.seen), state);
                     cursors.iter().for_each(|cursor| state.topics.follow(cursor.topic));
                     many.add(cursors, state);
@@ -61,6 +69,8 @@ impl Reader {
         }
         match gap {
             false => None,
+            // The log may still hold what the hub has evicted, so that the stream goes on there
+            // without a gap.
             true if has_log => Some(Step::End(None)),
             true => {
                 state.gaps += 1;
