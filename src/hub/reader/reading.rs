@@ -18,10 +18,10 @@ use crate::{
             cursor::Cursor,
             ending::Ending,
             join::join,
-            many::Many,
-            one::{Look, One},
+            multi_topic::MultiTopic,
             options::Options,
             read::{Lagged, Left, Read},
+            single_topic::{Look, SingleTopic},
             unfiltered::Unfiltered,
         },
     },
@@ -29,7 +29,7 @@ use crate::{
 
 /// The reading part of a subscription: its cursor in each topic, and the position last sent to its client.
 pub(crate) struct Reader {
-    pub(super) place: Place,
+    pub(super) cursors: Cursors,
     parked: Option<Parked>,
     /// Everything up to this position was delivered, or does not concern this subscription.
     pub(crate) seen: Position,
@@ -39,9 +39,9 @@ pub(crate) struct Reader {
 }
 
 /// The cursors of a subscription. Most have one topic, which needs less work.
-pub(super) enum Place {
-    One(One),
-    Many(Box<Many>),
+pub(super) enum Cursors {
+    SingleTopic(SingleTopic),
+    MultiTopic(Box<MultiTopic>),
 }
 
 /// Tells whether a subscription is still parked, without the lock.
@@ -73,21 +73,21 @@ impl Reader {
         for cursor in &cursors {
             state.topics.follow(cursor.topic);
         }
-        let place = match (cursors.pop(), cursors.is_empty()) {
+        let cursors = match (cursors.pop(), cursors.is_empty()) {
             (Some(cursor), true) => {
                 let lane = state.topics.join_lane(cursor.topic);
-                Place::One(One::new(cursor, lane))
+                Cursors::SingleTopic(SingleTopic::new(cursor, lane))
             }
             (last, _) => {
                 cursors.extend(last);
-                Place::Many(Box::new(Many::new(cursors, state)))
+                Cursors::MultiTopic(Box::new(MultiTopic::new(cursors, state)))
             }
         };
-        Self { place, parked: None, seen: position, told: position, options: Options::default() }
+        Self { cursors, parked: None, seen: position, told: position, options: Options::default() }
     }
 
     pub(crate) fn topics(&self) -> impl Iterator<Item = &str> + Clone {
-        self.place.cursors().iter().map(|cursor| &*cursor.name)
+        self.cursors.as_slice().iter().map(|cursor| &*cursor.name)
     }
 
     /// Fast path of a reader without options: it is parked, or finds the next events on its lane and parks
@@ -100,7 +100,7 @@ impl Reader {
         if self.is_parked(shared, current) {
             return Some(Poll::Pending);
         }
-        if self.place.needs_waker() {
+        if self.cursors.needs_waker() {
             return None;
         }
         match self.look_at_lane(shared.changes.load(Ordering::Acquire), current, &mut None)? {
@@ -116,7 +116,7 @@ impl Reader {
             return Step::Parked;
         }
         // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
-        let mut waker = if self.place.needs_waker() { Some(current.clone()) } else { None };
+        let mut waker = if self.cursors.needs_waker() { Some(current.clone()) } else { None };
         loop {
             // A waker left here by the swap is dropped without the lock.
             if let Some(step) = self.look(shared, current, &mut waker) {
@@ -140,8 +140,9 @@ impl Reader {
         current: &Waker,
         brought: &mut Option<Waker>,
     ) -> Option<Option<Bytes>> {
-        let Place::One(one) = &mut self.place else { return None };
-        let Look { read: Read { found, last, .. }, head, is_parked } = one.look_at_lane(current, brought)?;
+        let Cursors::SingleTopic(single) = &mut self.cursors else { return None };
+        let Look { read: Read { found, last, .. }, head, is_parked } =
+            single.look_at_lane(current, brought)?;
         // The lane's snapshot may have an older head than was already seen.
         self.seen = self.seen.max(head);
         if found.is_some() {
@@ -182,21 +183,21 @@ impl Reader {
         }
         let has_filter = self.options.has_filter();
         // Settling each kind separately avoids copying a result into one type that fits all of them.
-        match (&mut self.place, has_filter) {
-            (Place::One(one), false) => {
-                let read = one.read(&mut state);
+        match (&mut self.cursors, has_filter) {
+            (Cursors::SingleTopic(single), false) => {
+                let read = single.read(&mut state);
                 self.settle(read, Step::Piece, current, brought, changes, &mut state)
             }
-            (Place::One(one), true) => {
-                let read = one.read_unfiltered(&mut state);
+            (Cursors::SingleTopic(single), true) => {
+                let read = single.read_unfiltered(&mut state);
                 self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
-            (Place::Many(many), false) => {
-                let read = many.read(&mut state);
+            (Cursors::MultiTopic(multi), false) => {
+                let read = multi.read(&mut state);
                 self.settle(read, Step::Pieces, current, brought, changes, &mut state)
             }
-            (Place::Many(many), true) => {
-                let read = many.read_unfiltered(&mut state);
+            (Cursors::MultiTopic(multi), true) => {
+                let read = multi.read_unfiltered(&mut state);
                 self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
             }
         }
@@ -230,9 +231,9 @@ impl Reader {
         self.parked = None;
         // Parked under the same lock under which nothing was left, so that no change falls between.
         if left != Left::More && !ends {
-            let is_parked = match &mut self.place {
-                Place::One(one) => one.park(current, brought, state),
-                Place::Many(many) => many.park(brought, state),
+            let is_parked = match &mut self.cursors {
+                Cursors::SingleTopic(single) => single.park(current, brought, state),
+                Cursors::MultiTopic(multi) => multi.park(brought, state),
             };
             self.parked = Parked::new(changes, current).filter(|_| is_parked);
         }
@@ -263,7 +264,7 @@ impl Reader {
         let mark = {
             let state = lock(&shared.state);
             // Only if nothing is pending: a position past pending events would acknowledge them.
-            if !self.place.has_more(&state) && !self.has_changes() {
+            if !self.cursors.has_more(&state) && !self.has_changes() {
                 self.seen = state.ids.head();
             }
             self.unsaid(&state)?
@@ -281,7 +282,7 @@ impl Reader {
     /// Passes the events through the filter one by one, and joins those that pass.
     pub(crate) fn filter(&mut self, shared: &Shared, pieces: Vec<Unfiltered>) -> Option<Bytes> {
         let filter = self.options.filter()?;
-        let cursors = self.place.cursors();
+        let cursors = self.cursors.as_slice();
         let (mut kept, mut count, mut last_kept) = (Vec::new(), 0, None);
         for piece in pieces {
             let (bytes, mut from) = (&piece.bytes, 0);
@@ -313,16 +314,16 @@ impl Reader {
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
         state.subscribers -= 1;
         self.parked = None;
-        match &mut self.place {
-            Place::One(one) => one.leave(state),
-            Place::Many(many) => many.leave(state),
+        match &mut self.cursors {
+            Cursors::SingleTopic(single) => single.leave(state),
+            Cursors::MultiTopic(multi) => multi.leave(state),
         }
     }
 
     /// Ends, or reports the gap and continues from the oldest event held.
     fn lagged(&mut self, state: &mut State) -> Step {
         let is_removed = |cursor: &Cursor| state.topics.get(cursor.topic).is_removed();
-        if self.place.cursors().iter().any(is_removed) {
+        if self.cursors.as_slice().iter().any(is_removed) {
             // Its position must not move: later events under that name belong to a new topic.
             return Step::End(Some(Ending::SILENT));
         }
@@ -332,11 +333,11 @@ impl Reader {
             return Step::End(None);
         }
         state.gaps += 1;
-        match &mut self.place {
-            Place::One(one) => one.skip(state),
-            Place::Many(many) => many.skip(state),
+        match &mut self.cursors {
+            Cursors::SingleTopic(single) => single.skip(state),
+            Cursors::MultiTopic(multi) => multi.skip(state),
         }
-        let position = freshest(self.place.cursors(), self.seen, state);
+        let position = freshest(self.cursors.as_slice(), self.seen, state);
         (self.seen, self.told) = (position, position);
         Step::Gap(GapReason::Lagged, state.ids.mark(position))
     }
@@ -360,26 +361,26 @@ impl Parked {
     }
 }
 
-impl Place {
-    fn cursors(&self) -> &[Cursor] {
+impl Cursors {
+    fn as_slice(&self) -> &[Cursor] {
         match self {
-            Self::One(one) => std::slice::from_ref(one.cursor()),
-            Self::Many(many) => many.cursors(),
+            Self::SingleTopic(single) => std::slice::from_ref(single.cursor()),
+            Self::MultiTopic(multi) => multi.cursors(),
         }
     }
 
     fn needs_waker(&self) -> bool {
         match self {
-            Self::One(one) => one.needs_waker(),
-            Self::Many(_) => true,
+            Self::SingleTopic(single) => single.needs_waker(),
+            Self::MultiTopic(_) => true,
         }
     }
 
     /// Returns whether events are pending.
     fn has_more(&self, state: &State) -> bool {
         match self {
-            Self::One(one) => one.has_more(state),
-            Self::Many(many) => many.has_more(state),
+            Self::SingleTopic(single) => single.has_more(state),
+            Self::MultiTopic(multi) => multi.has_more(state),
         }
     }
 }

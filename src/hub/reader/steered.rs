@@ -8,8 +8,8 @@ use crate::{
         policies::Start,
         reader::{
             find::find,
-            many::Many,
-            reading::{Place, Reader, Step, freshest},
+            multi_topic::MultiTopic,
+            reading::{Cursors, Reader, Step, freshest},
         },
         steering::{Change, Steering},
     },
@@ -26,14 +26,14 @@ impl Reader {
         // The counter of changes does not tell of a handle's changes, so that the next poll must
         // take the lock.
         self.unpark();
-        let Place::One(one) = &mut self.place else { return None };
+        let Cursors::SingleTopic(single) = &mut self.cursors else { return None };
         // Counted twice for a moment, so that the topic stays.
-        state.topics.follow(one.cursor().topic);
-        let waker = one.leave(state);
-        let cursor = one.cursor().clone();
+        state.topics.follow(single.cursor().topic);
+        let waker = single.leave(state);
+        let cursor = single.cursor().clone();
         // Only a reader of several topics can gain and lose some. It begins with its one topic, at
         // the same place.
-        self.place = Place::Many(Box::new(Many::new(vec![cursor], state)));
+        self.cursors = Cursors::MultiTopic(Box::new(MultiTopic::new(vec![cursor], state)));
         waker
     }
 
@@ -49,22 +49,24 @@ impl Reader {
     pub(super) fn apply_changes(&mut self, state: &mut State) -> Option<Step> {
         let has_log = self.options.has_log();
         let changes = self.options.steering()?.take_changes();
-        let Place::Many(many) = &mut self.place else { return None };
+        let Cursors::MultiTopic(multi) = &mut self.cursors else { return None };
         let mut gap = false;
         for change in changes {
             match change {
                 Change::Add(mut topics) => {
                     // A topic that it has already goes on where it is; adding it again must not
                     // repeat events.
-                    topics.retain(|topic| many.cursors().iter().all(|cursor| *cursor.name != **topic));
+                    topics.retain(|topic| multi.cursors().iter().all(|cursor| *cursor.name != **topic));
                     // From the stream's own position, so that one last event ID holds for all its
                     // topics.
                     let (cursors, lost) = find(&topics, Start::Now, Some(self.seen), state);
                     cursors.iter().for_each(|cursor| state.topics.follow(cursor.topic));
-                    many.add(cursors, state);
+                    multi.add(cursors, state);
                     gap |= lost;
                 }
-                Change::Remove(topics) => many.remove(|topic| topics.iter().any(|gone| gone == topic), state),
+                Change::Remove(topics) => {
+                    multi.remove(|topic| topics.iter().any(|gone| gone == topic), state)
+                }
             }
         }
         match gap {
@@ -74,7 +76,7 @@ impl Reader {
             true if has_log => Some(Step::End(None)),
             true => {
                 state.gaps += 1;
-                self.seen = freshest(many.cursors(), self.seen, state);
+                self.seen = freshest(multi.cursors(), self.seen, state);
                 self.told = self.seen;
                 Some(Step::Gap(GapReason::Evicted, state.ids.mark(self.seen)))
             }

@@ -20,7 +20,7 @@ use crate::{
 /// It registers with each topic, and a topic that changes notifies it. So the cost of an event does not
 /// depend on the number of topics, except for keeping their order in a heap.
 #[derive(Debug)]
-pub(crate) struct Many {
+pub(crate) struct MultiTopic {
     key: Key,
     cursors: Vec<Cursor>,
     /// The state of each topic.
@@ -43,7 +43,7 @@ enum Doing {
     Finished,
 }
 
-impl Many {
+impl MultiTopic {
     /// Enters the hub. All topics are examined at the first read.
     pub(crate) fn new(cursors: Vec<Cursor>, state: &mut State) -> Self {
         let ready = (0..cursors.len() as u32).collect();

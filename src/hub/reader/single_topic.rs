@@ -24,7 +24,7 @@ use crate::{
 ///
 /// It parks on the topic itself or on one of its lanes, so that a publisher takes all wakers at once.
 #[derive(Debug)]
-pub(crate) struct One {
+pub(crate) struct SingleTopic {
     cursor: Cursor,
     stay: Stay,
     lane: Option<Arc<Lane>>,
@@ -38,7 +38,7 @@ pub(crate) struct Look {
     pub(crate) is_parked: bool,
 }
 
-impl One {
+impl SingleTopic {
     pub(crate) fn new(cursor: Cursor, lane: Option<Arc<Lane>>) -> Self {
         Self { cursor, stay: Stay::default(), lane }
     }
