@@ -276,27 +276,27 @@ impl Subscribe {
         // The ID is parsed without the lock; whether it was given out here is asked under it.
         let claim = Claim::new(self.after.as_ref(), &shared.ids);
         let now = shared.now();
-        let placed = self.place(&claim, now, shared).map_err(|refusal| {
+        let entered = self.enter_locked(&claim, now, shared).map_err(|refusal| {
             trace::refused(self.topics.iter(), &refusal);
             let notices = self.voice.notices(&shared.notices);
             refusal.for_client(self.after.as_ref(), notices.as_deref().unwrap_or(&shared.notices))
         })?;
         // From here on application code is called. If it panics, the subscription is dropped, and leaves the hub.
-        let mut live = Live::new(Arc::clone(shared), placed.reader);
+        let mut live = Live::new(Arc::clone(shared), entered.reader);
 
-        let id = match (&claim, placed.mark.position) {
+        let id = match (&claim, entered.mark.position) {
             // The client's own spelling of an ID, which an order may allow more than one of.
             (Claim::Id(id, Some(located)), position) if position == *located => Some((*id).clone()),
-            _ => shared.ids.id(placed.mark),
+            _ => shared.ids.id(entered.mark),
         };
         // Without a position the client would get its gap at each reconnect, and never be stopped.
-        let id = id.or(placed.nothing_remains.then_some(EventId::from_static("")));
-        let ends_at = placed.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
+        let id = id.or(entered.nothing_remains.then_some(EventId::from_static("")));
+        let ends_at = entered.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
         if ends_at.is_some() || self.filter.is_some() || self.lag != Lag::default() {
             let options = live.reader.options.choose();
             (options.ends_at, options.filter, options.lag) = (ends_at, self.filter, self.lag);
         }
-        let gap = placed.gap.map(|reason| Gap::new(reason, id.clone()));
+        let gap = entered.gap.map(|reason| Gap::new(reason, id.clone()));
         if let Some(gap) = &gap {
             trace::gap(self.topics.iter(), gap.reason().as_str());
         }
@@ -306,7 +306,7 @@ impl Subscribe {
     }
 
     /// Enters a client into the hub.
-    fn place(&self, claim: &Claim<'_>, now: u64, shared: &Shared) -> Result<Placed, Refusal> {
+    fn enter_locked(&self, claim: &Claim<'_>, now: u64, shared: &Shared) -> Result<Entered, Refusal> {
         let state = &mut *lock(&shared.state);
         if let Some(closing) = state.closing.clone() {
             return Err(Refusal::closed(closing.come_back(state)));
@@ -342,7 +342,7 @@ impl Subscribe {
             false => self.lifetime.map(|(max, jitter)| max - state.spread(jitter)),
         };
         let reader = Reader::enter(cursors, position, state);
-        Ok(Placed { reader, mark: state.ids.mark(position), gap, nothing_remains, lifetime })
+        Ok(Entered { reader, mark: state.ids.mark(position), gap, nothing_remains, lifetime })
     }
 }
 
@@ -359,7 +359,7 @@ impl fmt::Debug for Subscribe {
 }
 
 /// A client that has entered the hub.
-struct Placed {
+struct Entered {
     reader: Reader,
     /// The newest position from which the client, if it were cut now, would get the same events.
     mark: Mark,
