@@ -9,7 +9,7 @@ use crate::{
     },
     history::{position::Position, run::Run},
     hub::{
-        core::parking::{Parking, Places},
+        core::parking::{Parking, WakerTable},
         reader::read::{Left, Read},
     },
 };
@@ -77,13 +77,13 @@ pub(crate) struct Lanes {
 /// The wakers taken from a topic and its lanes.
 #[derive(Debug)]
 pub(crate) struct Crowd {
-    pub(crate) on_topic: Option<Places>,
+    pub(crate) on_topic: Option<WakerTable>,
     /// Boxed, because a `Crowd` is moved with each event, and most topics have no lanes.
     on_lanes: Option<Box<OnLanes>>,
 }
 
 #[derive(Debug, Default)]
-struct OnLanes(Vec<(Arc<Lane>, Places)>);
+struct OnLanes(Vec<(Arc<Lane>, WakerTable)>);
 
 impl Lane {
     fn new(at: usize) -> Self {
@@ -180,7 +180,7 @@ impl Lanes {
             let mut shown = lane.lock();
             shown.view = None;
             shown.newest = None;
-            taken.0.extend(shown.parking.take().map(|places| (Arc::clone(lane), places)));
+            taken.0.extend(shown.parking.take().map(|table| (Arc::clone(lane), table)));
         }
         if taken.0.is_empty() {
             self.spare = Some(taken);
@@ -216,19 +216,19 @@ impl Crowd {
 
     /// Wakes all, even if a waker panics, and puts the lanes' wakers back. Returns the first panic.
     pub(crate) fn wake(&mut self) -> Result<(), Panic> {
-        let mut outcome = self.on_topic.as_mut().map_or(Ok(()), Places::wake);
-        for (lane, mut places) in self.on_lanes.iter_mut().flat_map(|taken| taken.0.drain(..)) {
-            outcome = outcome.and(places.wake());
+        let mut outcome = self.on_topic.as_mut().map_or(Ok(()), WakerTable::wake);
+        for (lane, mut table) in self.on_lanes.iter_mut().flat_map(|taken| taken.0.drain(..)) {
+            outcome = outcome.and(table.wake());
             // Usually nobody has parked on the lane meanwhile, and its table with its wakers is
             // used again.
-            let unwanted = lane.lock().parking.put_back(places);
+            let unwanted = lane.lock().parking.put_back(table);
             drop(unwanted);
         }
         outcome
     }
 
     /// Puts the topic's own wakers back once all are woken, or returns them to be dropped.
-    pub(crate) fn put_back(self, parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<Places> {
+    pub(crate) fn put_back(self, parking: &mut Parking, lanes: Option<&mut Lanes>) -> Option<WakerTable> {
         if let Some(lanes) = lanes {
             lanes.spare = self.on_lanes.or(lanes.spare.take());
         }
@@ -237,8 +237,8 @@ impl Crowd {
 
     /// Returns all wakers, including those that are not parked.
     pub(crate) fn into_wakers(self) -> impl Iterator<Item = Waker> {
-        let on_lanes = self.on_lanes.into_iter().flat_map(|taken| taken.0).map(|(_, places)| places);
-        self.on_topic.into_iter().chain(on_lanes).flat_map(Places::into_wakers)
+        let on_lanes = self.on_lanes.into_iter().flat_map(|taken| taken.0).map(|(_, table)| table);
+        self.on_topic.into_iter().chain(on_lanes).flat_map(WakerTable::into_wakers)
     }
 }
 

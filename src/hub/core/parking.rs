@@ -11,7 +11,7 @@ use crate::base::{
 /// still there. That saves cloning and dropping a waker for each subscription and event.
 #[derive(Debug)]
 pub(crate) struct Parking {
-    places: Places,
+    table: WakerTable,
     /// The table that was taken, until a subscription parks or leaves. After that it must not be put back,
     /// because it does not contain that change.
     taken: Option<Taken>,
@@ -22,7 +22,7 @@ pub(crate) struct Parking {
 
 /// A table of parked wakers.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct WakerTable {
     name: NonZeroU64,
     slots: Vec<Slot>,
     /// The slots that are parked, in no order.
@@ -46,15 +46,15 @@ struct Taken {
 
 /// A slot in a [`Parking`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spot {
-    places: NonZeroU64,
+pub(crate) struct SlotId {
+    table: NonZeroU64,
     index: u32,
 }
 
 /// A subscription's slot, in which it parks repeatedly.
 #[derive(Debug, Default)]
-pub(crate) struct Stay {
-    spot: Option<Spot>,
+pub(crate) struct ParkTicket {
+    slot_id: Option<SlotId>,
     /// Its waker was still in its slot when it last parked.
     is_kept: bool,
 }
@@ -65,15 +65,15 @@ impl Parking {
     /// [`put_back`](Self::put_back) recognises a table by its name, so no two tables of a topic may share
     /// one.
     pub(crate) fn new(first: NonZeroU64) -> Self {
-        Self { places: Places::new(first), taken: None, newest: first }
+        Self { table: WakerTable::new(first), taken: None, newest: first }
     }
 
     /// Resets it to the state of [`new`](Self::new). All subscriptions must have left.
     pub(crate) fn begin_anew(&mut self, first: NonZeroU64) {
-        if self.places.slots.capacity() > 0 {
-            self.places = Places::new(first);
+        if self.table.slots.capacity() > 0 {
+            self.table = WakerTable::new(first);
         }
-        self.places.name = first;
+        self.table.name = first;
         self.newest = first;
         self.taken = None;
     }
@@ -85,74 +85,74 @@ impl Parking {
 
     /// Parks in the same slot, if that still holds the current waker.
     #[inline(always)] // bench: one_at_a_time
-    pub(crate) fn park_again(&mut self, spot: Option<Spot>, current: &Waker) -> bool {
-        let Some(spot) = spot else { return false };
-        let holds = self.places.find(spot).is_some_and(|slot| slot.holds(current));
+    pub(crate) fn park_again(&mut self, slot_id: Option<SlotId>, current: &Waker) -> bool {
+        let Some(slot_id) = slot_id else { return false };
+        let holds = self.table.find(slot_id).is_some_and(|slot| slot.holds(current));
         if holds {
-            self.places.mark(spot.index);
+            self.table.mark(slot_id.index);
         }
         holds
     }
 
     /// Parks, in the same slot if it exists. Leaves the previous waker in `waker`, to be dropped.
-    pub(crate) fn park(&mut self, spot: &mut Option<Spot>, waker: &mut Option<Waker>) {
+    pub(crate) fn park(&mut self, slot_id: &mut Option<SlotId>, waker: &mut Option<Waker>) {
         // A slot of a table that was taken is not found here, unless the table came back.
-        let kept = spot.filter(|spot| self.places.find(*spot).is_some());
-        let spot = match kept {
+        let kept = slot_id.filter(|slot_id| self.table.find(*slot_id).is_some());
+        let slot_id = match kept {
             Some(kept) => kept,
             None => {
                 if let Some(taken) = self.taken.take() {
                     // The table was taken and somebody parks before it is back, so that it will not
                     // come back. All of its subscriptions are about to park here.
-                    self.places.reserve(taken.slots);
+                    self.table.reserve(taken.slots);
                 }
-                *spot.insert(self.places.occupy())
+                *slot_id.insert(self.table.occupy())
             }
         };
-        if let Some(slot) = self.places.find(spot) {
+        if let Some(slot) = self.table.find(slot_id) {
             mem::swap(&mut slot.waker, waker);
         }
-        self.places.mark(spot.index);
+        self.table.mark(slot_id.index);
     }
 
     /// Leaves a slot. Returns its waker, to be dropped.
-    pub(crate) fn leave(&mut self, spot: Option<Spot>) -> Option<Waker> {
+    pub(crate) fn leave(&mut self, slot_id: Option<SlotId>) -> Option<Waker> {
         // The subscription that leaves may have a slot in the table that was taken. If that came
         // back, the slot would never be free again.
         self.taken = None;
-        let spot = spot?;
-        let waker = self.places.find(spot)?.waker.take();
-        self.places.vacate(spot.index);
+        let slot_id = slot_id?;
+        let waker = self.table.find(slot_id)?.waker.take();
+        self.table.vacate(slot_id.index);
         waker
     }
 
     /// Takes the table, if any waker is parked. It may be [put back](Self::put_back).
-    pub(crate) fn take(&mut self) -> Option<Places> {
-        if self.places.parked.is_empty() {
+    pub(crate) fn take(&mut self) -> Option<WakerTable> {
+        if self.table.parked.is_empty() {
             return None;
         }
         // A new name, so that slots of the table that was taken are not found in the one that
         // replaces it.
         self.newest = self.newest.saturating_add(1);
-        let places = mem::replace(&mut self.places, Places::new(self.newest));
-        self.taken = Some(Taken { name: places.name, slots: places.slots.len() });
-        Some(places)
+        let table = mem::replace(&mut self.table, WakerTable::new(self.newest));
+        self.taken = Some(Taken { name: table.name, slots: table.slots.len() });
+        Some(table)
     }
 
     /// Puts the table back, or returns it to be dropped if a subscription has parked or left since.
-    pub(crate) fn put_back(&mut self, places: Places) -> Option<Places> {
-        if self.taken.as_ref().is_none_or(|taken| taken.name != places.name) {
-            return Some(places);
+    pub(crate) fn put_back(&mut self, table: WakerTable) -> Option<WakerTable> {
+        if self.taken.as_ref().is_none_or(|taken| taken.name != table.name) {
+            return Some(table);
         }
-        debug_assert!(self.places.slots.is_empty(), "nobody has parked since the table was taken");
+        debug_assert!(self.table.slots.is_empty(), "nobody has parked since the table was taken");
         self.taken = None;
-        self.places = places;
+        self.table = table;
         None
     }
 
     /// Frees capacity that this many subscriptions do not need.
     pub(crate) fn shrink_to(&mut self, len: usize) {
-        let Places { slots, parked, .. } = &mut self.places;
+        let WakerTable { slots, parked, .. } = &mut self.table;
         if let Some(capacity) = excess(slots.capacity(), slots.len().max(len)) {
             slots.shrink_to(capacity);
             parked.shrink_to(capacity);
@@ -160,7 +160,7 @@ impl Parking {
     }
 }
 
-impl Stay {
+impl ParkTicket {
     /// Returns whether it needs a new waker to park.
     pub(crate) fn needs_waker(&self) -> bool {
         !self.is_kept
@@ -177,9 +177,9 @@ impl Stay {
         current: &Waker,
         brought: &mut Option<Waker>,
     ) -> bool {
-        self.is_kept = parking.park_again(self.spot, current);
+        self.is_kept = parking.park_again(self.slot_id, current);
         if !self.is_kept && brought.is_some() {
-            parking.park(&mut self.spot, brought);
+            parking.park(&mut self.slot_id, brought);
             return true;
         }
         self.is_kept
@@ -187,11 +187,11 @@ impl Stay {
 
     /// Leaves. Returns the waker, to be dropped without a lock.
     pub(crate) fn leave(&self, parking: &mut Parking) -> Option<Waker> {
-        parking.leave(self.spot)
+        parking.leave(self.slot_id)
     }
 }
 
-impl Places {
+impl WakerTable {
     const fn new(name: NonZeroU64) -> Self {
         Self { name, slots: Vec::new(), parked: Vec::new(), free: Vec::new() }
     }
@@ -215,8 +215,8 @@ impl Places {
     }
 
     #[inline(always)] // bench: one_at_a_time
-    fn find(&mut self, spot: Spot) -> Option<&mut Slot> {
-        if spot.places == self.name { self.slots.get_mut(spot.index as usize) } else { None }
+    fn find(&mut self, slot_id: SlotId) -> Option<&mut Slot> {
+        if slot_id.table == self.name { self.slots.get_mut(slot_id.index as usize) } else { None }
     }
 
     fn reserve(&mut self, slots: usize) {
@@ -244,16 +244,16 @@ impl Places {
     }
 
     /// Takes a free slot, or adds one.
-    fn occupy(&mut self) -> Spot {
-        let places = self.name;
+    fn occupy(&mut self) -> SlotId {
+        let table = self.name;
         while let Some(index) = self.free.pop() {
             // A slot on the list may have been cut off since, or added again and be in use.
             if self.slots.get(index as usize).is_some_and(|slot| slot.waker.is_none()) {
-                return Spot { places, index };
+                return SlotId { table, index };
             }
         }
         self.slots.push(Slot { waker: None, parked: None });
-        Spot { places, index: self.slots.len() as u32 - 1 }
+        SlotId { table, index: self.slots.len() as u32 - 1 }
     }
 
     fn vacate(&mut self, index: u32) {
@@ -301,21 +301,21 @@ mod tests {
         Arc::new(Woken::default()).into()
     }
 
-    fn park(parking: &mut Parking) -> Option<Spot> {
-        let mut spot = None;
-        park_with(&waker(), parking, &mut spot);
-        spot
+    fn park(parking: &mut Parking) -> Option<SlotId> {
+        let mut slot_id = None;
+        park_with(&waker(), parking, &mut slot_id);
+        slot_id
     }
 
-    fn park_with(waker: &Waker, parking: &mut Parking, spot: &mut Option<Spot>) {
-        parking.park(spot, &mut Some(waker.clone()));
+    fn park_with(waker: &Waker, parking: &mut Parking, slot_id: &mut Option<SlotId>) {
+        parking.park(slot_id, &mut Some(waker.clone()));
     }
 
-    fn parked(places: &Places) -> usize {
-        places.parked.len()
+    fn parked(table: &WakerTable) -> usize {
+        table.parked.len()
     }
 
-    fn take(parking: &mut Parking) -> Places {
+    fn take(parking: &mut Parking) -> WakerTable {
         parking.take().expect("someone is parked")
     }
 
@@ -327,7 +327,7 @@ mod tests {
         assert!(parking.leave(first).is_some());
         park(&mut parking);
         park(&mut parking);
-        assert_eq!(parking.places.slots.len(), 3);
+        assert_eq!(parking.table.slots.len(), 3);
         assert_eq!(parked(&take(&mut parking)), 3);
     }
 
@@ -335,9 +335,9 @@ mod tests {
     #[cfg_attr(miri, ignore = "to an interpreter no two wakers are the same")]
     fn who_parks_again_is_taken_once() {
         let (mut parking, waker) = (Parking::new(NonZeroU64::MIN), waker());
-        let mut spot = park(&mut parking);
-        park_with(&waker, &mut parking, &mut spot);
-        assert!(parking.park_again(spot, &waker));
+        let mut slot_id = park(&mut parking);
+        park_with(&waker, &mut parking, &mut slot_id);
+        assert!(parking.park_again(slot_id, &waker));
         assert_eq!(parked(&take(&mut parking)), 1);
         assert!(parking.take().is_none());
     }
@@ -347,15 +347,15 @@ mod tests {
         for leaving in 0_u32..1 << 5 {
             let mut parking = Parking::new(NonZeroU64::MIN);
             let woken: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
-            let mut spots = [None; 5];
-            for (spot, woken) in spots.iter_mut().zip(&woken) {
-                park_with(&Arc::clone(woken).into(), &mut parking, spot);
+            let mut slot_ids = [None; 5];
+            for (slot_id, woken) in slot_ids.iter_mut().zip(&woken) {
+                park_with(&Arc::clone(woken).into(), &mut parking, slot_id);
             }
-            for (_, spot) in spots.iter().enumerate().filter(|(at, _)| leaving >> at & 1 == 1) {
-                assert!(parking.leave(*spot).is_some());
+            for (_, slot_id) in slot_ids.iter().enumerate().filter(|(at, _)| leaving >> at & 1 == 1) {
+                assert!(parking.leave(*slot_id).is_some());
             }
-            if let Some(mut places) = parking.take() {
-                assert!(places.wake().is_ok() && places.wake().is_ok());
+            if let Some(mut table) = parking.take() {
+                assert!(table.wake().is_ok() && table.wake().is_ok());
             }
             for (at, woken) in woken.iter().enumerate() {
                 let expected = usize::from(leaving >> at & 1 == 0);
@@ -368,36 +368,36 @@ mod tests {
     #[cfg_attr(miri, ignore = "to an interpreter no two wakers are the same")]
     fn who_was_put_back_is_not_taken_until_it_parks_again() {
         let (mut parking, first, other) = (Parking::new(NonZeroU64::MIN), waker(), waker());
-        let mut spot = None;
-        park_with(&first, &mut parking, &mut spot);
+        let mut slot_id = None;
+        park_with(&first, &mut parking, &mut slot_id);
         park(&mut parking);
-        let mut places = take(&mut parking);
-        assert!(places.wake().is_ok());
-        assert!(!parking.park_again(spot, &first), "its waker is not there");
-        assert!(parking.put_back(places).is_none());
+        let mut table = take(&mut parking);
+        assert!(table.wake().is_ok());
+        assert!(!parking.park_again(slot_id, &first), "its waker is not there");
+        assert!(parking.put_back(table).is_none());
         assert!(parking.take().is_none());
-        assert!(!parking.park_again(spot, &other), "it has another waker");
-        assert!(parking.park_again(spot, &first));
+        assert!(!parking.park_again(slot_id, &other), "it has another waker");
+        assert!(parking.park_again(slot_id, &first));
         assert_eq!(parked(&take(&mut parking)), 1);
     }
 
     #[test]
     fn nothing_is_put_back_once_someone_has_parked_or_left() {
-        let changes: [fn(&mut Parking, Option<Spot>); 4] = [
+        let changes: [fn(&mut Parking, Option<SlotId>); 4] = [
             |parking, _| _ = park(parking),
-            |parking, mut spot| park_with(&waker(), parking, &mut spot),
-            |parking, spot| _ = parking.leave(spot),
-            |parking, mut spot| {
-                park_with(&waker(), parking, &mut spot);
-                parking.leave(spot);
+            |parking, mut slot_id| park_with(&waker(), parking, &mut slot_id),
+            |parking, slot_id| _ = parking.leave(slot_id),
+            |parking, mut slot_id| {
+                park_with(&waker(), parking, &mut slot_id);
+                parking.leave(slot_id);
             },
         ];
         for change in changes {
             let mut parking = Parking::new(NonZeroU64::MIN);
-            let spot = park(&mut parking);
-            let places = take(&mut parking);
-            change(&mut parking, spot);
-            assert!(parking.put_back(places).is_some());
+            let slot_id = park(&mut parking);
+            let table = take(&mut parking);
+            change(&mut parking, slot_id);
+            assert!(parking.put_back(table).is_some());
         }
     }
 
@@ -414,11 +414,11 @@ mod tests {
     #[test]
     fn nothing_is_held_when_all_have_left_in_any_order() {
         let mut parking = Parking::new(NonZeroU64::MIN);
-        let spots: Vec<_> = (0..100).map(|_| park(&mut parking)).collect();
-        for spot in spots.iter().step_by(2).chain(spots.iter().skip(1).step_by(2)) {
-            assert!(parking.leave(*spot).is_some());
+        let slot_ids: Vec<_> = (0..100).map(|_| park(&mut parking)).collect();
+        for slot_id in slot_ids.iter().step_by(2).chain(slot_ids.iter().skip(1).step_by(2)) {
+            assert!(parking.leave(*slot_id).is_some());
         }
-        let Places { slots, parked, free, .. } = &parking.places;
+        let WakerTable { slots, parked, free, .. } = &parking.table;
         assert_eq!((slots.capacity(), parked.capacity(), free.capacity()), (0, 0, 0));
         assert!(parking.take().is_none());
     }

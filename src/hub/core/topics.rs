@@ -11,7 +11,7 @@ use crate::{
         name::Name,
         names::{Named, Names},
         oldest::{Among, Oldest},
-        parking::Places,
+        parking::WakerTable,
         records::Records,
         topic_state::{Followers, TopicState},
     },
@@ -35,7 +35,7 @@ pub(crate) struct Topics {
     /// a time.
     pub(super) spare: Option<Box<Followers>>,
     /// The name of the next table of wakers. No topic without followers has ever used it.
-    pub(super) next_places: NonZeroU64,
+    pub(super) next_table: NonZeroU64,
     records: Records,
     /// The position of the newest event.
     newest: Position,
@@ -60,7 +60,7 @@ impl Topics {
             oldest: Oldest::default(),
             busy: Vec::new(),
             spare: None,
-            next_places: NonZeroU64::MIN,
+            next_table: NonZeroU64::MIN,
             records: Records::new(floor, max_records, max_bytes / 8),
             newest: floor,
             cost: 0,
@@ -155,7 +155,7 @@ impl Topics {
     }
 
     /// Puts wakers back on a topic, or returns them to be dropped.
-    pub(crate) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<Places> {
+    pub(crate) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<WakerTable> {
         match self.topics.get_mut(key).and_then(|named| named.topic.followers.as_mut()) {
             Some(followers) => crowd.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
             None => crowd.on_topic,

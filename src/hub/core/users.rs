@@ -17,7 +17,7 @@ impl Topics {
         if followers.is_none() {
             // Topics with one short-lived subscription at a time would otherwise allocate for each.
             let spare = self.spare.take();
-            *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_places))));
+            *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_table))));
         }
         self.subscribe(key);
     }
@@ -98,8 +98,8 @@ impl Topics {
         if topic.users == 0 {
             if let Some(mut followers) = topic.followers.take() {
                 // A table taken from these followers may still be put back.
-                self.next_places = self.next_places.max(followers.parking.newest()).saturating_add(1);
-                followers.begin_anew(self.next_places);
+                self.next_table = self.next_table.max(followers.parking.newest()).saturating_add(1);
+                followers.begin_anew(self.next_table);
                 self.spare = Some(followers);
             }
             if topic.finished {

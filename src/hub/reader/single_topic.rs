@@ -8,7 +8,7 @@ use crate::{
     hub::{
         core::{
             lane::{Lane, View},
-            parking::Stay,
+            parking::ParkTicket,
             state::State,
             topic_state::TopicState,
         },
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct SingleTopic {
     cursor: Cursor,
-    stay: Stay,
+    ticket: ParkTicket,
     lane: Option<Arc<Lane>>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Look {
 
 impl SingleTopic {
     pub(crate) fn new(cursor: Cursor, lane: Option<Arc<Lane>>) -> Self {
-        Self { cursor, stay: Stay::default(), lane }
+        Self { cursor, ticket: ParkTicket::default(), lane }
     }
 
     pub(crate) fn cursor(&self) -> &Cursor {
@@ -55,7 +55,7 @@ impl SingleTopic {
         // Reading and parking are one critical section of the lane, as they are of the hub: a
         // change comes either before both or after both.
         let (read, head) = shown.read(&mut self.cursor.after)?;
-        let is_parked = self.stay.park(&mut shown.parking, current, brought);
+        let is_parked = self.ticket.park(&mut shown.parking, current, brought);
         Some(Look { read, head, is_parked })
     }
 
@@ -97,7 +97,7 @@ impl SingleTopic {
 
     /// Returns whether it needs a new waker to park.
     pub(crate) fn needs_waker(&self) -> bool {
-        self.stay.needs_waker()
+        self.ticket.needs_waker()
     }
 
     /// Parks with the waker that is still there if that is current, otherwise with `brought`. Returns whether
@@ -115,9 +115,9 @@ impl SingleTopic {
                 // The hub's lock is held, so that the snapshot is of this moment. A lane's lock is
                 // only ever taken after the hub's or alone, never before it.
                 let mut shown = lanes.show(lane, View { last, head: ids.head() });
-                self.stay.park(&mut shown.parking, current, brought)
+                self.ticket.park(&mut shown.parking, current, brought)
             }
-            _ => self.stay.park(&mut followers.parking, current, brought),
+            _ => self.ticket.park(&mut followers.parking, current, brought),
         }
     }
 
@@ -126,11 +126,11 @@ impl SingleTopic {
         let waker = match self.lane.take() {
             Some(lane) => {
                 state.delivered += state.topics.leave_lane(self.cursor.topic, &lane);
-                self.stay.leave(&mut lane.lock().parking)
+                self.ticket.leave(&mut lane.lock().parking)
             }
             None => {
                 let followers = state.topics.get_mut(self.cursor.topic).followers.as_mut();
-                followers.and_then(|followers| self.stay.leave(&mut followers.parking))
+                followers.and_then(|followers| self.ticket.leave(&mut followers.parking))
             }
         };
         state.topics.unsubscribe(self.cursor.topic);
