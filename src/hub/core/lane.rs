@@ -36,14 +36,14 @@ use crate::{
 pub(crate) struct Lane {
     /// The lane's index in its topic.
     at: usize,
-    shown: Mutex<Shown>,
+    state: Mutex<LaneState>,
 }
 
 /// The state of a lane, under its lock.
 #[derive(Debug)]
-pub(crate) struct Shown {
+pub(crate) struct LaneState {
     pub(crate) parking: Parking,
-    view: Option<View>,
+    snapshot: Option<Snapshot>,
     /// The last run of events, up to the newest, as read by one of the lane's subscriptions. Cleared by the
     /// topic's next event, or when one of its own is evicted.
     newest: Option<Run>,
@@ -53,7 +53,7 @@ pub(crate) struct Shown {
 
 /// A snapshot of a topic that is not finished, for subscriptions that have read all of its events.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct View {
+pub(crate) struct Snapshot {
     /// The position of the topic's newest event. Nothing follows it.
     pub(crate) last: Position,
     /// The newest position of the hub.
@@ -87,23 +87,24 @@ struct OnLanes(Vec<(Arc<Lane>, WakerTable)>);
 
 impl Lane {
     fn new(at: usize) -> Self {
-        let shown = Shown { parking: Parking::new(NonZeroU64::MIN), view: None, newest: None, delivered: 0 };
-        Self { at, shown: Mutex::new(shown) }
+        let state =
+            LaneState { parking: Parking::new(NonZeroU64::MIN), snapshot: None, newest: None, delivered: 0 };
+        Self { at, state: Mutex::new(state) }
     }
 
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Shown> {
-        lock(&self.shown)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, LaneState> {
+        lock(&self.state)
     }
 }
 
-impl Shown {
+impl LaneState {
     /// Reads all events after a position, or returns `None` if the hub must be asked. Also returns the newest
     /// position of the hub in the snapshot.
     #[inline]
     pub(crate) fn read(&mut self, after: &mut Position) -> Option<(Read<Bytes>, Position)> {
         // Without a view something has changed since, and the hub must be asked.
-        let View { last, head } = self.view?;
+        let Snapshot { last, head } = self.snapshot?;
         if *after >= last {
             return Some((Read { found: None, last: 0, left: Left::Nothing }, head));
         }
@@ -151,13 +152,13 @@ impl Lanes {
     }
 
     /// Gives a lane a snapshot, for a subscription that has read everything and is about to park.
-    pub(crate) fn show<'l>(&mut self, lane: &'l Lane, view: View) -> MutexGuard<'l, Shown> {
+    pub(crate) fn show<'l>(&mut self, lane: &'l Lane, snapshot: Snapshot) -> MutexGuard<'l, LaneState> {
         // Set under the hub's lock, before the lane's is taken: a change that comes later sees the
         // bit and clears the lane.
         self.shown |= 1 << lane.at;
-        let mut shown = lane.lock();
-        shown.view = Some(view);
-        shown
+        let mut lane_state = lane.lock();
+        lane_state.snapshot = Some(snapshot);
+        lane_state
     }
 
     /// Stores a run that a subscription has read, up to the newest event, for the others on its lane.
@@ -177,10 +178,10 @@ impl Lanes {
         // Only lanes that were read since the last change, so that a change costs nothing for those
         // at rest.
         for lane in ones(mem::take(&mut self.shown)).filter_map(|at| self.lanes.get(at)) {
-            let mut shown = lane.lock();
-            shown.view = None;
-            shown.newest = None;
-            taken.0.extend(shown.parking.take().map(|table| (Arc::clone(lane), table)));
+            let mut lane_state = lane.lock();
+            lane_state.snapshot = None;
+            lane_state.newest = None;
+            taken.0.extend(lane_state.parking.take().map(|table| (Arc::clone(lane), table)));
         }
         if taken.0.is_empty() {
             self.spare = Some(taken);
@@ -262,11 +263,11 @@ const MAX_LANES: usize = if cfg!(ssekit_loom) { 2 } else { u64::BITS as usize };
 mod tests {
     use super::*;
 
-    const VIEW: View = View { last: 4, head: 7 };
+    const SNAPSHOT: Snapshot = Snapshot { last: 4, head: 7 };
 
     /// A run after a position, up to the last event.
     fn run(after: Position) -> Run {
-        Run::new(Bytes::from_static(b"text"), after, VIEW.last, (VIEW.last - after) as u64)
+        Run::new(Bytes::from_static(b"text"), after, SNAPSHOT.last, (SNAPSHOT.last - after) as u64)
     }
 
     #[test]
@@ -293,7 +294,7 @@ mod tests {
     /// Reads after a position, as far as it is shown.
     fn read(lane: &Lane, mut after: Position) -> Option<(Option<Bytes>, Position)> {
         let (read, head) = lane.lock().read(&mut after)?;
-        assert_eq!(head, VIEW.head);
+        assert_eq!(head, SNAPSHOT.head);
         Some((read.found, after))
     }
 
@@ -304,7 +305,7 @@ mod tests {
             let mut lanes = Lanes::new();
             let lane = lanes.join();
             lanes.leave_run(&lane, run(2));
-            drop(lanes.show(&lane, VIEW));
+            drop(lanes.show(&lane, SNAPSHOT));
             lanes.evict(2);
             assert_eq!(read(&lane, 2), Some((Some(Bytes::from_static(b"text")), 4)));
             assert_eq!(lanes.delivered(), 2);
@@ -321,7 +322,7 @@ mod tests {
         assert!(read(&lane, 4).is_none(), "nobody has looked");
         lanes.leave_run(&lane, run(3));
         assert!(read(&lane, 3).is_none(), "more may be left behind it");
-        drop(lanes.show(&lane, VIEW));
+        drop(lanes.show(&lane, SNAPSHOT));
         assert!(read(&lane, 3).is_some());
         assert!(read(&lane, 2).is_none(), "it has only the last part");
         assert_eq!(read(&lane, 4), Some((None, 4)));
@@ -334,8 +335,8 @@ mod tests {
         let mut lanes = Lanes::new();
         let joined: Vec<_> = (0..ROOM * 3).map(|_| lanes.join()).collect();
         for lane in [&joined[0], &joined[ROOM * 2]] {
-            let mut shown = lanes.show(lane, VIEW);
-            shown.parking.park(&mut None, &mut Some(Waker::noop().clone()));
+            let mut lane_state = lanes.show(lane, SNAPSHOT);
+            lane_state.parking.park(&mut None, &mut Some(Waker::noop().clone()));
         }
         let taken = lanes.hide().map_or(0, |taken| taken.0.len());
         assert_eq!((taken, lanes.hide().is_none()), (2, true));

@@ -7,7 +7,7 @@ use crate::{
     history::{position::Position, run::Run},
     hub::{
         core::{
-            lane::{Lane, View},
+            lane::{Lane, Snapshot},
             parking::ParkTicket,
             state::State,
             topic_state::TopicState,
@@ -51,11 +51,11 @@ impl SingleTopic {
     /// the hub must be asked.
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
-        let mut shown = self.lane.as_ref()?.lock();
+        let mut lane_state = self.lane.as_ref()?.lock();
         // Reading and parking are one critical section of the lane, as they are of the hub: a
         // change comes either before both or after both.
-        let (read, head) = shown.read(&mut self.cursor.after)?;
-        let is_parked = self.ticket.park(&mut shown.parking, current, brought);
+        let (read, head) = lane_state.read(&mut self.cursor.after)?;
+        let is_parked = self.ticket.park(&mut lane_state.parking, current, brought);
         Some(Look { read, head, is_parked })
     }
 
@@ -114,8 +114,8 @@ impl SingleTopic {
             (Some(lane), Some(lanes)) => {
                 // The hub's lock is held, so that the snapshot is of this moment. A lane's lock is
                 // only ever taken after the hub's or alone, never before it.
-                let mut shown = lanes.show(lane, View { last, head: ids.head() });
-                self.ticket.park(&mut shown.parking, current, brought)
+                let mut lane_state = lanes.show(lane, Snapshot { last, head: ids.head() });
+                self.ticket.park(&mut lane_state.parking, current, brought)
             }
             _ => self.ticket.park(&mut followers.parking, current, brought),
         }
