@@ -21,7 +21,7 @@ use crate::{
             multi_topic::MultiTopic,
             options::Options,
             read::{Lagged, Left, Read},
-            single_topic::{Look, SingleTopic},
+            single_topic::{LaneRead, SingleTopic},
             unfiltered::Unfiltered,
         },
     },
@@ -103,7 +103,7 @@ impl Reader {
         if self.cursors.needs_waker() {
             return None;
         }
-        match self.look_at_lane(shared.changes.load(Ordering::Acquire), current, &mut None)? {
+        match self.read_lane(shared.changes.load(Ordering::Acquire), current, &mut None)? {
             Some(found) => Some(Poll::Ready(found)),
             None => self.parked.is_some().then_some(Poll::Pending),
         }
@@ -119,7 +119,7 @@ impl Reader {
         let mut waker = if self.cursors.needs_waker() { Some(current.clone()) } else { None };
         loop {
             // A waker left here by the swap is dropped without the lock.
-            if let Some(step) = self.look(shared, current, &mut waker) {
+            if let Some(step) = self.try_step(shared, current, &mut waker) {
                 return step;
             }
             waker = Some(current.clone());
@@ -134,15 +134,15 @@ impl Reader {
 
     /// Reads its lane once, and returns the events found there. Returns `None` if the hub must be asked.
     #[inline(always)] // bench: one_at_a_time
-    fn look_at_lane(
+    fn read_lane(
         &mut self,
         changes: u64,
         current: &Waker,
         brought: &mut Option<Waker>,
     ) -> Option<Option<Bytes>> {
         let Cursors::SingleTopic(single) = &mut self.cursors else { return None };
-        let Look { read: Read { found, last, .. }, head, is_parked } =
-            single.look_at_lane(current, brought)?;
+        let LaneRead { read: Read { found, last, .. }, head, is_parked } =
+            single.read_lane(current, brought)?;
         // The lane's snapshot may have an older head than was already seen.
         self.seen = self.seen.max(head);
         if found.is_some() {
@@ -154,14 +154,14 @@ impl Reader {
 
     /// Reads once. Returns `None` if there is nothing to read and no waker to park with.
     #[inline]
-    fn look(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
+    fn try_step(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.options.is_over(shared);
         // Loaded before reading, so the stored count is never ahead of what is read: a change in between is seen
         // later.
         let changes = shared.changes.load(Ordering::Acquire);
         // A reader without options has read its lane, but could not park there without a waker.
         if (brought.is_some() || !self.options.is_none()) && self.may_use_lane(shared) {
-            if let Some(found) = self.look_at_lane(changes, current, brought) {
+            if let Some(found) = self.read_lane(changes, current, brought) {
                 return found.map(Step::Piece).or_else(|| self.parked.is_some().then_some(Step::Parked));
             }
         }

@@ -31,7 +31,7 @@ pub(crate) struct SingleTopic {
 }
 
 /// The result of reading a lane.
-pub(crate) struct Look {
+pub(crate) struct LaneRead {
     pub(crate) read: Read<Bytes>,
     /// The newest position of the hub in the lane's snapshot.
     pub(crate) head: Position,
@@ -50,13 +50,13 @@ impl SingleTopic {
     /// Fast path: reads the next events on its lane, and parks there. Returns `None` if it has no lane, or if
     /// the hub must be asked.
     #[inline(always)] // bench: one_at_a_time
-    pub(crate) fn look_at_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<Look> {
+    pub(crate) fn read_lane(&mut self, current: &Waker, brought: &mut Option<Waker>) -> Option<LaneRead> {
         let mut lane_state = self.lane.as_ref()?.lock();
         // Reading and parking are one critical section of the lane, as they are of the hub: a
         // change comes either before both or after both.
         let (read, head) = lane_state.read(&mut self.cursor.after)?;
         let is_parked = self.ticket.park(&mut lane_state.parking, current, brought);
-        Some(Look { read, head, is_parked })
+        Some(LaneRead { read, head, is_parked })
     }
 
     /// Reads the next events, as many as lie in one piece.
