@@ -76,7 +76,7 @@ pub(crate) struct Lanes {
 
 /// The wakers taken from a topic and its lanes.
 #[derive(Debug)]
-pub(crate) struct Crowd {
+pub(crate) struct TakenWakers {
     pub(crate) on_topic: Option<WakerTable>,
     /// Boxed, because a `Crowd` is moved with each event, and most topics have no lanes.
     on_lanes: Option<Box<OnLanes>>,
@@ -205,7 +205,7 @@ impl Lanes {
     }
 }
 
-impl Crowd {
+impl TakenWakers {
     /// Clears the lanes of a topic that has changed, and takes all wakers parked there and on the topic
     /// itself.
     #[inline]

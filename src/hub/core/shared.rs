@@ -50,11 +50,11 @@ impl Shared {
         };
         // The lock is released. Wakers run application code, which may call the hub.
         let over = wake.over;
-        let (crowd, woken) = wake.wake();
-        if let Some((topic, crowd)) = crowd {
+        let (wakers, woken) = wake.wake();
+        if let Some((topic, wakers)) = wakers {
             // Usually nobody has parked meanwhile, and the table with its wakers is used again, so
             // that a subscription that is polled by one task clones its waker once.
-            let unwanted = lock(&self.state).topics.put_back(topic, crowd);
+            let unwanted = lock(&self.state).topics.put_back(topic, wakers);
             drop(unwanted);
         }
         if let Some(topic) = over {

@@ -16,7 +16,7 @@ use crate::{
     },
     history::{bounds::Bounds, id_space::IdSpace, log::Log, prepared::Prepared, scheme::id_in},
     hub::{
-        core::{lane::Crowd, oldest::Among, subscriber::Subscriber, topics::Topics},
+        core::{lane::TakenWakers, oldest::Among, subscriber::Subscriber, topics::Topics},
         publish_error::PublishError,
     },
 };
@@ -69,7 +69,7 @@ pub(crate) struct Closing {
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
     /// Those parked on a topic, and its key.
-    of_one: Option<(Key, Crowd)>,
+    of_one: Option<(Key, TakenWakers)>,
     others: Vec<Waker>,
     /// A topic for which further steps of eviction are needed.
     pub(crate) over: Option<Key>,
@@ -278,7 +278,7 @@ impl State {
         let Wake { others, .. } = wake;
         others.extend(self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()));
         for topic in self.topics.iter_mut() {
-            others.extend(topic.take_parked().into_iter().flat_map(Crowd::into_wakers));
+            others.extend(topic.take_parked().into_iter().flat_map(TakenWakers::into_wakers));
         }
     }
 
@@ -286,8 +286,8 @@ impl State {
     fn wake_waiting(&mut self, key: Key, wake: &mut Wake) {
         let Self { topics, of_many, .. } = self;
         let topic = topics.get_mut(key);
-        if let Some(crowd) = topic.take_parked() {
-            wake.of_one = Some((key, crowd));
+        if let Some(wakers) = topic.take_parked() {
+            wake.of_one = Some((key, wakers));
         }
         let Some(all) = topic.take_waiting() else { return };
         // One allocation at most, as this is under the lock.
@@ -380,12 +380,12 @@ impl State {
 impl Wake {
     /// Wakes all, even if a waker panics. Returns the wakers to put back on their topic, and the first panic.
     #[inline]
-    pub(crate) fn wake(self) -> (Option<(Key, Crowd)>, Result<(), Panic>) {
+    pub(crate) fn wake(self) -> (Option<(Key, TakenWakers)>, Result<(), Panic>) {
         let Self { of_one, others, .. } = self;
         let mut outcome = if others.is_empty() { Ok(()) } else { each(others.into_iter(), Waker::wake) };
-        let Some((key, mut crowd)) = of_one else { return (None, outcome) };
-        outcome = outcome.and(crowd.wake());
-        (Some((key, crowd)), outcome)
+        let Some((key, mut wakers)) = of_one else { return (None, outcome) };
+        outcome = outcome.and(wakers.wake());
+        (Some((key, wakers)), outcome)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     base::slab::Key,
     history::{log::Log, position::Position},
     hub::core::{
-        lane::{Crowd, Lanes},
+        lane::{Lanes, TakenWakers},
         name::Name,
         parking::Parking,
         records::Record,
@@ -116,9 +116,9 @@ impl TopicState {
 
     /// Takes all parked wakers, after a change.
     #[inline]
-    pub(crate) fn take_parked(&mut self) -> Option<Crowd> {
+    pub(crate) fn take_parked(&mut self) -> Option<TakenWakers> {
         let followers = self.followers.as_mut()?;
-        Crowd::take(&mut followers.parking, followers.lanes.as_deref_mut())
+        TakenWakers::take(&mut followers.parking, followers.lanes.as_deref_mut())
     }
 
     pub(crate) fn wait(&mut self, waiting: Waiting) {

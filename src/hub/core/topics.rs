@@ -7,7 +7,7 @@ use crate::{
         scheme::id_in,
     },
     hub::core::{
-        lane::Crowd,
+        lane::TakenWakers,
         name::Name,
         names::{Named, Names},
         oldest::{Among, Oldest},
@@ -155,10 +155,10 @@ impl Topics {
     }
 
     /// Puts wakers back on a topic, or returns them to be dropped.
-    pub(crate) fn put_back(&mut self, key: Key, crowd: Crowd) -> Option<WakerTable> {
+    pub(crate) fn put_back(&mut self, key: Key, wakers: TakenWakers) -> Option<WakerTable> {
         match self.topics.get_mut(key).and_then(|named| named.topic.followers.as_mut()) {
-            Some(followers) => crowd.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
-            None => crowd.on_topic,
+            Some(followers) => wakers.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
+            None => wakers.on_topic,
         }
     }
 
