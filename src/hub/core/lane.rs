@@ -10,7 +10,7 @@ use crate::{
     history::{position::Position, run::Run},
     hub::{
         core::parking::{Parking, WakerTable},
-        reader::read::{Left, Read},
+        reader::read::{Read, Remaining},
     },
 };
 
@@ -106,7 +106,7 @@ impl LaneState {
         // Without a view something has changed since, and the hub must be asked.
         let Snapshot { last, head } = self.snapshot?;
         if *after >= last {
-            return Some((Read { found: None, last: 0, left: Left::Nothing }, head));
+            return Some((Read { found: None, last: 0, remaining: Remaining::Nothing }, head));
         }
         // Only from the very place where the run begins: a slice of it would have to be searched
         // for.
@@ -114,7 +114,7 @@ impl LaneState {
         debug_assert_eq!(run.last, last, "a run on a lane reaches the end");
         self.delivered += run.events;
         *after = last;
-        Some((Read { found: Some(run.bytes.clone()), last: run.last, left: Left::Nothing }, head))
+        Some((Read { found: Some(run.bytes.clone()), last: run.last, remaining: Remaining::Nothing }, head))
     }
 }
 
@@ -321,7 +321,7 @@ mod tests {
         let lane = lanes.join();
         assert!(read(&lane, 4).is_none(), "nobody has looked");
         lanes.leave_run(&lane, run(3));
-        assert!(read(&lane, 3).is_none(), "more may be left behind it");
+        assert!(read(&lane, 3).is_none(), "more may be remaining behind it");
         drop(lanes.show(&lane, SNAPSHOT));
         assert!(read(&lane, 3).is_some());
         assert!(read(&lane, 2).is_none(), "it has only the last part");

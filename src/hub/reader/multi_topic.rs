@@ -9,7 +9,7 @@ use crate::{
         core::{state::State, subscriber::Subscriber, topic_state::Waiting},
         reader::{
             cursor::Cursor,
-            read::{Lagged, Left, Read},
+            read::{Lagged, Read, Remaining},
             unfiltered::Unfiltered,
         },
     },
@@ -142,15 +142,15 @@ impl MultiTopic {
                 break;
             }
         }
-        let left = match self.queue.is_empty() {
+        let remaining = match self.queue.is_empty() {
             // Deliver what was found first; the next read ends the stream.
-            _ if self.removed && pieces.is_empty() => Left::Removed,
-            _ if self.removed => Left::More,
-            true if self.unfinished == 0 && !self.cursors.is_empty() => Left::Finished,
-            true => Left::Nothing,
-            false => Left::More,
+            _ if self.removed && pieces.is_empty() => Remaining::Removed,
+            _ if self.removed => Remaining::More,
+            true if self.unfinished == 0 && !self.cursors.is_empty() => Remaining::Finished,
+            true => Remaining::Nothing,
+            false => Remaining::More,
         };
-        Ok(Read { found: (!pieces.is_empty()).then_some(pieces), last, left })
+        Ok(Read { found: (!pieces.is_empty()).then_some(pieces), last, remaining })
     }
 
     /// Continues from the oldest event held of each topic.

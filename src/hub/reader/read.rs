@@ -5,12 +5,12 @@ pub(crate) struct Read<T> {
     pub(crate) found: Option<T>,
     /// The position of the last event found.
     pub(crate) last: Position,
-    pub(crate) left: Left,
+    pub(crate) remaining: Remaining,
 }
 
 /// The events held after those that were read.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Left {
+pub(crate) enum Remaining {
     More,
     Nothing,
     /// Nothing, and all topics are finished.

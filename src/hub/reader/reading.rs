@@ -20,7 +20,7 @@ use crate::{
             join::join,
             multi_topic::MultiTopic,
             options::Options,
-            read::{Lagged, Left, Read},
+            read::{Lagged, Read, Remaining},
             single_topic::{LaneRead, SingleTopic},
             unfiltered::Unfiltered,
         },
@@ -214,23 +214,23 @@ impl Reader {
         changes: u64,
         state: &mut State,
     ) -> Option<Step> {
-        let Ok(Read { found, last, left }) = read else { return Some(self.lagged(state)) };
+        let Ok(Read { found, last, remaining }) = read else { return Some(self.lagged(state)) };
         // The client's position must not move, or it would acknowledge events of a topic that is no
         // more.
-        if left == Left::Removed {
+        if remaining == Remaining::Removed {
             return Some(Step::End(Some(Ending::SILENT)));
         }
         // With nothing left, events of other topics up to the newest do not concern the client.
-        self.seen = if left == Left::More { last } else { state.ids.head() };
+        self.seen = if remaining == Remaining::More { last } else { state.ids.head() };
         // With a filter it is not known yet whether the last event reaches the client.
         if found.is_some() && !self.options.has_filter() {
             self.told = last;
         }
         // A closed hub still delivers what is pending: only with nothing found the stream ends.
-        let ends = left == Left::Finished || state.closing.is_some();
+        let ends = remaining == Remaining::Finished || state.closing.is_some();
         self.parked = None;
         // Parked under the same lock under which nothing was left, so that no change falls between.
-        if left != Left::More && !ends {
+        if remaining != Remaining::More && !ends {
             let is_parked = match &mut self.cursors {
                 Cursors::SingleTopic(single) => single.park(current, brought, state),
                 Cursors::MultiTopic(multi) => multi.park(brought, state),

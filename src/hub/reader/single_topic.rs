@@ -14,7 +14,7 @@ use crate::{
         },
         reader::{
             cursor::Cursor,
-            read::{Lagged, Left, Read},
+            read::{Lagged, Read, Remaining},
             unfiltered::Unfiltered,
         },
     },
@@ -146,21 +146,21 @@ fn read_run<T>(
 ) -> Result<Read<T>, Lagged> {
     let topic = state.topics.get(cursor.topic);
     if topic.is_removed() {
-        return Ok(Read { found: None, last: 0, left: Left::Removed });
+        return Ok(Read { found: None, last: 0, remaining: Remaining::Removed });
     }
-    let none_left = if topic.is_finished() { Left::Finished } else { Left::Nothing };
+    let none_left = if topic.is_finished() { Remaining::Finished } else { Remaining::Nothing };
     if cursor.has_lost(&topic.log) {
         return Err(Lagged);
     }
     let end = topic.log.last();
     if cursor.after >= end {
-        return Ok(Read { found: None, last: 0, left: none_left });
+        return Ok(Read { found: None, last: 0, remaining: none_left });
     }
     let Some((run, topic)) = state.topics.read(cursor.topic, cursor.after, Position::MAX) else {
         debug_assert!(false, "the newest event is held unless it was evicted");
-        return Ok(Read { found: None, last: 0, left: none_left });
+        return Ok(Read { found: None, last: 0, remaining: none_left });
     };
     cursor.after = run.last;
-    let (last, left) = (run.last, if run.last == end { none_left } else { Left::More });
-    Ok(Read { found: Some(found(topic, run)), last, left })
+    let (last, remaining) = (run.last, if run.last == end { none_left } else { Remaining::More });
+    Ok(Read { found: Some(found(topic, run)), last, remaining })
 }
