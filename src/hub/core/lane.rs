@@ -130,9 +130,10 @@ impl Lanes {
     pub(crate) fn join(&mut self) -> Arc<Lane> {
         // Compared in units of a full lane, so that one lane is filled before the next one is
         // begun.
-        let least = self.lanes.iter().zip(&mut self.subscriptions).min_by_key(|(_, count)| **count / ROOM);
+        let least =
+            self.lanes.iter().zip(&mut self.subscriptions).min_by_key(|(_, count)| **count / LANE_CAPACITY);
         match least {
-            Some((lane, count)) if *count < ROOM || self.lanes.len() == MAX_LANES => {
+            Some((lane, count)) if *count < LANE_CAPACITY || self.lanes.len() == MAX_LANES => {
                 *count += 1;
                 Arc::clone(lane)
             }
@@ -253,9 +254,9 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
 }
 
 /// A topic's subscriptions beyond this number get lanes.
-pub(crate) const WITHOUT: usize = if cfg!(ssekit_loom) { 1 } else { 8 };
+pub(crate) const LANE_THRESHOLD: usize = if cfg!(ssekit_loom) { 1 } else { 8 };
 /// The number of subscriptions that a lane has before another lane is added.
-const ROOM: usize = if cfg!(ssekit_loom) { 2 } else { 64 };
+const LANE_CAPACITY: usize = if cfg!(ssekit_loom) { 2 } else { 64 };
 /// The maximum number of lanes. Beyond it, lanes exceed their capacity.
 const MAX_LANES: usize = if cfg!(ssekit_loom) { 2 } else { u64::BITS as usize };
 
@@ -273,19 +274,19 @@ mod tests {
     #[test]
     fn a_lane_is_filled_before_there_is_another_up_to_a_limit() {
         let mut lanes = Lanes::new();
-        for joined in 1..=2 * ROOM * MAX_LANES {
+        for joined in 1..=2 * LANE_CAPACITY * MAX_LANES {
             lanes.join();
-            assert_eq!(lanes.lanes.len(), joined.div_ceil(ROOM).min(MAX_LANES));
+            assert_eq!(lanes.lanes.len(), joined.div_ceil(LANE_CAPACITY).min(MAX_LANES));
         }
-        assert!(lanes.subscriptions.iter().all(|count| *count == 2 * ROOM));
+        assert!(lanes.subscriptions.iter().all(|count| *count == 2 * LANE_CAPACITY));
     }
 
     #[test]
     fn who_leaves_makes_room_and_the_last_one_is_told() {
         let mut lanes = Lanes::new();
-        let joined: Vec<_> = (0..3 * ROOM).map(|_| lanes.join()).collect();
-        assert!(lanes.leave(&joined[ROOM]));
-        assert_eq!(lanes.join().at, joined[ROOM].at);
+        let joined: Vec<_> = (0..3 * LANE_CAPACITY).map(|_| lanes.join()).collect();
+        assert!(lanes.leave(&joined[LANE_CAPACITY]));
+        assert_eq!(lanes.join().at, joined[LANE_CAPACITY].at);
         let (last, others) = joined.split_last().unwrap();
         assert!(others.iter().all(|lane| lanes.leave(lane)));
         assert!(!lanes.leave(last));
@@ -333,8 +334,8 @@ mod tests {
     #[test]
     fn who_parks_on_any_lane_is_taken_by_the_next_change_alone() {
         let mut lanes = Lanes::new();
-        let joined: Vec<_> = (0..ROOM * 3).map(|_| lanes.join()).collect();
-        for lane in [&joined[0], &joined[ROOM * 2]] {
+        let joined: Vec<_> = (0..LANE_CAPACITY * 3).map(|_| lanes.join()).collect();
+        for lane in [&joined[0], &joined[LANE_CAPACITY * 2]] {
             let mut lane_state = lanes.show(lane, SNAPSHOT);
             lane_state.parking.park(&mut None, &mut Some(Waker::noop().clone()));
         }

@@ -3,7 +3,7 @@ use std::mem;
 use crate::{
     base::{slab::Key, sync::Arc},
     hub::core::{
-        lane::{Lane, Lanes, WITHOUT},
+        lane::{LANE_THRESHOLD, Lane, Lanes},
         topic_state::Followers,
         topics::Topics,
     },
@@ -36,7 +36,7 @@ impl Topics {
         let topic = &mut *self.topics[key].topic;
         // With few subscriptions the hub's lock is not contended, and a second lock would only cost
         // time.
-        if topic.subscriptions() as usize <= WITHOUT {
+        if topic.subscriptions() as usize <= LANE_THRESHOLD {
             return None;
         }
         let lanes =
