@@ -78,7 +78,7 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 pub(crate) struct TakenWakers {
     pub(crate) on_topic: Option<WakerTable>,
-    /// Boxed, because a `Crowd` is moved with each event, and most topics have no lanes.
+    /// Boxed, because `TakenWakers` is moved with each event, and most topics have no lanes.
     on_lanes: Option<Box<OnLanes>>,
 }
 
@@ -103,7 +103,7 @@ impl LaneState {
     /// position of the hub in the snapshot.
     #[inline]
     pub(crate) fn read(&mut self, after: &mut Position) -> Option<(Read<Bytes>, Position)> {
-        // Without a view something has changed since, and the hub must be asked.
+        // Without a snapshot something has changed since, and the hub must be asked.
         let Snapshot { last, head } = self.snapshot?;
         if *after >= last {
             return Some((Read { found: None, last: 0, remaining: Remaining::Nothing }, head));

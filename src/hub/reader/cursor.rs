@@ -4,7 +4,7 @@ use crate::{
     hub::core::{name::Name, state::State},
 };
 
-/// The place of a subscription in one of its topics.
+/// The position of a subscription in one of its topics.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     pub(crate) topic: Key,

@@ -1,7 +1,7 @@
-//! A subscription's place in its topics, and how it reads from there: one topic, several, a filter.
+//! A subscription's cursors in its topics, and how it reads from there: one topic, several, a filter.
 //!
-//! Read [`live`] and [`reading`] first; [`one`] is the common case, [`many`] keeps the topics that have
-//! something in order.
+//! Read [`live`] and [`reading`] first; [`single_topic`] is the common case, [`multi_topic`] keeps the topics
+//! that have something in order.
 
 pub(crate) mod cursor;
 pub(crate) mod ending;
