@@ -131,7 +131,7 @@ impl Sections {
         }
         debug_assert!(
             self.front().is_empty() || !self.front_section().begins_superseded(),
-            "the oldest event held is not superseded"
+            "superseding leaves a live event in front"
         );
         len + Bounds::EVENT_OVERHEAD + superseded.cost
     }

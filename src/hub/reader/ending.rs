@@ -5,12 +5,11 @@ use bytes::Bytes;
 use crate::{
     base::sync::Arc,
     history::scheme::{Mark, Scheme},
-    hub::{
-        core::state::{Closing, State},
-        notice::Notices,
-        reader::join::join,
-    },
+    hub::{core::state::Closing, notice::Notices, reader::join::join},
 };
+
+#[cfg(feature = "tokio")]
+use crate::hub::core::state::State;
 
 /// The content of a client's last block.
 pub(crate) struct Ending {

@@ -45,6 +45,7 @@ impl Options {
         self.0.as_mut()?.filter.as_mut()
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn take_filter(&mut self) -> Option<Filter> {
         self.0.as_mut()?.filter.take()
     }
