@@ -21,6 +21,9 @@ pub mod shutting_down {}
 #[doc = include_str!("../docs/proxies.md")]
 pub mod proxies {}
 
+#[doc = include_str!("../docs/middleware.md")]
+pub mod middleware {}
+
 #[doc = include_str!("../docs/browsers.md")]
 pub mod browsers {}
 
