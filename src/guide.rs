@@ -18,6 +18,9 @@ pub mod authorisation {}
 #[doc = include_str!("../docs/shutting_down.md")]
 pub mod shutting_down {}
 
+#[doc = include_str!("../docs/troubleshooting.md")]
+pub mod troubleshooting {}
+
 #[doc = include_str!("../docs/proxies.md")]
 pub mod proxies {}
 
