@@ -15,6 +15,9 @@ pub mod state {}
 #[doc = include_str!("../docs/authorisation.md")]
 pub mod authorisation {}
 
+#[doc = include_str!("../docs/security.md")]
+pub mod security {}
+
 #[doc = include_str!("../docs/shutting_down.md")]
 pub mod shutting_down {}
 
