@@ -24,6 +24,9 @@ pub mod shutting_down {}
 #[doc = include_str!("../docs/troubleshooting.md")]
 pub mod troubleshooting {}
 
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
+
 #[doc = include_str!("../docs/proxies.md")]
 pub mod proxies {}
 
@@ -35,6 +38,9 @@ pub mod browsers {}
 
 #[doc = include_str!("../docs/clients.md")]
 pub mod clients {}
+
+#[doc = include_str!("../docs/rust_clients.md")]
+pub mod rust_clients {}
 
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
