@@ -13,10 +13,12 @@ pub struct Recipe {
     pub code: String,
 }
 
-/// Returns all blocks of JavaScript in the guide.
+/// Returns all blocks of JavaScript in the guide and the README. `tests/api/guide.rs` knows no other fence for them.
 pub fn recipes() -> Vec<Recipe> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let mut pages: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = fs::read_dir(root.join("docs")).unwrap();
+    let mut pages: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    pages.push(root.join("README.md"));
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
     pages.sort();
     let mut found = Vec::new();
@@ -28,7 +30,7 @@ pub fn recipes() -> Vec<Recipe> {
         while let Some(line) = lines.next() {
             if let Some(language) = line.strip_prefix("```") {
                 let code: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-                if ["js", "javascript", "mjs", "html"].contains(&language) {
+                if language == "js" {
                     let code = code.join("\n");
                     found.push(Recipe { page: name.into(), heading: heading.into(), code });
                 }

@@ -8,8 +8,6 @@ mod heartbeat {
 }
 
 use std::{
-    fs,
-    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -45,29 +43,6 @@ fn each_script_of_the_guide_is_tried() {
     let printed = recipes();
     let printed: Vec<_> = printed.iter().map(|script| (&script.page[..], &script.heading[..])).collect();
     assert_eq!(printed, TRIED);
-}
-
-/// `cargo test` runs the Rust of a page that is part of the crate's documentation.
-#[test]
-fn each_page_of_the_guide_is_documentation_whose_code_runs() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let guide = fs::read_to_string(root.join("src/guide.rs")).unwrap();
-    for page in fs::read_dir(root.join("docs")).unwrap() {
-        let page = page.unwrap().path();
-        let name = page.file_name().unwrap().to_str().unwrap();
-        if !name.ends_with(".md") {
-            continue;
-        }
-        assert!(
-            guide.contains(&format!(r#"include_str!("../docs/{name}")"#)),
-            "{name} is not in src/guide.rs"
-        );
-        let text = fs::read_to_string(&page).unwrap();
-        let unrun = text.lines().filter(|line| line.starts_with("```")).find(|line| {
-            line.split(['`', ',']).any(|word| word.starts_with("ignore") || word == "compile_fail")
-        });
-        assert_eq!(unrun, None, "{name}");
-    }
 }
 
 async fn reconnects_by_hand_after_errors_without_losing_an_event_of_any_type(tab: Tab) {
