@@ -61,7 +61,7 @@
 //! | decode bytes without any I/O | [`Decoder`] |
 //!
 //! The `guide` module answers longer questions: resuming, topics, authorisation, shutting down, proxies,
-//! browsers, limits, scaling out, moving from axum's `Sse`.
+//! browsers, limits, scaling out, testing, troubleshooting, moving from axum's `Sse`.
 //!
 //! hyper and axum take [`Body`] directly; actix takes a subscription with `HttpResponse::streaming`. The
 //! repository's `examples` folder has complete programs.

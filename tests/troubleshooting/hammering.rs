@@ -16,7 +16,7 @@ use ssekit::{
     hub::{Close, Start},
 };
 
-use crate::{SECOND, browser, client, data, ended, hub};
+use crate::{SECOND, browser, client, data, ended, hub, update};
 
 #[tokio::test]
 async fn a_finished_stream_is_asked_for_again_and_again_unless_it_is_answered_with_204() {
@@ -57,7 +57,7 @@ async fn all_clients_return_at_once_after_a_close_unless_it_spreads_them() {
         let mut times = HashSet::new();
         for client in &mut clients {
             times.insert(loop {
-                match client.next().await.unwrap().unwrap() {
+                match update(client).await {
                     Update::ReconnectionTime(time) => break Some(time),
                     Update::Reconnecting { .. } => break None,
                     _ => {}
@@ -108,7 +108,7 @@ fn follow(hub: &Hub) -> EventSource<()> {
 /// Reads until the client waits to reconnect.
 async fn delay(source: &mut EventSource<()>) -> Duration {
     loop {
-        if let Update::Reconnecting { delay, .. } = source.next().await.unwrap().unwrap() {
+        if let Update::Reconnecting { delay, .. } = update(source).await {
             return delay;
         }
     }

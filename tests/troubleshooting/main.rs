@@ -27,6 +27,7 @@ use ssekit::{
     client::{Connect, EventSourceError, Policy, Update},
     hub::Notice,
 };
+use tokio::time::timeout;
 
 fn hub() -> Hub {
     Hub::new(Bounds::events(100))
@@ -70,7 +71,7 @@ fn browser() -> Policy {
 async fn data(source: &mut EventSource<()>, count: usize) -> Vec<String> {
     let mut read = Vec::new();
     while read.len() < count {
-        if let Update::Event(event) = source.next().await.expect("the client has ended").unwrap() {
+        if let Update::Event(event) = update(source).await {
             match Notice::of(&event) {
                 None => read.push(event.data().to_owned()),
                 Some(Notice::Reset(_)) => read.push("reset".to_owned()),
@@ -83,18 +84,30 @@ async fn data(source: &mut EventSource<()>, count: usize) -> Vec<String> {
 
 /// Reads until the client is open.
 async fn opened(source: &mut EventSource<()>) {
-    while !matches!(source.next().await.expect("the client has ended").unwrap(), Update::Opened(_)) {}
+    while !matches!(update(source).await, Update::Opened(_)) {}
 }
 
 /// Reads until the client has ended, and returns why if it failed.
 async fn ended(source: &mut EventSource<()>) -> Option<EventSourceError> {
-    while let Some(update) = source.next().await {
-        if let Err(error) = update {
-            return Some(error);
+    for _ in 0..MANY {
+        match source.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Some(error),
+            None => return None,
         }
     }
-    None
+    panic!("the client comes back again and again");
 }
 
+/// Reads the next update of a client that goes on.
+async fn update(source: &mut EventSource<()>) -> Update {
+    let update = timeout(PATIENCE, source.next()).await.expect("nothing comes");
+    update.expect("the client has ended").unwrap()
+}
+
+/// More updates than a client has that ends.
+const MANY: usize = 1000;
+/// Longer than anything takes that comes, on any clock.
+const PATIENCE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -13,9 +13,10 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
     net::{TcpListener, TcpStream},
     sync::oneshot,
+    time::timeout,
 };
 
-use crate::{SECOND, hub, router};
+use crate::{PATIENCE, SECOND, hub, router};
 
 #[tokio::test]
 async fn a_graceful_shutdown_waits_for_streams_until_the_hub_is_closed() {
@@ -42,8 +43,8 @@ async fn a_graceful_shutdown_waits_for_streams_until_the_hub_is_closed() {
     assert!(!server.is_finished());
 
     hub.close(Close::new().retry(SECOND, SECOND * 5));
-    while body.frame().await.is_some() {}
-    server.await.unwrap().unwrap();
+    timeout(PATIENCE, async { while body.frame().await.is_some() {} }).await.expect("the stream goes on");
+    timeout(PATIENCE, server).await.expect("the server goes on").unwrap().unwrap();
 }
 
 /// A reader that takes nothing does not see the end either.

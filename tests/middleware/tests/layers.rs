@@ -74,7 +74,8 @@ async fn compression_of_every_type_sends_each_event_at_once_to_clients_that_undo
     assert_eq!(events.next().await.unwrap().unwrap().event_type(), "position");
     for data in ["1", "2", "3"] {
         hub.publish("orders", data).unwrap();
-        assert_eq!(events.next().await.unwrap().unwrap().data(), data);
+        let event = timeout(PATIENCE, events.next()).await.expect("it is held back");
+        assert_eq!(event.unwrap().unwrap().data(), data);
     }
 }
 
@@ -158,7 +159,7 @@ async fn a_trace_has_the_head_at_once_and_the_end_of_the_stream_in_one_span() {
     for number in 0..200 {
         hub.publish("orders", number.to_string()).unwrap();
     }
-    while body.frame().await.is_some() {}
+    timeout(PATIENCE, async { while body.frame().await.is_some() {} }).await.expect("the stream goes on");
     let lag = log.line("ssekit::hub");
     assert!(lag.contains("request{method=GET uri=/orders"), "{lag}");
     assert!(log.line("end of stream").contains("request{method=GET uri=/orders"), "{}", log.text());
@@ -419,7 +420,8 @@ fn every_type(_: StatusCode, _: axum::http::Version, _: &HeaderMap, _: &axum::ht
 }
 
 async fn frame(body: &mut Body) -> String {
-    let frame = body.frame().await.expect("the stream has ended").unwrap();
+    let frame = timeout(PATIENCE, body.frame()).await.expect("nothing comes");
+    let frame = frame.expect("the stream has ended").unwrap();
     String::from_utf8(frame.into_data().unwrap_or_default().to_vec()).unwrap()
 }
 
@@ -473,4 +475,6 @@ impl io::Write for Log {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Longer than anything takes that comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
