@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ssekit::{
-    Bounds, Event, EventId, Hub,
+    Bounds, Event, EventId, EventType, Hub,
     hub::{Close, HubBuilder, PositionForm},
     replay::Ids,
 };
@@ -20,6 +20,7 @@ in_each_browser! {
     stops_for_good_when_the_topic_is_finished,
     comes_back_to_a_closed_hub_that_sends_it_away,
     has_six_streams_over_http_1_and_no_more,
+    passes_no_event_that_has_a_type_to_onmessage,
 }
 
 fn hub() -> HubBuilder {
@@ -204,6 +205,24 @@ async fn has_six_streams_over_http_1_and_no_more(tab: Tab) {
     session.switch_to_window(windows[6].clone()).await.unwrap();
     tab.wait_for("source.readyState === 1").await;
     assert_eq!(service.asked().len(), 7);
+}
+
+async fn passes_no_event_that_has_a_type_to_onmessage(tab: Tab) {
+    let service = Service::start(hub().build()).await;
+    tab.open(&service.url()).await;
+    tab.eval(
+        "window.log = [];
+         window.source = new EventSource('/events');
+         source.onmessage = ({ data }) => log.push(`onmessage ${data}`);
+         source.addEventListener('note', ({ data }) => log.push(`note ${data}`));",
+    )
+    .await;
+    tab.wait_for("source.readyState === 1").await;
+    let note = Event::new("1").with_type(EventType::from_static("note"));
+    service.hub().publish("news", note).unwrap();
+    service.publish(["2"]);
+    tab.wait_for("log.length === 2").await;
+    assert_eq!(tab.eval("return log").await, serde_json::json!(["note 1", "onmessage 2"]));
 }
 
 /// Firefox waits for half a second at least.

@@ -32,6 +32,8 @@ scripts! {
         stops_when_the_topic_is_finished;
     "browsers.md", "A heartbeat that a page can see" =>
         sees_each_heartbeat_on_a_busy_hub_and_notices_a_stall;
+    "browsers.md", "Six connections" =>
+        shares_one_stream_among_tabs_and_hands_it_on_without_losing_an_event;
     "resuming.md", "A snapshot, then the events after it" =>
         follows_a_snapshot_of_the_process_that_publishes;
     "resuming.md", "A snapshot from elsewhere" =>
@@ -127,6 +129,42 @@ async fn sees_each_heartbeat_on_a_busy_hub_and_notices_a_stall(tab: Tab) {
     busy.abort();
     let events = "return log.filter((shown) => shown !== 'position').join()";
     assert_eq!(tab.eval(events).await, "order 1,message 2");
+}
+
+async fn shares_one_stream_among_tabs_and_hands_it_on_without_losing_an_event(tab: Tab) {
+    let service = Service::start(hub(100)).await;
+    let session = tab.session();
+    let mut windows = vec![session.window().await.unwrap()];
+    while windows.len() < 8 {
+        windows.push(session.new_window(true).await.unwrap().handle);
+    }
+    for (number, window) in windows.iter().enumerate() {
+        session.switch_to_window(window.clone()).await.unwrap();
+        tab.open(&service.url()).await;
+        tab.run(&recipe("browsers.md", "Six connections")).await;
+        if number == 0 {
+            tab.wait_for("log.includes('position')").await;
+        }
+    }
+    service.publish(["1"]);
+    publish_order(service.hub(), "2");
+    for window in &windows {
+        session.switch_to_window(window.clone()).await.unwrap();
+        tab.wait_for("log.includes('order 2')").await;
+    }
+    assert_eq!(service.asked().len(), 1);
+
+    // The one that has the stream is closed, and something happens before the next one has it.
+    session.switch_to_window(windows[0].clone()).await.unwrap();
+    session.close_window().await.unwrap();
+    service.publish(["3"]);
+    for window in &windows[1..] {
+        session.switch_to_window(window.clone()).await.unwrap();
+        tab.wait_for("log.includes('message 3')").await;
+        let events = "return log.filter((shown) => shown !== 'position').join()";
+        assert_eq!(tab.eval(events).await, "message 1,order 2,message 3");
+    }
+    assert_eq!(service.asked().len(), 2);
 }
 
 async fn follows_a_snapshot_of_the_process_that_publishes(tab: Tab) {
