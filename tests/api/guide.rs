@@ -151,7 +151,12 @@ fn symptoms_and_layers_name_the_tests_that_show_them() {
             }
             all.extend(tests);
         }
-        let named: BTreeSet<_> = test_cells(&text).iter().flat_map(|cell| names(cell)).collect();
+        let cells = test_cells(&text);
+        assert!(
+            cells.iter().all(|cell| names(cell).next().is_some()),
+            "{page} has a row without a test: {cells:?}"
+        );
+        let named: BTreeSet<_> = cells.iter().flat_map(|cell| names(cell)).collect();
         let unknown: Vec<_> = named.difference(&all).collect();
         assert!(unknown.is_empty(), "{page} names no tests: {unknown:?}");
         let unnamed: Vec<_> = own.iter().filter(|test| !text.contains(&format!("`{test}`"))).collect();
@@ -257,6 +262,7 @@ fn test_cells(text: &str) -> Vec<String> {
         let row: Vec<_> = row.split(" | ").collect();
         match column {
             None => column = Some(row.iter().position(|title| *title == "test")),
+            Some(_) if row[0] == "---" => {}
             Some(Some(column)) => cells.extend(row.get(column).map(|cell| (*cell).to_owned())),
             Some(None) => {}
         }

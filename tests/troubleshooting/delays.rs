@@ -1,11 +1,17 @@
 //! The stream times out, hangs, or arrives in lumps.
 
+use std::net::SocketAddr;
+
+use axum::serve::{Listener, ListenerExt};
 use futures_util::{FutureExt, StreamExt};
 use ssekit::{
     Subscribe,
     client::{DisconnectReason, Policy, Update},
 };
-use tokio::time::timeout;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 use crate::{DAY, SECOND, client, data, hub, opened};
 
@@ -103,4 +109,18 @@ fn nothing_comes_if_the_names_of_the_topics_differ() {
 
     hub.publish("orders", "two coffees").unwrap();
     assert!(events.next().now_or_never().is_some());
+}
+
+/// How long they wait is the affair of two kernels. The option that decides is off on a socket that is accepted.
+#[tokio::test]
+async fn small_events_wait_for_acknowledgements_unless_the_accepted_socket_has_nodelay() {
+    async fn accepted(mut listener: impl Listener<Io = TcpStream, Addr = SocketAddr>) -> TcpStream {
+        let address = listener.local_addr().unwrap();
+        let (accepted, _client) = tokio::join!(listener.accept(), TcpStream::connect(address));
+        accepted.0
+    }
+    let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+    assert!(!accepted(bind().await).await.nodelay().unwrap());
+    let listener = bind().await.tap_io(|socket| drop(socket.set_nodelay(true)));
+    assert!(accepted(listener).await.nodelay().unwrap());
 }
