@@ -1,6 +1,7 @@
 //! The client.
 
 mod driver;
+mod example_broadcast;
 mod examples;
 mod llm;
 mod model;

@@ -2,6 +2,8 @@
 
 mod body;
 mod body_sockets;
+mod example_encode;
+mod example_keep_alive;
 mod example_llm;
 mod example_presence;
 mod keep_alive;
