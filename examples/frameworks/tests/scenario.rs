@@ -25,11 +25,11 @@ use tokio::{
 
 /// Makes the same tests for each framework.
 ///
-/// The number says at which keep-alive at the latest a client is missed that has closed its connection.
+/// A service that another program serves is that program with an argument. The number says at which keep-alive at the latest a client is missed that has closed its connection.
 macro_rules! tests {
-    ($($framework:ident $keep_alives:literal)*) => { $(
-        mod $framework {
-            const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", stringify!($framework)));
+    ($($name:ident: [$program:literal $($argument:literal)?] $keep_alives:literal)*) => { $(
+        mod $name {
+            const PROGRAM: &[&str] = &[env!(concat!("CARGO_BIN_EXE_", $program)), $($argument)?];
 
             #[tokio::test]
             async fn headers_are_as_documented_and_the_first_block_comes_at_once() {
@@ -69,9 +69,20 @@ macro_rules! tests {
     )* };
 }
 
-tests! { actix 1 axum 1 hyper 1 poem 2 rocket 1 salvo 1 warp 1 }
+tests! {
+    actix: ["actix"] 1
+    axum: ["axum"] 1
+    hyper: ["hyper"] 1
+    poem: ["poem"] 2
+    rocket: ["rocket"] 1
+    salvo: ["salvo"] 1
+    warp: ["warp"] 1
+    served_axum: ["served" "axum"] 1
+    served_hyper: ["served" "hyper"] 1
+    served_warp: ["served" "warp"] 1
+}
 
-async fn headers_are_as_documented_and_the_first_block_comes_at_once(program: &str) {
+async fn headers_are_as_documented_and_the_first_block_comes_at_once(program: &[&str]) {
     let program = Program::start(program, NEVER).await;
     for version in VERSIONS {
         let mut source = connect(program.address(), version);
@@ -90,7 +101,7 @@ async fn headers_are_as_documented_and_the_first_block_comes_at_once(program: &s
     }
 }
 
-async fn each_event_is_flushed_by_itself(program: &str) {
+async fn each_event_is_flushed_by_itself(program: &[&str]) {
     let program = Program::start(program, NEVER).await;
     for version in VERSIONS {
         let publisher = client(version);
@@ -103,7 +114,7 @@ async fn each_event_is_flushed_by_itself(program: &str) {
     }
 }
 
-async fn a_silence_has_keep_alives(program: &str) {
+async fn a_silence_has_keep_alives(program: &[&str]) {
     let program = Program::start(program, Duration::from_millis(50)).await;
     for version in VERSIONS {
         let mut stream = Stream::open(program.address(), version, "").await;
@@ -114,7 +125,7 @@ async fn a_silence_has_keep_alives(program: &str) {
     }
 }
 
-async fn a_client_that_is_cut_resumes_without_loss(program: &str) {
+async fn a_client_that_is_cut_resumes_without_loss(program: &[&str]) {
     let program = Program::start(program, NEVER).await;
     for version in VERSIONS {
         let (publisher, mut published) = (client(version), Vec::new());
@@ -154,7 +165,7 @@ async fn a_client_that_is_cut_resumes_without_loss(program: &str) {
     }
 }
 
-async fn a_client_that_is_gone_is_freed_by_the_next_keep_alive(program: &str, after_close: usize) {
+async fn a_client_that_is_gone_is_freed_by_the_next_keep_alive(program: &[&str], after_close: usize) {
     let mut program = Program::start(program, INTERVAL).await;
     let publisher = client(Version::Http1);
     let mut witness = Stream::open(program.address(), Version::Http1, "").await;
@@ -193,7 +204,7 @@ async fn gone_by(keep_alives: usize, id: &str, program: &mut Program, witness: &
     }
 }
 
-async fn sigterm_ends_the_streams_and_the_program(program: &str) {
+async fn sigterm_ends_the_streams_and_the_program(program: &[&str]) {
     let program = Program::start(program, NEVER).await;
     let mut streams = Vec::new();
     for version in [Version::Http1, Version::Http1, Version::Http2, Version::Http2] {
@@ -210,7 +221,7 @@ async fn sigterm_ends_the_streams_and_the_program(program: &str) {
     program.ended().await;
 }
 
-async fn sigterm_ends_the_program_although_a_reader_has_stalled(program: &str) {
+async fn sigterm_ends_the_program_although_a_reader_has_stalled(program: &[&str]) {
     let program = Program::start(program, NEVER).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

@@ -36,15 +36,19 @@ fn keep_alive() -> Duration {
     Duration::from_millis(env::var("KEEP_ALIVE").ok().and_then(|time| time.parse().ok()).unwrap_or(15_000))
 }
 
+/// The routes of the service.
+pub(crate) fn app(hub: Hub) -> Router {
+    Router::new().route("/orders", get(subscribe).post(publish)).with_state(hub)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let hub = Hub::new(Bounds::events(10_000).with_bytes(64 << 20));
-    let app = Router::new().route("/orders", get(subscribe).post(publish)).with_state(hub.clone());
     let listener = TcpListener::bind(env::args().nth(1).unwrap_or("127.0.0.1:3000".into())).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-    let closed = close_on_signal(hub).shared();
-    let server = axum::serve(listener, app).with_graceful_shutdown(closed.clone());
+    let closed = close_on_signal(hub.clone()).shared();
+    let server = axum::serve(listener, app(hub)).with_graceful_shutdown(closed.clone());
     tokio::select! {
         ended = server.into_future() => Ok(ended?),
         // A reader that has stalled never takes the end of its stream.

@@ -4,7 +4,12 @@ use std::{env, error::Error, time::Duration};
 
 use futures_util::TryFutureExt;
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
+use hyper::{
+    Method, Request, Response,
+    body::Incoming,
+    http,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -35,6 +40,17 @@ fn keep_alive() -> Duration {
     Duration::from_millis(env::var("KEEP_ALIVE").ok().and_then(|time| time.parse().ok()).unwrap_or(15_000))
 }
 
+/// The service of a connection.
+pub(crate) fn service(
+    hub: Hub,
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = http::Error, Future: Send> + Clone + Send
+{
+    service_fn(move |request| {
+        let answer = orders(hub.clone(), request);
+        answer.or_else(async |error| Response::builder().status(400).body(error.to_string().into()))
+    })
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let hub = Hub::new(Bounds::events(10_000).with_bytes(64 << 20));
@@ -48,13 +64,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ = terminate.recv() => break,
         };
         drop(socket.set_nodelay(true));
-        let hub = hub.clone();
-        let service = service_fn(move |request| {
-            let answer = orders(hub.clone(), request);
-            answer.or_else(async |error| Response::builder().status(400).body(error.to_string().into()))
-        });
         let server = auto::Builder::new(TokioExecutor::new());
-        let connection = server.serve_connection(TokioIo::new(socket), service).into_owned();
+        let connection = server.serve_connection(TokioIo::new(socket), service(hub.clone())).into_owned();
         tokio::spawn(connections.watch(connection));
     }
     hub.close(Close::new().retry(Duration::from_secs(1), Duration::from_secs(5)));

@@ -10,7 +10,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use warp::{
-    Filter, Reply, body,
+    Filter, Rejection, Reply, body,
     http::{HeaderMap, StatusCode},
     hyper::body::Bytes,
     reply,
@@ -40,20 +40,24 @@ fn keep_alive() -> Duration {
     Duration::from_millis(env::var("KEEP_ALIVE").ok().and_then(|time| time.parse().ok()).unwrap_or(15_000))
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let hub = Hub::new(Bounds::events(10_000).with_bytes(64 << 20));
-    let closed = close_on_signal(hub.clone()).shared();
+/// The routes of the service.
+pub(crate) fn routes(hub: Hub) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone + Send {
     let hub = warp::any().map(move || hub.clone());
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let get = warp::get().and(hub.clone()).and(warp::header::headers_cloned()).and(query).map(subscribe);
     let post = warp::post().and(hub).and(body::content_length_limit(1 << 20)).and(body::bytes()).map(publish);
-    let routes = warp::path!("orders").and(get.or(post));
+    warp::path!("orders").and(get.or(post))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let hub = Hub::new(Bounds::events(10_000).with_bytes(64 << 20));
+    let closed = close_on_signal(hub.clone()).shared();
     let listener = TcpListener::bind(env::args().nth(1).unwrap_or("127.0.0.1:3000".into())).await?;
     // Linux gives it to each connection that it accepts. Without it, a small event may wait some 40 ms for the one before.
     SockRef::from(&listener).set_tcp_nodelay(true)?;
     println!("listening on http://{}", listener.local_addr()?);
-    let server = warp::serve(routes).incoming(listener).graceful(closed.clone());
+    let server = warp::serve(routes(hub)).incoming(listener).graceful(closed.clone());
     tokio::select! {
         () = server.run() => Ok(()),
         // A reader that has stalled never takes the end of its stream.

@@ -33,10 +33,11 @@ pub(crate) enum Version {
 }
 
 impl Program {
-    /// Starts it on a free port, and waits until it accepts.
-    pub(crate) async fn start(executable: &str, keep_alive: Duration) -> Self {
-        let mut child = Command::new(executable)
+    /// Starts it on a free port, and waits until it accepts. The first text is its path, the others are arguments.
+    pub(crate) async fn start(program: &[&str], keep_alive: Duration) -> Self {
+        let mut child = Command::new(program[0])
             .arg("127.0.0.1:0")
+            .args(&program[1..])
             .env("KEEP_ALIVE", keep_alive.as_millis().to_string())
             .envs([("ROCKET_PORT", "0"), ("ROCKET_LOG_LEVEL", "off")])
             .stdin(Stdio::null())
