@@ -54,6 +54,12 @@ pub mod scaling_out {}
 #[doc = include_str!("../docs/durability.md")]
 pub mod durability {}
 
+#[doc = include_str!("../docs/own_delivery.md")]
+pub mod own_delivery {}
+
+#[doc = include_str!("../docs/adapters.md")]
+pub mod adapters {}
+
 #[doc = include_str!("../docs/from_axum.md")]
 pub mod from_axum {}
 
