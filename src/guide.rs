@@ -69,5 +69,8 @@ pub mod model_context_protocol {}
 #[doc = include_str!("../docs/reliability.md")]
 pub mod reliability {}
 
+#[doc = include_str!("../docs/speed.md")]
+pub mod speed {}
+
 #[doc = include_str!("../docs/architecture.md")]
 pub mod architecture {}

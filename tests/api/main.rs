@@ -4,3 +4,4 @@ mod auto_traits;
 mod first_programs;
 mod guide;
 mod layout;
+mod readme;

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Each table gives medians of ratios, with their quartiles, and the figure to reach where there is one. The exit
-//! status is 1 if one was missed. At the end come the rows that the README shows. To add an implementation, add a file beside the others and name it in the list of
+//! status is 1 if one was missed. At the end come the rows that `docs/speed.md` shows. To add an implementation, add a file beside the others and name it in the list of
 //! the `mod.rs` next to it.
 
 mod allocations;
@@ -141,7 +141,7 @@ fn main() -> ExitCode {
     if let What::Instructions { part } = what {
         missed += instructions::run(part);
     }
-    report::print_for_readme();
+    report::print_for_page();
     println!("\n{missed} figures missed");
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -54,21 +54,21 @@ impl Report {
         let part = heading.split(':').next().unwrap_or(heading);
         let shown = shown
             .map(|[what, beside, median, ..]| [format!("{part}: {what}"), beside.clone(), median.clone()]);
-        FOR_README.lock().unwrap().extend(shown);
+        FOR_PAGE.lock().unwrap().extend(shown);
         self.missed
     }
 }
 
-/// Prints the rows that the README shows, of all tables printed so far, and the machine.
-pub(crate) fn print_for_readme() {
-    let rows = FOR_README.lock().unwrap();
+/// Prints the rows that `docs/speed.md` shows, of all tables printed so far, and the machine.
+pub(crate) fn print_for_page() {
+    let rows = FOR_PAGE.lock().unwrap();
     if rows.is_empty() {
         return;
     }
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
     let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
-    println!("\n## For the README: {}, {cores} cores\n", model.trim_start_matches([' ', '\t', ':']));
+    println!("\n## For docs/speed.md: {}, {cores} cores\n", model.trim_start_matches([' ', '\t', ':']));
     table(["what", "beside", "median"], &rows);
 }
 
@@ -89,7 +89,7 @@ fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[String; COLUMNS]]
     rows.iter().for_each(line);
 }
 
-static FOR_README: Mutex<Vec<[String; 3]>> = Mutex::new(Vec::new());
+static FOR_PAGE: Mutex<Vec<[String; 3]>> = Mutex::new(Vec::new());
 
 /// Three digits that count.
 fn figure(value: f64) -> String {
@@ -101,7 +101,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// The rows that the README shows: what was measured, beside what.
+/// The rows that `docs/speed.md` shows: what was measured, beside what.
 const SHOWN: &[(&str, &str)] = &[
     ("20 B, owned", "sse-stream"),
     ("20 B, owned", "axum"),
