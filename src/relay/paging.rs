@@ -53,6 +53,9 @@ pub(super) struct Paging {
     at_end: bool,
     /// The log no longer holds the next entry. The page being read is its oldest entry.
     lost: bool,
+    /// The oldest entry of the log when the client was told what it begins with, if the next page begins with
+    /// it. If that page begins elsewhere, entries were lost since.
+    oldest: Option<Position>,
     /// The client was sent a gap, or a block that changes its position, since its stream began. If not, the
     /// stream must report the gap before it ends: otherwise the client would resume at the same place for
     /// ever.
@@ -95,6 +98,7 @@ impl Paging {
             progress: None,
             at_end: false,
             lost: false,
+            oldest: None,
             advanced: false,
             filtering: false,
             wait: Wait::Nothing,
@@ -105,10 +109,10 @@ impl Paging {
     ///
     /// If it does, it is not kept, so that nothing is held for a client that may never read.
     pub(super) fn begin_at(&mut self, oldest: &Entry) {
+        let position = self.pages.node().position(&oldest.id);
         if self.event_in(oldest).is_some() {
-            return;
-        }
-        if let Some(position) = self.pages.node().position(&oldest.id) {
+            self.oldest = position;
+        } else if let Some(position) = position {
             (self.seen, self.told) = (position, position);
             self.after = Some(oldest.id.clone());
         }
@@ -242,7 +246,8 @@ impl Paging {
         let begins = self.after.is_none();
         // A client that begins with the oldest entry was sent a gap for the entries before it, or there were none. An
         // entry not newer than those it has seen belongs to another state of the log.
-        let is_older = self.first_in(&page).is_some_and(|first| first <= self.seen);
+        let first = self.first_in(&page);
+        let is_older = first.is_some_and(|first| first <= self.seen);
         let is_other = begins && (is_older || !page.held && !self.advanced);
         if mem::replace(&mut self.lost, false) || is_other {
             return Some(self.lose(&page));
@@ -263,12 +268,16 @@ impl Paging {
             (self.lost, self.after) = (true, None);
             return None;
         }
+        let moved = self.oldest.is_some_and(|oldest| first.is_some_and(|first| first != oldest));
+        let reason = if self.lag == Lag::Skip { GapReason::Lagged } else { GapReason::Evicted };
+        let gap = moved.then(|| self.tell(reason));
         let entries = page.entries;
         self.at_end = page.at_end;
         self.size.learn(&entries);
         // An empty page tells only that the end was reached.
         let newest = entries.last()?.id.clone();
-        let block = self.write(&entries);
+        self.oldest = None;
+        let block = join(gap.into_iter().chain(self.write(&entries)).collect());
         // Past entries of other topics, too. `moved` tells the client so, if they are many or the
         // stream ends.
         self.seen = self.pages.node().position(&newest).unwrap_or(self.seen);

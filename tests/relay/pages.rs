@@ -11,7 +11,7 @@ use crate::support::relay_client::{first, read};
 use futures_util::StreamExt;
 use ssekit::{
     Bounds, Event, Hub, Subscribe,
-    hub::{GapReason, Start},
+    hub::{GapReason, Lag, Start},
     relay::Relay,
 };
 use tokio::time::Instant;
@@ -130,4 +130,23 @@ async fn ids_that_take_long_to_look_up_hold_up_nobody_else() {
     assert_eq!(before.elapsed(), Duration::ZERO);
     // Four are asked for at a time.
     assert!(log.take_reads() <= 49 + 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_log_loses_between_a_gap_and_the_next_page_is_told_as_well() {
+    for lag in [Lag::Disconnect, Lag::Skip] {
+        let log = MemoryLog::default();
+        let relay = start(&log, 1);
+        let first = publish(&relay, "a", 0..1).await.remove(0);
+        publish(&relay, "a", 1..10).await;
+        log.trim(5);
+        let options = Subscribe::to(["a"]).lag(lag).after(last_event_id(first.as_str()));
+        let mut client = relay.subscribe(options).await.unwrap();
+        assert_eq!(client.gap().map(|gap| gap.reason()), Some(GapReason::Evicted));
+        publish(&relay, "a", 10..20).await;
+        log.trim(2);
+        let seen = read(&mut client, 2).await;
+        let again = if lag == Lag::Skip { "lagged" } else { "evicted" };
+        assert_eq!((seen.gaps(), seen.data()), (vec!["evicted", again], vec!["18", "19"]));
+    }
 }
