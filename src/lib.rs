@@ -94,7 +94,7 @@
 //! | `redis-tls` | TLS for `relay::RedisLog`, over rustls: `rediss://` |
 //! | `serve` | an HTTP server in which idle event streams take little memory: `serve::Server` |
 //! | `tracing` | events and spans of `tracing` for an operator: see the guide's page `operating` |
-//! | `test-util` | tests that any log must pass: `relay::testing` |
+//! | `test-util` | tests that any log must pass: `relay::testing`; randomness with a seed: `testing` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -121,6 +121,9 @@ mod response;
 #[cfg(feature = "serve")]
 #[cfg_attr(docsrs, doc(cfg(feature = "serve")))]
 pub mod serve;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod testing;
 pub mod timer;
 mod wire;
 

@@ -40,6 +40,10 @@ fn mix(mut word: u64) -> u64 {
 ///
 /// For values that are too many to have a sequence each. Lock-free.
 pub(crate) fn up_to(most: u32) -> u32 {
+    #[cfg(feature = "test-util")]
+    if let Some(word) = fixed::next() {
+        return (((word >> 32) * (u64::from(most) + 1)) >> 32) as u32;
+    }
     static STATE: OnceLock<AtomicU64> = OnceLock::new();
     let state = STATE.get_or_init(|| AtomicU64::new(seed()));
     let high = mix(state.fetch_add(STRIDE, Ordering::Relaxed)) >> 32;
@@ -52,6 +56,31 @@ const STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Returns a number that differs between processes and between calls.
 pub(crate) fn seed() -> u64 {
+    #[cfg(feature = "test-util")]
+    if let Some(word) = fixed::next() {
+        return word;
+    }
     // The standard library keys every `RandomState` from the system's randomness.
     RandomState::new().hash_one(SystemTime::now())
+}
+
+/// A sequence that a test sets for one thread, in place of the system's randomness.
+#[cfg(feature = "test-util")]
+pub(crate) mod fixed {
+    use std::cell::RefCell;
+
+    use super::SplitMix64;
+
+    thread_local! {
+        static SEQUENCE: RefCell<Option<SplitMix64>> = const { RefCell::new(None) };
+    }
+
+    pub(crate) fn set(seed: Option<u64>) {
+        // A thread that ends has nothing to set.
+        let _ = SEQUENCE.try_with(|sequence| sequence.replace(seed.map(SplitMix64::new)));
+    }
+
+    pub(super) fn next() -> Option<u64> {
+        SEQUENCE.try_with(|sequence| sequence.borrow_mut().as_mut().map(SplitMix64::next)).ok().flatten()
+    }
 }
