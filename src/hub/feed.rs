@@ -58,9 +58,13 @@ impl Hub {
         })
     }
 
-    /// Moves the head to a position of the log without an event.
+    /// Moves the head to a position of the log without an event. Does nothing once the hub is closed: it takes
+    /// no more events, so the position may be that of one it refused, and its readers are told the head.
     pub(crate) fn advance(&self, position: Position) {
-        lock(&self.shared.state).ids.advance(position);
+        let mut state = lock(&self.shared.state);
+        if state.closing.is_none() {
+            state.ids.advance(position);
+        }
     }
 
     /// Enters a subscription that has received everything up to a position, or one that begins at the oldest

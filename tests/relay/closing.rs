@@ -113,3 +113,21 @@ async fn closing_ends_the_wait_of_those_that_are_being_let_in() {
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_position_at_the_end_is_not_ahead_of_what_a_closed_node_took_in() {
+    let log = MemoryLog::default();
+    let (one, two) = (start(&log, 20), start(&log, 20));
+    let mut client = one.subscribe(["a"]).await.unwrap();
+    first(&mut client).await;
+    publish(&one, "a", 0..1).await;
+    let before = read(&mut client, 1).await.last_event_id().unwrap();
+    // The tail reads this one when the node is closed already.
+    publish(&two, "a", 1..2).await;
+    one.close(Close::new());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let seen = read_to_end(&mut client).await;
+    let last = seen.last_event_id().unwrap_or(before);
+    let mut client = two.subscribe(Subscribe::to(["a"]).after(last)).await.unwrap();
+    assert_eq!([seen.data(), read(&mut client, 1).await.data()].concat(), ["1"]);
+}
