@@ -36,6 +36,11 @@ pub struct Seen {
     pub has_base: bool,
     /// Of what was published before this one, only what is still held is to be seen, since a gap was told then.
     pub excused: FactId,
+    /// None of it, since it began anew with what came then.
+    pub begins_now: bool,
+    /// It began at the oldest event when there was nothing from this one on. Keys that were removed before need not
+    /// come.
+    pub begun: FactId,
     pub received: BTreeSet<FactId>,
     pub connection: Option<Connection>,
     /// Requests and bodies that it has now.

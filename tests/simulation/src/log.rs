@@ -118,6 +118,7 @@ fn what(fields: &Value) -> Option<What> {
         (None, Some(topic)) => What::Event {
             topic,
             key: field("key").and_then(|key| key.strip_prefix('k')?.parse().ok()),
+            removes: field("removes").is_some(),
             label: field("label")?.parse().ok()?,
             serial: serial(field("data")?)?,
         },

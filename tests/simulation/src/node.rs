@@ -209,7 +209,8 @@ async fn publish(world: &World, source: &Source, topic: usize, item: &Item) -> b
         Some(key) => event.with_key(format!("k{key}")),
         None => event,
     };
-    let what = What::Event { topic, key: item.key, label: item.label, serial };
+    let (key, label) = (item.key, item.label);
+    let what = What::Event { topic, key, removes: key.is_some() && item.removes, label, serial };
     match source {
         Source::Hub(hub, instance) => match hub.publish(TOPICS[topic], event) {
             Ok(id) => {

@@ -82,6 +82,7 @@ impl State {
         let seen = &mut self.clients[client];
         if seen.last.is_none() {
             seen.forget();
+            seen.begun = self.truth.facts.len();
         }
         let (served, has_advanced, blocks, added) = (false, false, 0, Vec::new());
         seen.connection = Some(Connection { node, began, served, has_advanced, blocks, added });
@@ -182,7 +183,8 @@ impl State {
         };
         let now = self.truth.facts.len();
         let seen = &mut self.clients[client];
-        (seen.told, seen.excused) = (true, now);
+        (seen.told, seen.excused, seen.begun) = (true, now, now);
+        seen.begins_now = reason == Some(GapReason::Unknown) && !plan.clients[client].oldest;
         (seen.base, seen.has_base) = (fact, fact.is_some());
         seen.received.clear();
         result
@@ -215,7 +217,7 @@ impl State {
         if !self.clients[client].told && self.clients[client].last.as_deref() == Some(id) {
             return Err(format!("{id} came twice"));
         }
-        self.advance(plan, client, fact, id)?;
+        self.advance(plan, client, fact, id, false)?;
         self.clients[client].received.insert(fact);
         Ok(())
     }
@@ -225,11 +227,18 @@ impl State {
             return Ok(());
         }
         let fact = fact.ok_or_else(|| format!("the position {id} was never published"))?;
-        self.advance(plan, client, fact, id)
+        self.advance(plan, client, fact, id, true)
     }
 
     /// Moves a client to a fact, and checks that nothing is missing before it.
-    fn advance(&mut self, plan: &Plan, client: usize, fact: FactId, id: &str) -> Result<(), String> {
+    fn advance(
+        &mut self,
+        plan: &Plan,
+        client: usize,
+        fact: FactId,
+        id: &str,
+        is_position: bool,
+    ) -> Result<(), String> {
         let (of, truth, seen) = (&plan.clients[client], &self.truth, &self.clients[client]);
         let missing = |between: Vec<FactId>| -> Result<(), String> {
             let is_missing = |id: &FactId| {
@@ -246,6 +255,8 @@ impl State {
         let begins = of.oldest && seen.excused == 0;
         let result = if !seen.told {
             match truth.between(seen.fact, fact) {
+                // A position acknowledges what is at it, too.
+                Some(between) if is_position => missing([vec![fact], between].concat()),
                 Some(between) => missing(between),
                 None => Err(format!("{id} does not follow {:?}", seen.last)),
             }
@@ -285,10 +296,13 @@ impl State {
 
 /// Whether what was published before a gap was told is still to come. The rest always is.
 fn is_due(truth: &Truth, plan: &Plan, seen: &Seen, id: FactId, now: u64) -> bool {
-    if id >= seen.excused {
-        return true;
-    }
     let fact = &truth.facts[id];
+    if id < seen.begun && matches!(fact.what, What::Event { removes: true, .. }) {
+        return false;
+    }
+    if id >= seen.excused || seen.begins_now {
+        return id >= seen.excused;
+    }
     let (Some(instance), Some(topic)) = (fact.instance, fact.what.topic()) else {
         return fact.held && fact.returned_at < now;
     };

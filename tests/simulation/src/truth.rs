@@ -24,7 +24,7 @@ pub struct Fact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     Begin,
-    Event { topic: usize, key: Option<u8>, label: u8, serial: u64 },
+    Event { topic: usize, key: Option<u8>, removes: bool, label: u8, serial: u64 },
     Finish { topic: usize },
 }
 

@@ -140,3 +140,26 @@ fn report(times: &[(Duration, simulation::world::Figures)], took: Duration) {
 
 /// Seeds that are tried each time, before fresh ones.
 const FIXED: u64 = 100;
+
+/// Lists what is broken in a range of seeds, one line for each.
+#[test]
+#[ignore = "by hand"]
+fn survey() {
+    let (first, count) = (number("SSEKIT_FIRST_SEED").unwrap_or(0), number("SSEKIT_SEEDS").unwrap_or(100));
+    let next = AtomicU64::new(first);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        return;
+                    }
+                    if let Some(violation) = run(&Plan::new(seed)).violation {
+                        println!("seed {seed}: {violation}");
+                    }
+                }
+            });
+        }
+    });
+}
