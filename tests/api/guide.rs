@@ -12,13 +12,13 @@ use std::{
 /// Blocks of Rust that the documentation's tests only compile, or do not take for Rust: the page, its heading, what the
 /// fence says, and what runs the same.
 const RUN_ELSEWHERE: &[(&str, &str, &str, &str)] = &[
-    ("README.md", "ssekit", "rust,no_run", "tests/newcomer starts it as a program, and publishes to it"),
     (
         "README.md",
-        "ssekit",
+        "A client",
         "rust,no_run",
         "tests/newcomer starts it as a program, which reads from the other",
     ),
+    ("README.md", "A server", "rust,no_run", "tests/newcomer starts it as a program, and publishes to it"),
     (
         "middleware.md",
         "A span without the query",
