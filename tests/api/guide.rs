@@ -16,7 +16,7 @@ const RUN_ELSEWHERE: &[(&str, &str, &str, &str)] = &[
         "README.md",
         "A client",
         "rust,no_run",
-        "tests/newcomer starts it as a program, which reads from the other",
+        "tests/newcomer starts it as a program, which reads from the server",
     ),
     ("README.md", "A server", "rust,no_run", "tests/newcomer starts it as a program, and publishes to it"),
     (
