@@ -166,6 +166,18 @@ fn symptoms_and_layers_name_the_tests_that_show_them() {
 }
 
 #[test]
+fn the_checklist_for_adapters_is_what_the_scenario_runs() {
+    if is_published() {
+        return;
+    }
+    let listed: BTreeSet<_> =
+        test_cells(&read("docs/adapters.md")).iter().flat_map(|cell| names(cell)).collect();
+    let run: BTreeSet<_> = tests(&read("examples/frameworks/tests/scenario.rs")).into_iter().collect();
+    assert!(run.len() > 5, "{run:?}");
+    assert_eq!(listed, run);
+}
+
+#[test]
 fn metrics_of_the_guide_are_those_of_the_example_service() {
     if is_published() {
         return;
