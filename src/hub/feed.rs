@@ -59,8 +59,7 @@ impl Hub {
     }
 
     /// Moves the head to a position of the log without an event. Does nothing once the hub is closed: it
-    /// takes no more events, so the position may be that of one it refused, and its readers are sent the
-    /// head.
+    /// takes no more events, so the position may be that of one it refused, and its readers get the head.
     pub(crate) fn advance(&self, position: Position) {
         let mut state = lock(&self.shared.state);
         if state.closing.is_none() {

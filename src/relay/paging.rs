@@ -53,8 +53,8 @@ pub(super) struct Paging {
     at_end: bool,
     /// The log no longer holds the next entry. The page being read is its oldest entry.
     lost: bool,
-    /// The oldest entry of the log when the client was sent what it begins with, if the next page begins with
-    /// it. If that page begins elsewhere, entries were lost since.
+    /// The oldest entry of the log when the client's beginning was decided, if the next page begins with it.
+    /// If that page begins elsewhere, entries were lost since.
     oldest: Option<Position>,
     /// The client was sent a gap, or a block that changes its position, since its stream began. If not, the
     /// stream must report the gap before it ends: otherwise the client would resume at the same place for
