@@ -92,6 +92,14 @@ fn each_line_break_splits_data_once() {
 }
 
 #[test]
+fn a_long_event_with_all_its_parts_is_as_long_as_it_says() {
+    let text = "x".repeat(600);
+    let event = Event::new(text.as_str()).with_retry(Duration::from_millis(7)).with_comment("a\r\nb");
+    assert_eq!(event.encode(), format!("retry: 7\n: a\n: b\ndata: {text}\n\n"));
+    assert_eq!(event.encode().len(), event.encoded_len());
+}
+
+#[test]
 fn a_comment_is_split_as_data_is() {
     let comment = Event::comment("a\r\nb\rc\n");
     assert_eq!(comment.encode(), ": a\n: b\n: c\n: \n\n");
