@@ -305,7 +305,7 @@ impl State {
     pub(crate) fn take_last_left(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         // The last subscription to leave finds the count at zero.
-        if self.subscribers == 0 {
+        if self.subscribers == 0 && self.drained.len() > 0 {
             wakers.extend(self.drained.values_mut().filter_map(Option::take));
         }
         for key in self.topics.take_unsubscribed() {
