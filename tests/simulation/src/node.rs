@@ -137,9 +137,10 @@ async fn watch(world: World, source: Source, index: usize) {
         if plan.bytes.is_some_and(|bytes| stats.bytes > bytes * TOPICS.len()) {
             state.violated(format_args!("node{index} holds {} bytes of events", stats.bytes));
         }
-        // A read may seal a chunk, and a topic whose subscribers have gone become a record, before the next event
-        // makes room.
-        if plan.max_bytes.is_some_and(|max| stats.memory > max + max / 4 + 2_000) {
+        // A read may seal a chunk of each topic, and a topic whose subscribers have gone become a record, before the
+        // next event makes room.
+        let slack = TOPICS.len() * 4096;
+        if plan.max_bytes.is_some_and(|max| stats.memory > max + max / 8 + slack) {
             state.violated(format_args!("node{index} takes {} bytes", stats.memory));
         }
         let clients = world.plan().clients.len();

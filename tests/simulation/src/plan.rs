@@ -252,7 +252,7 @@ impl Plan {
             poll: rng.pick(&[300, 1000, 2000]),
         };
         let latency = rng.pick(&[2, 10, 40]);
-        let tcp_capacity = rng.pick(&[32, 64]);
+        let tcp_capacity = rng.pick(&[128, 256]);
         let publishes = publishes(&mut rng, &nodes, clients.len(), active);
         let faults = faults(&mut rng, &nodes, clients.len(), client_hosts, active);
         Self { seed, latency, tcp_capacity, nodes, log, clients, client_hosts, publishes, faults, active }

@@ -22,6 +22,9 @@ use simulation::{
 /// Shows a world that failed, made as small as it gets.
 fn show(seed: u64, outcome: Outcome) -> ! {
     let first = outcome.violation.clone().unwrap_or_default();
+    if env::var_os("SSEKIT_NO_SHRINK").is_some() {
+        panic!("seed {seed}: {first}");
+    }
     let (plan, outcome) = shrink(Plan::new(seed), outcome);
     println!("{}", outcome.trace);
     println!("{plan:#?}");
