@@ -12,6 +12,7 @@ use crate::{
         builder::HubBuilder,
         core::state::State,
         handle::Hub,
+        history_page::HistoryPage,
         notice::{Gap, SharedNotices},
         policies::Start,
         publish_error::PublishError,
@@ -25,6 +26,7 @@ use crate::{
         },
         refusal::Refusal,
         subscribe::Subscribe,
+        topic_stats::TopicStats,
     },
 };
 
@@ -111,6 +113,35 @@ impl Hub {
         drop(state);
         reader.told = told.unwrap_or(position);
         Joined::Here(Live::new(Arc::clone(shared), reader), position)
+    }
+
+    /// Adds the events of a topic after a position, or from the oldest one, to a page of its history. Returns
+    /// `false` and changes nothing if the hub lacks some of them, or is closed.
+    pub(crate) fn go_on_with_history(
+        &self,
+        page: &mut HistoryPage,
+        topic: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> bool {
+        page.go_on(&self.shared, topic, after, limit)
+    }
+
+    /// Returns whether the hub holds all events of a topic after a position.
+    pub(crate) fn holds_history(&self, topic: &str, after: Position) -> bool {
+        self.go_on_with_history(&mut HistoryPage::new(None, None), topic, Some(after), 0)
+    }
+
+    /// Returns the statistics of a topic, without creating it.
+    pub(crate) fn topic_stats(&self, name: &str) -> TopicStats {
+        let state = lock(&self.shared.state);
+        let finished = state.topics.is_finished(name);
+        let Some((key, events)) = state.topics.find_len(name) else {
+            return TopicStats { finished, ..TopicStats::default() };
+        };
+        let topic = state.topics.get(key);
+        let (bytes, subscribers) = (topic.log.cost(), topic.subscriptions() as usize);
+        TopicStats { events, bytes, subscribers, finished }
     }
 
     /// Subscribes. Returns the first block, and the gap that it reports, beside the reader.

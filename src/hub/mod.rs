@@ -50,7 +50,7 @@ pub(crate) mod event_info;
 pub(crate) mod feed;
 pub(crate) mod handle;
 mod held;
-mod history_page;
+pub(crate) mod history_page;
 pub(crate) mod into_subscribe;
 mod keep_alive;
 pub(crate) mod notice;
@@ -66,7 +66,7 @@ pub(crate) mod subscribe;
 pub(crate) mod subscription;
 mod topic;
 mod topic_names;
-mod topic_stats;
+pub(crate) mod topic_stats;
 mod unsubscribed;
 pub(crate) mod voice;
 

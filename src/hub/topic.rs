@@ -248,7 +248,7 @@ impl Topic {
     /// [position](HistoryPage::position) of the page: to this method for the next page, or to
     /// [`Subscribe::after`](crate::Subscribe::after) for a stream that begins where the page ends.
     ///
-    /// It copies the events that it returns.
+    /// It copies the events that it returns: at most [`HistoryPage::MAX_BYTES`] of text, or one event.
     ///
     /// # Examples
     ///

@@ -100,11 +100,13 @@ mod disk;
 mod follower;
 mod generation;
 mod handle;
+mod history;
 mod log;
 mod node;
 mod oldest;
 mod page_size;
 mod paging;
+mod patience;
 mod publish;
 mod reading;
 mod record;
@@ -139,6 +141,7 @@ pub use self::redis::error::RedisLogError;
 pub use self::redis::ids::StreamIds;
 pub use self::{
     handle::{Relay, Stats},
+    history::HistoryError,
     log::{AppendError, Entry, Limit, Log, Page},
     publish::PublishError,
     record::{InvalidRecord, Record},

@@ -124,7 +124,7 @@ impl<L: Log> Core<L> {
     }
 
     /// Reads a page once, when there is memory for it.
-    async fn try_page(&self, after: Option<&EventId>, limit: Limit) -> Result<HeldPage, L::Error> {
+    pub(super) async fn try_page(&self, after: Option<&EventId>, limit: Limit) -> Result<HeldPage, L::Error> {
         let greatest = self.node.greatest.load(Ordering::Relaxed);
         // The log also reads the entry that the page follows, to show that it is still there.
         let expected = PAGE_BYTES.max(greatest).saturating_add(greatest);

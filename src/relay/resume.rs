@@ -1,7 +1,5 @@
 use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
-
 use crate::{
     base::trace,
     event::id::EventId,
@@ -21,6 +19,7 @@ use crate::{
         log::{Entry, Log},
         node::{Core, Node, Pages},
         paging::Paging,
+        patience::Patience,
         reading::Reading,
     },
     request::LastEventId,
@@ -298,17 +297,10 @@ impl<L: Log> Core<L> {
     }
 }
 
-/// The time limit for answering a client.
-struct Patience(Instant);
-
 impl Patience {
-    fn new() -> Self {
-        Self(Instant::now() + PATIENCE)
-    }
-
     async fn wait<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
         // A client can do nothing about the cause: it is sent away either way, and comes back.
-        timeout_at(self.0, future).await.ok().and_then(Result::ok).ok_or_else(unavailable)
+        self.within(future).await.and_then(Result::ok).ok_or_else(unavailable)
     }
 }
 
@@ -316,6 +308,5 @@ fn unavailable() -> Refusal {
     Refusal::unavailable(spread(RETRY, RETRY))
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
 /// A client that is sent away reconnects after this time, or up to twice as much.
 const RETRY: Duration = Duration::from_secs(2);

@@ -135,7 +135,9 @@ const _: () = {
 
 #[cfg(feature = "tokio")]
 const _: () = {
-    use ssekit::relay::{AppendError, Entry, InvalidRecord, Limit, Page, PublishError, Record, Stats};
+    use ssekit::relay::{
+        AppendError, Entry, HistoryError, InvalidRecord, Limit, Page, PublishError, Record, Stats,
+    };
 
     all::<ssekit::timer::TokioTimer>();
     all::<Entry>();
@@ -144,6 +146,7 @@ const _: () = {
     all::<Record>();
     all::<Stats>();
     error::<AppendError<std::io::Error>>();
+    error::<HistoryError<std::io::Error>>();
     error::<InvalidRecord>();
     error::<PublishError<std::io::Error>>();
 };

@@ -1,12 +1,17 @@
 //! Events with keys, their removal and pages of history, over real sockets.
 #![cfg(all(feature = "http-body", feature = "json", feature = "tokio"))]
 
+#[cfg(any(feature = "disk", feature = "redis"))]
+use std::time::Duration;
+
 use crate::support::hub_process::HubProcess;
 use crate::support::subscriber::Subscriber;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
+#[cfg(any(feature = "disk", feature = "redis"))]
+use tokio::time::timeout;
 
 async fn delete(hub: &HubProcess, path: &str) -> Response<Bytes> {
     hub.request(Request::delete(path).body(Full::default()).unwrap()).await
@@ -162,11 +167,10 @@ async fn keys_and_pages_that_are_wrong_are_a_bad_request_and_change_nothing() {
     hub.stop().await;
 }
 
-#[cfg(feature = "disk")]
-#[tokio::test]
-async fn a_hub_on_a_log_has_keys_and_no_pages_and_says_so() {
-    let folder = crate::support::temporary_folder::TemporaryFolder::new();
-    let hub = HubProcess::start(&["--data", folder.path().to_str().unwrap()]).await;
+/// A hub that holds few events, on a log: keys, pages from the hub and from the log, and statistics.
+#[cfg(any(feature = "disk", feature = "redis"))]
+async fn keys_and_pages_on_a_log(log: [&str; 2]) {
+    let hub = HubProcess::start(&[log[0], log[1], "--replay-events", "3"]).await;
     let first = hub.publish("/events?topic=a&key=tea", "tea 1").await;
     hub.publish("/events?topic=a&key=tea", "tea 2").await;
     assert_eq!(delete(&hub, "/events?topic=a&key=other").await.status(), StatusCode::OK);
@@ -175,8 +179,62 @@ async fn a_hub_on_a_log_has_keys_and_no_pages_and_says_so() {
     let mut expected = messages(&["tea 2"]);
     expected.push(("removed".to_owned(), "\"other\"".to_owned()));
     assert_eq!(read(&mut back, 2).await, expected);
-    let response = hub.get("/history?topic=a").await;
-    assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
-    assert!(!response.body().is_empty());
+
+    let mut expected = Vec::new();
+    for number in 0..20 {
+        hub.publish("/events?topic=busy", "between").await;
+        let data = number.to_string();
+        let id = hub.publish("/events?topic=b", data.clone()).await;
+        expected.push(json!({ "id": id, "type": "message", "data": data }));
+    }
+    // This process has read all of it.
+    let last = expected[19]["id"].as_str().unwrap();
+    let mut live = Subscriber::new(hub.address(), "/events?topic=b&from=oldest").await;
+    while live.event().await.unwrap().last_event_id() != last {}
+
+    for limit in [1, 7, 1000] {
+        let (mut events, mut after, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = history(&hub, &format!("topic=b&after={after}&limit={limit}")).await;
+            assert_eq!(page["gap"], Value::Null);
+            events.extend_from_slice(page["events"].as_array().unwrap());
+            page["position"].as_str().unwrap().clone_into(&mut after);
+            pages += 1;
+            if page["has_more"] == false {
+                break;
+            }
+            assert!(pages < 50, "no end of pages");
+        }
+        assert_eq!(events, expected);
+        assert_eq!(after, last);
+    }
+    let page = history(&hub, "topic=b&after=nonsense").await;
+    assert_eq!((&page["gap"], page["events"].as_array().unwrap().len()), (&json!("unknown"), 20));
+    // The stream counts once it reads from the hub again.
+    let figures = async {
+        loop {
+            let topic: Value = serde_json::from_slice(hub.get("/topics?topic=b").await.body()).unwrap();
+            if topic["subscribers"] == 1 {
+                return (topic["events"].clone(), topic["finished"].clone());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let figures = timeout(Duration::from_secs(30), figures).await.expect("it reads from the hub");
+    assert_eq!(figures, (json!(3), json!(false)));
     hub.stop().await;
+}
+
+#[cfg(feature = "disk")]
+#[tokio::test]
+async fn a_hub_on_disk_has_keys_and_all_pages_of_what_is_there() {
+    let folder = crate::support::temporary_folder::TemporaryFolder::new();
+    keys_and_pages_on_a_log(["--data", folder.path().to_str().unwrap()]).await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn a_hub_on_redis_has_keys_and_all_pages_of_what_is_there() {
+    let server = crate::support::redis_server::RedisServer::start();
+    keys_and_pages_on_a_log(["--redis", &server.url()]).await;
 }

@@ -7,6 +7,7 @@ mod delivery;
 mod disk_faults;
 mod disk_log;
 mod gaps;
+mod history;
 mod lifetime;
 mod log_suite;
 mod model;

@@ -168,6 +168,11 @@ impl MemoryLog {
         events
     }
 
+    /// Returns the topic of an entry that is an event.
+    pub(crate) fn topic_of(&self, number: u64) -> Option<String> {
+        self.lock().born[&number].1.clone()
+    }
+
     /// Returns whether an event has a key that a later one has, too.
     pub(crate) fn is_superseded(&self, number: u64) -> bool {
         let state = self.lock();

@@ -70,8 +70,8 @@ Requests:
   GET    /events?topic=T[&topic=U][&from=oldest]  Subscribe to topics
   DELETE /events?topic=T&key=K                    Remove a key: an event `removed`, whose data is the key as JSON
   DELETE /events?topic=T                          Finish a topic: no more events follow
-  GET    /history?topic=T[&after=ID][&limit=N]    Read up to N events (100, at most 1000) as JSON; not with --redis or --data
-  GET    /topics?topic=T                          Statistics of a topic; not with --redis or --data
+  GET    /history?topic=T[&after=ID][&limit=N]    Read up to N events (100, at most 1000) and 1 MiB as JSON
+  GET    /topics?topic=T                          Statistics of a topic, as this process knows it
   GET    /stats, GET /metrics                     Statistics of the hub";
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -143,7 +143,7 @@ async fn history(
     let mut query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
     let after = query.after.take();
     let topic = query.topic().map_err(bad_request)?;
-    let page = service.source.history(topic, after, query.limit.unwrap_or(PAGE))?;
+    let page = service.source.history(topic, after, query.limit.unwrap_or(PAGE)).await?;
     Ok(as_json(&page_as_json(&page)))
 }
 
@@ -170,7 +170,7 @@ async fn topic_stats(
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Refused> {
     let query = Query::parse(&query.unwrap_or_default()).map_err(bad_request)?;
-    let stats = service.source.topic_stats(query.topic().map_err(bad_request)?)?;
+    let stats = service.source.topic_stats(query.topic().map_err(bad_request)?);
     Ok(as_json(&topic_as_json(&stats)))
 }
 

@@ -121,17 +121,19 @@ impl Source {
         }
     }
 
-    /// Returns the statistics of one topic.
-    pub(crate) fn topic_stats(&self, topic: &str) -> Result<TopicStats, Refused> {
+    /// Returns the statistics of one topic, as this process knows it.
+    pub(crate) fn topic_stats(&self, topic: &str) -> TopicStats {
         match self {
-            Self::Local(hub) => Ok(hub.topic(topic).stats()),
-            #[cfg(any(feature = "disk", feature = "redis"))]
-            _ => Err((StatusCode::NOT_IMPLEMENTED, "a node does not know all of a topic".into())),
+            Self::Local(hub) => hub.topic(topic).stats(),
+            #[cfg(feature = "disk")]
+            Self::Kept(relay) => relay.topic_stats(topic),
+            #[cfg(feature = "redis")]
+            Self::Shared(relay) => relay.topic_stats(topic),
         }
     }
 
     /// Returns a page of a topic's history.
-    pub(crate) fn history(
+    pub(crate) async fn history(
         &self,
         topic: &str,
         after: Option<LastEventId>,
@@ -139,8 +141,10 @@ impl Source {
     ) -> Result<HistoryPage, Refused> {
         match self {
             Self::Local(hub) => Ok(hub.topic(topic).history(after, limit)),
-            #[cfg(any(feature = "disk", feature = "redis"))]
-            _ => Err((StatusCode::NOT_IMPLEMENTED, "a node holds only the newest part of a history".into())),
+            #[cfg(feature = "disk")]
+            Self::Kept(relay) => relay.history(topic, after, limit).await.map_err(not_read),
+            #[cfg(feature = "redis")]
+            Self::Shared(relay) => relay.history(topic, after, limit).await.map_err(not_read),
         }
     }
 
@@ -174,6 +178,11 @@ fn not_published<E: Error + 'static>(error: relay::PublishError<E>) -> Refused {
         _ => StatusCode::GATEWAY_TIMEOUT,
     };
     (status, in_full(&error))
+}
+
+#[cfg(any(feature = "disk", feature = "redis"))]
+fn not_read<E: Error + 'static>(error: relay::HistoryError<E>) -> Refused {
+    (StatusCode::SERVICE_UNAVAILABLE, in_full(&error))
 }
 
 /// Returns the text of an error and of all that caused it.
