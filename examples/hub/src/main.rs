@@ -31,6 +31,14 @@
 //! curl 'localhost:3000/history?topic=prices&limit=10'
 //! ```
 //!
+//! A stream with a `name` is present: other such streams, at all processes, get an event `here`, and `gone` when its name
+//! has no stream left. A new one begins with all who are here. Each process repeats the names of its own streams every
+//! 20 seconds. One that is killed removes none; the page forgets them after a minute.
+//!
+//! ```text
+//! curl -N 'localhost:3000/events?topic=news&name=alice'
+//! ```
+//!
 //! Cut the connection and come back with `-H 'Last-Event-ID: …'`: nothing is missing and nothing comes twice. The page
 //! at `/` does the same with a button.
 
@@ -38,6 +46,7 @@ mod faults;
 mod figures;
 mod metrics;
 mod options;
+mod presence;
 mod query;
 mod routes;
 mod serve;
@@ -47,7 +56,8 @@ use std::{
     error::Error,
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    process::ExitCode,
+    process::{self, ExitCode},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use clap::Parser;
@@ -72,7 +82,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     }
     let listener = serve::listen(options.listen)?;
     let source = Source::open(&options).await?;
-    let routes = routes::router(source.clone(), options.heartbeat, options.patience);
+    // Unlike that of any other process on the log, before this one or on another machine.
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let node = format!("{}@{}", process::id(), started.as_nanos());
+    let routes = routes::router(source.clone(), node, options.heartbeat, options.patience);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     greet(listener.local_addr()?);
     serve::until(listener, routes, source, options.patience, async move {

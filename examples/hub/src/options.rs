@@ -67,7 +67,7 @@ impl Options {
 const REQUESTS: &str = "\
 Requests:
   POST   /events?topic=T[&event=TYPE][&key=K]     Publish the body; it replaces the topic's event with that key
-  GET    /events?topic=T[&topic=U][&from=oldest]  Subscribe to topics
+  GET    /events?topic=T[&topic=U][&from=oldest]  Subscribe to topics; with &name=NAME, also who is here
   DELETE /events?topic=T&key=K                    Remove a key: an event `removed`, whose data is the key as JSON
   DELETE /events?topic=T                          Finish a topic: no more events follow
   GET    /history?topic=T[&after=ID][&limit=N]    Read up to N events (100, at most 1000) and 1 MiB as JSON

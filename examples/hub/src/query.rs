@@ -20,6 +20,8 @@ pub(crate) struct Query {
     /// The name that a client gives to its streams, for faults to find them.
     pub(crate) client: Option<String>,
     pub(crate) fault: Option<Fault>,
+    /// Who the client is, to others.
+    pub(crate) name: Option<String>,
 }
 
 impl Query {
@@ -56,6 +58,13 @@ impl Query {
                     _ => return Err("`from` is neither `oldest` nor `now`".into()),
                 },
                 "client" => parsed.client = Some(decode(value)?),
+                "name" => {
+                    let name = decode(value)?;
+                    if name.len() > MAX_NAME_BYTES {
+                        return Err(format!("a name of more than {MAX_NAME_BYTES} bytes"));
+                    }
+                    parsed.name = Some(name);
+                }
                 "fault" => match value {
                     "cut" => parsed.fault = Some(Fault::Cut),
                     "stall" => parsed.fault = Some(Fault::Stall),
@@ -97,4 +106,5 @@ fn limit(value: &str) -> Result<usize, String> {
 const MAX_TOPICS: usize = 100;
 const MAX_TOPIC_BYTES: usize = 256;
 const MAX_KEY_BYTES: usize = 256;
+const MAX_NAME_BYTES: usize = 64;
 const MAX_LIMIT: usize = 1_000;

@@ -23,6 +23,7 @@ use crate::{
     faults::{Fault, Faults},
     figures::{page_as_json, topic_as_json},
     metrics::Metrics,
+    presence::Presence,
     query::Query,
     source::{Refused, Source},
 };
@@ -35,12 +36,14 @@ struct Service {
     patience: Duration,
     faults: Faults,
     metrics: Metrics,
+    presence: Presence,
     started: Instant,
 }
 
-pub(crate) fn router(source: Source, heartbeat: Duration, patience: Duration) -> Router {
+pub(crate) fn router(source: Source, node: String, heartbeat: Duration, patience: Duration) -> Router {
     let (faults, metrics) = (Faults::new(), Metrics::new(source.clone()));
-    let service = Arc::new(Service { source, heartbeat, patience, faults, metrics, started: Instant::now() });
+    let (presence, started) = (Presence::new(source.clone(), node), Instant::now());
+    let service = Arc::new(Service { source, heartbeat, patience, faults, metrics, presence, started });
     Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/events", get(subscribe).post(publish).delete(remove_or_finish))
@@ -64,7 +67,8 @@ async fn subscribe(
         return Err((StatusCode::NOT_ACCEPTABLE, "only text/event-stream is to be had here".into()));
     }
     let start = if query.from_oldest { Start::Oldest } else { Start::Now };
-    let events = service.source.resume(&query.topics, start, last_event_id, service.heartbeat).await;
+    let present = query.name.map(|name| (&service.presence, name));
+    let events = service.source.resume(&query.topics, start, last_event_id, service.heartbeat, present).await;
     Ok(match events {
         Ok(events) => match query.client {
             Some(client) => ssekit::response(service.faults.apply(client, events)),

@@ -12,11 +12,15 @@ use ssekit::relay::RedisLog;
 #[cfg(any(feature = "disk", feature = "redis"))]
 use ssekit::relay::{self, Relay};
 use ssekit::{
-    Event, EventId, Hub, LastEventId, Subscribe,
+    Event, EventId, Hub, LastEventId, Subscribe, Subscription,
     hub::{Close, HistoryPage, PublishError, Refusal, Start, TopicStats},
 };
 
-use crate::{figures::Figures, options::Options};
+use crate::{
+    figures::Figures,
+    options::Options,
+    presence::{self, Presence},
+};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
@@ -54,30 +58,30 @@ impl Source {
         Ok(Self::Local(hub.build()))
     }
 
-    /// Subscribes a client, and keeps its connection alive.
+    /// Subscribes a client, tells others that it is present if it has a name, and keeps its connection alive.
     pub(crate) async fn resume(
         &self,
         topics: &[String],
         start: Start,
         last_event_id: Option<LastEventId>,
         heartbeat: Duration,
+        present: Option<(&Presence, String)>,
     ) -> Result<BoxStream<'static, Result<Bytes, Infallible>>, Refusal> {
-        Ok(match self {
-            Self::Local(hub) => {
-                let events = hub.subscribe(Subscribe::to(topics).start(start).after(last_event_id))?;
-                events.keep_alive(heartbeat).boxed()
-            }
+        let events = self.subscribe(Subscribe::to(topics).start(start).after(last_event_id)).await?;
+        let Some((presence, name)) = present else { return Ok(events.keep_alive(heartbeat).boxed()) };
+        let others = self.subscribe(Presence::subscribe()).await?;
+        let events = events.on_end(presence.open(name)).keep_alive(heartbeat);
+        Ok(presence::beside(events, others).boxed())
+    }
+
+    async fn subscribe(&self, what: Subscribe) -> Result<Subscription, Refusal> {
+        match self {
+            Self::Local(hub) => hub.subscribe(what),
             #[cfg(feature = "disk")]
-            Self::Kept(relay) => {
-                let events = relay.subscribe(Subscribe::to(topics).start(start).after(last_event_id)).await?;
-                events.keep_alive(heartbeat).boxed()
-            }
+            Self::Kept(relay) => relay.subscribe(what).await,
             #[cfg(feature = "redis")]
-            Self::Shared(relay) => {
-                let events = relay.subscribe(Subscribe::to(topics).start(start).after(last_event_id)).await?;
-                events.keep_alive(heartbeat).boxed()
-            }
-        })
+            Self::Shared(relay) => relay.subscribe(what).await,
+        }
     }
 
     pub(crate) async fn publish(&self, topic: &str, event: Event) -> Result<EventId, Refused> {
