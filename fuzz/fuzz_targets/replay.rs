@@ -39,7 +39,8 @@ fn step(input: &mut Input<'_>) -> Step {
                 0..3 => input.below(3_000),
                 _ => input.byte().into(),
             };
-            Step::Push { data, id: u64::from(input.byte() % 12) }
+            let key = input.chance(2).then(|| (input.byte() % 6, input.chance(5)));
+            Step::Push { data, id: u64::from(input.byte() % 12), key }
         }
         8..13 => Step::After { id: input.below(usize::MAX) as u64, read: read(input) },
         13 => Step::All { read: read(input) },

@@ -1,6 +1,6 @@
 //! The replay buffer as a plain list.
 
-use std::{ops::Range, time::Duration};
+use std::time::Duration;
 
 use proptest::{collection::vec, option, prelude::*};
 use ssekit::{
@@ -19,10 +19,11 @@ pub(crate) enum Kind {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// With so much data, and an ID that is chosen by the number if it is the application's.
+    /// With so much data, an ID that is chosen by the number if it is the application's, and a key, or its removal.
     Push {
         data: usize,
         id: u64,
+        key: Option<(u8, bool)>,
     },
     After {
         id: u64,
@@ -43,13 +44,16 @@ struct Model {
     age: Option<Duration>,
     now: Duration,
     all: Vec<Pushed>,
-    /// Those that are held.
-    held: Range<usize>,
+    /// Those that are held: neither superseded nor evicted.
+    held: Vec<usize>,
+    /// Up to where some were held when a bound evicted them.
+    evicted: usize,
 }
 
 struct Pushed {
     id: String,
     wire: String,
+    key: Option<u8>,
     at: Duration,
 }
 
@@ -62,16 +66,21 @@ enum Answer {
 
 impl Model {
     fn cost(&self) -> usize {
-        self.all[self.held.clone()].iter().map(|event| event.wire.len() + Bounds::EVENT_OVERHEAD).sum()
+        let cost = |event: &Pushed| event.wire.len() + Bounds::EVENT_OVERHEAD + event.key.map_or(0, key_cost);
+        self.held.iter().map(|event| cost(&self.all[*event])).sum()
     }
 
     fn text(&self, from: usize) -> String {
-        self.all[from.max(self.held.start)..].iter().map(|event| &*event.wire).collect()
+        let held = self.held.iter().filter(|event| **event >= from);
+        held.map(|event| &*self.all[*event].wire).collect()
     }
 
-    fn refusal(&self, id: Option<u64>, data: usize) -> Option<PushError> {
+    fn refusal(&self, id: Option<u64>, data: usize, key: Option<u8>) -> Option<PushError> {
+        if matches!(self.kind, Kind::Unordered) && key.is_some() {
+            return Some(PushError::Id(IdError::KeyUnordered));
+        }
         let room = id.map_or("0123456789ab-".len() + 20, |id| id.to_string().len());
-        let len = "id: \ndata: \n\n".len() + room + data + Bounds::EVENT_OVERHEAD;
+        let len = "id: \ndata: \n\n".len() + room + data + Bounds::EVENT_OVERHEAD + key.map_or(0, key_cost);
         if len > self.bytes {
             return Some(PushError::TooLarge { len, max: self.bytes });
         }
@@ -83,27 +92,33 @@ impl Model {
                 (id.parse::<u64>().unwrap() <= head).then_some(IdError::NotAfter)
             }
             Kind::Unordered => {
-                let held = self.all[self.held.clone()].iter().any(|event| event.id == id);
+                let held = self.held.iter().any(|event| self.all[*event].id == id);
                 held.then_some(IdError::Duplicate)
             }
         };
         error.map(PushError::Id)
     }
 
-    fn push(&mut self, id: &EventId, data: &str) {
+    fn push(&mut self, id: &EventId, data: &str, key: Option<u8>) {
         let wire = format!("id: {id}\ndata: {data}\n\n");
-        self.all.push(Pushed { id: id.to_string(), wire, at: self.now });
-        self.held.end += 1;
+        // What is superseded is no gap.
+        self.held.retain(|event| key.is_none() || self.all[*event].key != key);
+        self.held.push(self.all.len());
+        self.all.push(Pushed { id: id.to_string(), wire, key, at: self.now });
         while self.held.len() > self.events || self.cost() > self.bytes {
-            self.held.start += 1;
+            self.evict();
         }
         self.expire();
     }
 
+    fn evict(&mut self) {
+        self.evicted = self.held.remove(0) + 1;
+    }
+
     fn expire(&mut self) {
         let Some(age) = self.age else { return };
-        while !self.held.is_empty() && self.now - self.all[self.held.start].at >= age {
-            self.held.start += 1;
+        while self.held.first().is_some_and(|oldest| self.now - self.all[*oldest].at >= age) {
+            self.evict();
         }
     }
 
@@ -113,7 +128,7 @@ impl Model {
             Kind::Own => self.all.iter().position(|event| event.id == id).map(|seen| seen + 1),
             Kind::Unordered => {
                 let newest = self.all.len().saturating_sub(1);
-                let findable = self.held.start.min(newest)..self.all.len();
+                let findable = self.evicted.min(newest)..self.all.len();
                 findable.into_iter().rfind(|event| self.all[*event].id == id).map(|seen| seen + 1)
             }
             Kind::Ordered { after } => {
@@ -131,7 +146,7 @@ impl Model {
         };
         match seen {
             None => Answer::Unknown,
-            Some(seen) if seen < self.held.start => Answer::Evicted(self.text(seen)),
+            Some(seen) if seen < self.evicted => Answer::Evicted(self.text(seen)),
             Some(seen) => Answer::After(self.text(seen)),
         }
     }
@@ -155,14 +170,28 @@ pub(crate) fn run(kind: Kind, bounds: (usize, usize, Option<u64>), steps: impl I
     };
     let clock = Clock::new();
     let mut buffer = ReplayBuffer::with_ids(given, ids).clock(clock.now());
-    let mut model = Model { kind, events, bytes, age, now: Duration::ZERO, all: Vec::new(), held: 0..0 };
+    let mut model = Model {
+        kind,
+        events,
+        bytes,
+        age,
+        now: Duration::ZERO,
+        all: Vec::new(),
+        held: Vec::new(),
+        evicted: 0,
+    };
     let mut number = 0;
     let start = buffer.latest();
 
     for step in steps {
         match step {
-            Step::Push { data, id } => {
+            Step::Push { data, id, key } => {
                 let mut event = Event::new("x".repeat(data));
+                if let Some((key, removed)) = key {
+                    let key = key_text(key);
+                    event = if removed { event.with_removed_key(key) } else { event.with_key(key) };
+                }
+                let key = key.map(|(key, _)| key);
                 let id = match kind {
                     Kind::Own => None,
                     Kind::Unordered => Some(id),
@@ -172,7 +201,7 @@ pub(crate) fn run(kind: Kind, bounds: (usize, usize, Option<u64>), steps: impl I
                 if let Some(id) = id {
                     event = event.with_id(id);
                 }
-                let refusal = model.refusal(id, data);
+                let refusal = model.refusal(id, data, key);
                 let pushed = buffer.push(&event);
                 assert_eq!(pushed.as_ref().err().copied(), refusal);
                 if let Ok(pushed) = pushed {
@@ -180,7 +209,7 @@ pub(crate) fn run(kind: Kind, bounds: (usize, usize, Option<u64>), steps: impl I
                         assert_eq!(pushed.as_str(), id.to_string());
                         number = id;
                     }
-                    model.push(&pushed, &"x".repeat(data));
+                    model.push(&pushed, &"x".repeat(data), key);
                 }
             }
             Step::After { id, read } => {
@@ -197,7 +226,7 @@ pub(crate) fn run(kind: Kind, bounds: (usize, usize, Option<u64>), steps: impl I
                     Some(start) if matches!(kind, Kind::Own) && start == id.as_str() => {
                         model.expire();
                         let all = model.text(0);
-                        if model.held.start > 0 { Answer::Evicted(all) } else { Answer::After(all) }
+                        if model.evicted > 0 { Answer::Evicted(all) } else { Answer::After(all) }
                     }
                     _ => model.after(&id),
                 };
@@ -228,7 +257,7 @@ pub(crate) fn run(kind: Kind, bounds: (usize, usize, Option<u64>), steps: impl I
         assert_eq!(buffer.len(), model.held.len());
         assert_eq!(buffer.is_empty(), model.held.is_empty());
         assert_eq!(buffer.bytes(), model.cost());
-        let oldest = model.held.clone().next().map(|oldest| model.all[oldest].id.clone());
+        let oldest = model.held.first().map(|oldest| model.all[*oldest].id.clone());
         assert_eq!(buffer.oldest().map(|id| id.to_string()), oldest);
         if let Some(latest) = model.all.last() {
             assert_eq!(buffer.latest().unwrap().to_string(), &*latest.id);
@@ -249,6 +278,15 @@ fn text(mut events: Events<'_>, read: usize) -> Option<String> {
     (events.remaining() == 0).then(|| String::from_utf8(text).unwrap())
 }
 
+/// One of few keys, short and long.
+fn key_text(key: u8) -> String {
+    "k".repeat(1 + 7 * usize::from(key))
+}
+
+fn key_cost(key: u8) -> usize {
+    key_text(key).len() + Bounds::KEY_OVERHEAD
+}
+
 pub(crate) fn kinds() -> impl Strategy<Value = Kind> {
     prop_oneof![
         Just(Kind::Own),
@@ -266,9 +304,10 @@ pub(crate) fn bounds() -> impl Strategy<Value = (usize, usize, Option<u64>)> {
 
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let data = prop_oneof![8 => 0..100_usize, 2 => 100..3000_usize, 1 => 10_000..40_000_usize];
+    let key = option::of((0..6_u8, prop::bool::weighted(0.2)));
     let read = || prop_oneof![Just(1_usize), Just(usize::MAX)];
     let step = prop_oneof![
-        8 => (data, 0..12_u64).prop_map(|(data, id)| Step::Push { data, id }),
+        8 => (data, 0..12_u64, key).prop_map(|(data, id, key)| Step::Push { data, id, key }),
         4 => (any::<u64>(), read()).prop_map(|(id, read)| Step::After { id, read }),
         1 => read().prop_map(|read| Step::All { read }),
         1 => (0..20_u64).prop_map(Step::Advance),
