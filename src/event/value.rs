@@ -247,6 +247,12 @@ impl Event {
     ///
     /// It may name a tenant, a recipient or the sender. It never appears on the wire.
     ///
+    /// All events of a [key](Self::with_key) should have one label, because a filter must give one answer for
+    /// all of them. So let the key contain the label, such as `tenant-3/row-7`. To move a value from one
+    /// label to another, first [remove](Self::with_removed_key) it with the old label and key, then publish
+    /// it with the new ones. With one key for both, the value under the new label would supersede the
+    /// removal, and a client of the old label that has not read the removal would keep the value for ever.
+    ///
     /// # Examples
     ///
     /// ```

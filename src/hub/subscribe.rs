@@ -164,7 +164,8 @@ impl Subscribe {
     ///
     /// It sees the topic, ID, type, [key and label](EventInfo) of an event. It must give one answer for all
     /// events of a key, because a client that has a value never learns of a successor that the filter
-    /// rejects.
+    /// rejects. To move a value from one label to another, use a key for each; see
+    /// [`Event::with_label`](crate::Event::with_label).
     ///
     /// A rejected event neither appears in the stream nor counts as delivered; the position still moves past
     /// it. The filter runs when the subscription is polled, outside the hub's lock. Events that pass are

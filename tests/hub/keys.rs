@@ -356,6 +356,28 @@ fn a_filter_sees_keys_and_labels_on_replay_as_live() {
 }
 
 #[test]
+fn a_value_moves_to_another_label_with_a_key_for_each_and_not_with_one_for_both() {
+    let tenant = |label: &'static str| {
+        Subscribe::to("a").start(Start::Oldest).filter(move |event| event.label() == Some(label))
+    };
+    for (old, new, is_removed) in [("1/row", "2/row", true), ("row", "row", false)] {
+        let hub = Hub::new(Bounds::events(100));
+        let (mut first, mut second) =
+            (hub.subscribe(tenant("1")).unwrap(), hub.subscribe(tenant("2")).unwrap());
+        publish(&hub, value(old, 1).with_label("1"));
+        assert_eq!(data(&mut first), [format!("{old}=1")]);
+        // The first client reads again when both events are there.
+        publish(&hub, removal(old).with_label("1"));
+        publish(&hub, value(new, 1).with_label("2"));
+        let removed: Vec<_> = is_removed.then(|| format!("{old} removed")).into_iter().collect();
+        assert_eq!(data(&mut first), removed);
+        assert_eq!(data(&mut second), [format!("{new}=1")]);
+        assert_eq!(data(&mut hub.subscribe(tenant("1")).unwrap()), removed);
+        assert_eq!(data(&mut hub.subscribe(tenant("2")).unwrap()), [format!("{new}=1")]);
+    }
+}
+
+#[test]
 fn long_values_are_superseded_as_short_ones() {
     let hub = Hub::new(Bounds::events(100));
     let mut client = oldest(&hub);

@@ -69,7 +69,8 @@ pub(crate) struct New {
 }
 
 impl New {
-    /// Returns the label. Events of one key have one, so that a filter gives one answer for all of them.
+    /// Returns the label. Events of one key have one, so that a filter gives one answer for all of them. A value that
+    /// moves to another label is a removal of one key and a value of another.
     pub(crate) fn label(&self) -> Option<u8> {
         self.key.map(|key| key % LABELS).or(self.label)
     }
