@@ -105,12 +105,16 @@ impl State {
         let now = self.now;
         let seen = &mut self.clients[client];
         seen.is_open = false;
+        let is_kept = seen.open > 0;
         let Some(connection) = seen.connection.take() else { return };
         if connection.has_advanced {
             seen.fruitless = 0;
         } else if ended && connection.served && seen.last.is_some() && now - connection.began < LEAST_LIFETIME
         {
             seen.fruitless += 1;
+        }
+        if is_kept {
+            return self.violated(format_args!("client{client} keeps a connection that it gave up"));
         }
         if seen.fruitless > MAX_FRUITLESS {
             let last = seen.last.clone();

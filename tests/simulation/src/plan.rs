@@ -366,6 +366,21 @@ fn faults(
     let mut all: Vec<_> = (0..count)
         .map(|_| (rng.between(1000, active - 3000), fault(rng, nodes.len(), clients, client_hosts)))
         .collect();
+    // Who is away comes back to a log that has let go of what it missed.
+    let away: Vec<u64> = all
+        .iter()
+        .filter_map(|(at, fault)| match fault {
+            Fault::Partition { lasts, .. }
+            | Fault::CrashClients { lasts, .. }
+            | Fault::Slow { lasts, .. } => Some(at + lasts * 9 / 10),
+            _ => None,
+        })
+        .collect();
+    for at in away {
+        if rng.percent(40) {
+            all.push((at, Fault::Trim { keep: rng.pick(&[1, 3, 10]) }));
+        }
+    }
     // A copy is of use only if it is put back.
     let copies: Vec<u64> =
         all.iter().filter(|(_, fault)| matches!(fault, Fault::Copy)).map(|(at, _)| *at).collect();
