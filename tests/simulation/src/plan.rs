@@ -308,7 +308,7 @@ fn client(rng: &mut Rng, host: usize, of_hub: bool) -> ClientPlan {
         read: rng.pick(&[1, 7, 100, 100_000, 100_000]),
         persists: rng.percent(70),
         idle_timeout: rng.pick(&[2500, 4000]),
-        seed: rng.next(),
+        seed: rng.draw(),
     }
 }
 
