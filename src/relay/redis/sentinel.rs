@@ -53,7 +53,7 @@ impl Sentinels {
             master: group.master.clone(),
             tls: tls.cloned(),
             within,
-            found: watch::Sender::default(),
+            found: watch::Sender::new(None),
         }
     }
 
