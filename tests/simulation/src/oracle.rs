@@ -151,6 +151,12 @@ impl State {
             return self.violated(format_args!("client{client} gets a block without a connection"));
         };
         let fact = self.truth.resolve(id, node);
+        let published = self.truth.facts.len();
+        let seen = &mut self.clients[client];
+        if seen.last.is_none() {
+            // The stream of a new client began at some time before its first block. It need not have removals from before.
+            seen.begun = published;
+        }
         let result = match block {
             Block::Reset(reason) => self.reset(plan, client, node, reason, fact),
             Block::Event(serial) => self.event(plan, client, serial, fact, id),
