@@ -48,8 +48,9 @@ pub enum PositionForm {
     /// Firefox and Safari store an ID only with a dispatched event, and several other clients turn each block
     /// without data into an empty message.
     IdOnly,
-    /// Not sent. A client that is cut before its first event reconnects as a new one. A reconnection time is
-    /// then a block of its own, which several clients turn into an empty message.
+    /// Not sent. A client that is cut before its first event reconnects as a new one. A client whose filter
+    /// drops all that remains of a finished topic comes back until that is evicted, because its ID does not
+    /// move. A reconnection time is then a block of its own, which several clients turn into an empty message.
     Off,
 }
 
