@@ -50,7 +50,8 @@ pub enum PositionForm {
     IdOnly,
     /// Not sent. A client that is cut before its first event reconnects as a new one. A client whose filter
     /// drops all that remains of a finished topic comes back until that is evicted, because its ID does not
-    /// move. A reconnection time is then a block of its own, which several clients turn into an empty message.
+    /// move. A reconnection time is then a block of its own, which several clients turn into an empty
+    /// message.
     Off,
 }
 
