@@ -238,7 +238,7 @@ impl Decoder {
             }
             return None;
         }
-        match self.interpreter.event.admit(line.as_bytes(), false, &self.interpreter.limits) {
+        match self.interpreter.event.admit_open(line.as_bytes(), &self.interpreter.limits) {
             Admission::Admitted => None,
             Admission::Ignored => {
                 self.text.skip_open_line();

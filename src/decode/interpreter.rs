@@ -40,7 +40,7 @@ impl Interpreter {
             let Self { limits, event, .. } = &mut *self;
             // The bytes are compared, which takes less than characters. Their text is already known to be valid.
             let bytes = &text.as_bytes()[line.range()];
-            match event.admit(bytes, true, limits) {
+            match event.admit(bytes, limits) {
                 Admission::Admitted => {}
                 // The event is lost already, and this line would cost memory.
                 Admission::Ignored => continue,
@@ -49,7 +49,7 @@ impl Interpreter {
             let over = match Line::of(bytes) {
                 Line::Data(at) => event.push_data(line.from(at), text, limits),
                 Line::Blank => {
-                    if self.end_event(text) {
+                    if !lines.is_rest_of_cr_lf(text.as_bytes(), line) && self.end_event(text) {
                         return Some(Found::Event);
                     }
                     None
@@ -95,10 +95,11 @@ impl Interpreter {
             if self.event.ignored.lines > 0 {
                 self.event.ignored = Ignored::default();
             }
+            true
         } else {
             self.event.clear(&self.limits);
+            false
         }
-        self.is_dispatched
     }
 
     /// Prepares for what comes after the item found last.
@@ -122,11 +123,7 @@ impl Interpreter {
     #[inline]
     pub(super) fn item<'t>(&'t self, found: Found, text: &'t str) -> Item<'t> {
         match found {
-            Found::Event => Item::Event(EventRef::new(
-                self.event.event_type(text),
-                self.event.data(text),
-                &self.last_event_id,
-            )),
+            Found::Event => Item::Event(EventRef::new(&self.event, text, &self.last_event_id)),
             Found::Comment(span) => Item::Comment(span.of(text)),
             Found::Retry(time) => Item::Retry(time),
             Found::LimitExceeded(over) => Item::LimitExceeded(over),

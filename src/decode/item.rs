@@ -3,6 +3,7 @@ use std::{fmt, time::Duration};
 use crate::decode::{
     last_id::LastId,
     limits::LimitExceeded,
+    open_event::OpenEvent,
     received_event::{DEFAULT_EVENT_TYPE, ReceivedEvent},
 };
 
@@ -26,27 +27,31 @@ pub enum Item<'a> {
 /// It allocates nothing. Call [`to_owned`](Self::to_owned) to keep the event or to send it elsewhere.
 #[derive(Clone, Copy)]
 pub struct EventRef<'a> {
-    /// Empty if the event has none, which stands for [`DEFAULT_EVENT_TYPE`].
-    event_type: &'a str,
-    data: &'a str,
+    event: &'a OpenEvent,
+    text: &'a str,
     last_event_id: &'a LastId,
 }
 
 impl<'a> EventRef<'a> {
-    /// Creates an event. An empty `event_type` stands for the default.
+    /// Creates an event whose values are in `event` or `text`.
     #[inline]
-    pub(super) fn new(event_type: &'a str, data: &'a str, last_event_id: &'a LastId) -> Self {
-        Self { event_type, data, last_event_id }
+    pub(super) fn new(event: &'a OpenEvent, text: &'a str, last_event_id: &'a LastId) -> Self {
+        Self { event, text, last_event_id }
     }
 
     /// Returns the event type: `message` unless an `event` field named another.
-    pub const fn event_type(&self) -> &'a str {
-        if self.event_type.is_empty() { DEFAULT_EVENT_TYPE } else { self.event_type }
+    #[inline]
+    pub fn event_type(&self) -> &'a str {
+        match self.event.event_type(self.text) {
+            "" => DEFAULT_EVENT_TYPE,
+            event_type => event_type,
+        }
     }
 
     /// Returns the data: the values of the `data` fields, joined by line feeds.
-    pub const fn data(&self) -> &'a str {
-        self.data
+    #[inline]
+    pub fn data(&self) -> &'a str {
+        self.event.data(self.text)
     }
 
     /// Returns the last event ID after this event; an earlier event may have set it. Empty if none did.
@@ -71,14 +76,14 @@ impl<'a> EventRef<'a> {
     /// ```
     #[inline]
     pub fn to_owned(&self) -> ReceivedEvent {
-        ReceivedEvent::new(self.event_type, self.data, self.last_event_id)
+        ReceivedEvent::new(self.event.event_type(self.text), self.data(), self.last_event_id)
     }
 }
 
 impl PartialEq for EventRef<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (self.event_type(), self.data, self.last_event_id())
-            == (other.event_type(), other.data, other.last_event_id())
+        (self.event_type(), self.data(), self.last_event_id())
+            == (other.event_type(), other.data(), other.last_event_id())
     }
 }
 
@@ -88,7 +93,7 @@ impl fmt::Debug for EventRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventRef")
             .field("event_type", &self.event_type())
-            .field("data", &self.data)
+            .field("data", &self.data())
             .field("last_event_id", &self.last_event_id())
             .finish()
     }

@@ -13,14 +13,16 @@ pub(super) struct LastId {
 }
 
 impl LastId {
+    #[inline]
     pub(super) fn set(&mut self, id: &str) {
-        if id.len() <= SHORT_ID {
-            self.set_short(id);
-        } else {
-            #[cfg(test)]
-            super::tests::count_copies(id.len());
-            *self = Self { short: String::new(), long: Some(id.into()) };
-        }
+        if id.len() <= SHORT_ID { self.set_short(id) } else { self.set_long(id) }
+    }
+
+    #[cold]
+    fn set_long(&mut self, id: &str) {
+        #[cfg(test)]
+        super::tests::count_copies(id.len());
+        *self = Self { short: String::new(), long: Some(id.into()) };
     }
 
     /// Sets an ID of at most [`SHORT_ID`] bytes.

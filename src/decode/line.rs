@@ -25,12 +25,30 @@ impl Line {
             None => return Self::Blank,
             Some(b':') => return Self::Comment,
             Some(b'e') => value_start(line, b"event").map(Self::EventType),
-            Some(b'i') => value_start(line, b"id").filter(|&at| !line[at..].contains(&0)).map(Self::Id),
+            Some(b'i') => value_start(line, b"id").filter(|&at| !has_nul(line, at)).map(Self::Id),
             Some(b'r') => value_start(line, b"retry").map(Self::Retry),
             Some(_) => None,
         };
         field.unwrap_or(Self::Ignored)
     }
+}
+
+/// Returns whether a byte of the value is NUL.
+#[inline]
+fn has_nul(line: &[u8], at: usize) -> bool {
+    // Most IDs are short, and a search of a few bytes costs more than it saves. No field name has a NUL.
+    match (line.first_chunk(), line.last_chunk()) {
+        (Some(&first), Some(&last)) if line.len() <= 16 => word_has_nul(first) | word_has_nul(last),
+        _ => line[at..].contains(&0),
+    }
+}
+
+#[inline]
+fn word_has_nul(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // Subtracting one sets the high bit of a byte that was 0, or that had it before.
+    let word = u64::from_ne_bytes(bytes);
+    word.wrapping_sub(ONES) & !word & (ONES << 7) != 0
 }
 
 /// Returns the offset of the value in a line whose field has this name.

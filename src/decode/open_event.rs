@@ -15,13 +15,14 @@ use crate::decode::{
 pub(super) struct OpenEvent {
     /// The values in the text. One that is empty may be in `kept` instead.
     values: Values,
+    /// Values that were copied. The data has a line feed behind each line.
     kept: Kept,
     /// A value is in `kept`, or a buffer there is large and will be freed soon.
     has_kept: bool,
     data_lines: usize,
     /// Distinguishes an empty `id` field from none.
     has_id: bool,
-    /// A line of up to this many bytes is surely within the limits. There is none if the event is lost.
+    /// A line of up to this many bytes is surely within the limits. No bytes if the event is lost.
     room: usize,
     /// The event exceeded a limit: it will not be dispatched, and its data is discarded.
     is_lost: bool,
@@ -39,36 +40,52 @@ struct Values {
 /// The decision of the limits about a line.
 pub(super) enum Admission {
     Admitted,
-    /// The line is too long, and the event is already lost.
+    /// The event is already lost, and the line is data or too long.
     Ignored,
     /// The line makes the event exceed a limit.
     Over(LimitExceeded),
 }
 
 impl OpenEvent {
-    /// Checks a line, or, if it has not ended, its beginning.
+    /// Checks a line that has ended.
     #[inline]
-    pub(super) fn admit(&mut self, line: &[u8], has_ended: bool, limits: &Limits) -> Admission {
-        // Fast path: a line adds no more bytes to the event than it has, including the line feed before its data.
-        if line.len() <= self.room { Admission::Admitted } else { self.admit_long(line, has_ended, limits) }
+    pub(super) fn admit(&mut self, line: &[u8], limits: &Limits) -> Admission {
+        // Fast path: a line adds no more bytes to the event than it has, and one for the line feed before its data.
+        match self.room.checked_sub(line.len() + 1) {
+            Some(room) => {
+                self.room = room;
+                Admission::Admitted
+            }
+            None => self.admit_long(line, true, limits),
+        }
+    }
+
+    /// Checks the beginning of a line that has not ended.
+    #[inline]
+    pub(super) fn admit_open(&mut self, line: &[u8], limits: &Limits) -> Admission {
+        if line.len() <= self.room { Admission::Admitted } else { self.admit_long(line, false, limits) }
     }
 
     #[cold]
     fn admit_long(&mut self, line: &[u8], has_ended: bool, limits: &Limits) -> Admission {
         let (max_line, max_event) = (limits.max_line_bytes(), limits.max_event_bytes());
-        // Of a lost event, lines within the limits are still read: its ID, its reconnection time
-        // and the blank line that ends it take effect.
+        // Of a lost event, lines within the limits are still read, except for data: its ID, its
+        // reconnection time and the blank line that ends it take effect.
         if self.is_lost {
-            return if line.len() > max_line.min(max_event) {
+            let is_data = has_ended && line::value_start(line, b"data").is_some();
+            return if is_data || line.len() > max_line.min(max_event) {
                 Admission::Ignored
             } else {
                 Admission::Admitted
             };
         }
-        // The fast path counts a type that was replaced as if it were still held, so `room` may be
-        // too small. It is counted anew before a line is rejected.
+        // The fast path counts every line as if it were held, so `room` may be too small. It is
+        // counted anew before a line is rejected.
         self.room = max_line.min(max_event.saturating_sub(self.held()));
         if line.len() <= self.room {
+            if has_ended {
+                self.room = self.room.saturating_sub(line.len() + 1);
+            }
             return Admission::Admitted;
         }
         // If several limits are exceeded, report the one exceeded first, so that the result does not depend on how
@@ -76,6 +93,8 @@ impl OpenEvent {
         let event =
             self.last_byte_within(line, has_ended, max_event).map_or(max_event, |last| last.min(max_event));
         if line.len() <= max_line.min(event) {
+            // It replaces a type, after which it is open how much room is left.
+            self.room = 0;
             Admission::Admitted
         } else if max_line <= event {
             Admission::Over(self.give_up(LimitKind::LineBytes, max_line))
@@ -85,7 +104,7 @@ impl OpenEvent {
     }
 
     fn data_len(&self) -> usize {
-        self.values.data.len() + self.kept.data.len()
+        self.values.data.len() + self.kept.data.len().saturating_sub(1)
     }
 
     /// Returns the number of bytes in the data and the type.
@@ -113,13 +132,10 @@ impl OpenEvent {
     /// Adds a line of data, which is a part of `text`.
     #[inline]
     pub(super) fn push_data(&mut self, span: Span, text: &str, limits: &Limits) -> Option<LimitExceeded> {
-        if self.is_lost {
-            return None;
-        }
+        debug_assert!(!self.is_lost, "data of a lost event is not admitted");
         if self.data_lines >= limits.max_data_lines() {
             return Some(self.give_up(LimitKind::DataLines, limits.max_data_lines()));
         }
-        self.room = self.room.saturating_sub(1 + span.len());
         self.data_lines += 1;
         if self.data_lines == 1 {
             // Fast path: most events have one line of data, which stays where it is.
@@ -130,21 +146,19 @@ impl OpenEvent {
         None
     }
 
-    /// Appends a line feed and another line to the data.
+    /// Appends another line to the data.
     fn join_data(&mut self, span: Span, text: &str, max: usize) {
-        if self.values.data.len() > 0 {
+        if self.kept.data.is_empty() {
             // The first line is copied only when a second one comes.
-            value::append(&mut self.kept.data, mem::take(&mut self.values.data), text, max);
+            let first = mem::take(&mut self.values.data);
+            value::append_line(&mut self.kept.data, first, text, max);
         }
         self.has_kept = true;
-        value::reserve(&mut self.kept.data, 1 + span.len(), max);
-        self.kept.data.push('\n');
-        value::append(&mut self.kept.data, span, text, max);
+        value::append_line(&mut self.kept.data, span, text, max);
     }
 
     #[inline]
     pub(super) fn set_event_type(&mut self, span: Span) {
-        self.room = self.room.saturating_sub(span.len());
         self.values.event_type = span;
         // The last type wins, over one that was copied from dropped text as well.
         self.kept.event_type.clear();
@@ -165,12 +179,14 @@ impl OpenEvent {
     /// Returns whether a blank line dispatches the event.
     #[inline]
     pub(super) fn is_complete(&self) -> bool {
-        self.data_lines > 0 && !self.is_lost
+        debug_assert!(!self.is_lost || self.data_lines == 0, "the data of a lost event is discarded");
+        self.data_lines > 0
     }
 
     #[inline]
     pub(super) fn data<'v>(&'v self, text: &'v str) -> &'v str {
-        if self.kept.data.is_empty() { self.values.data.of(text) } else { &self.kept.data }
+        // The standard, too, removes the line feed behind the last line.
+        self.kept.data.strip_suffix('\n').unwrap_or_else(|| self.values.data.of(text))
     }
 
     #[inline]
@@ -197,7 +213,9 @@ impl OpenEvent {
     pub(super) fn keep(&mut self, text: &str, limits: &Limits) {
         let Values { data, event_type, id } = mem::take(&mut self.values);
         self.has_kept = true;
-        value::append(&mut self.kept.data, data, text, limits.max_event_bytes());
+        if self.data_lines > 0 && self.kept.data.is_empty() {
+            value::append_line(&mut self.kept.data, data, text, limits.max_event_bytes());
+        }
         value::append(&mut self.kept.event_type, event_type, text, limits.max_event_bytes());
         value::append(&mut self.kept.id, id, text, limits.max_id_bytes());
     }
@@ -222,6 +240,7 @@ impl OpenEvent {
         // No room, so that each further line takes the slow path, which knows that the event is
         // lost. Its data is freed now, as the rest of the event may take long to come.
         self.room = 0;
+        self.data_lines = 0;
         self.values.data = Span::default();
         self.kept.data = String::new();
         LimitExceeded::new(kind, limit)

@@ -18,6 +18,7 @@ pub struct ReceivedEvent {
 }
 
 impl ReceivedEvent {
+    #[inline]
     pub(super) fn new(event_type: &str, data: &str, last_event_id: &LastId) -> Self {
         let event_type = if event_type == DEFAULT_EVENT_TYPE { "" } else { event_type };
         let short_id = last_event_id.short();

@@ -35,29 +35,20 @@ impl Text {
             // Fast path: what was just copied takes longer to read than what it was copied from.
             self.lines.scan_appended(before, bytes);
         }
-        if self.lines.skip_lf || self.skip_line {
+        if self.skip_line {
             self.skip();
         }
     }
 
-    /// Skips the LF of a CR LF, and the rest of a line whose beginning was dropped.
+    /// Skips the rest of a line whose beginning was dropped.
     #[cold]
     fn skip(&mut self) {
-        // Nothing has come yet, so it is still open whether an LF follows the CR.
-        if self.lines.start() == self.text.len() {
-            return;
-        }
-        if mem::take(&mut self.lines.skip_lf) && self.text[self.lines.start()..].starts_with('\n') {
-            self.lines.skip_one();
-        }
-        if self.skip_line {
-            // The line end may be anywhere in what was appended.
-            self.lines.restart_line();
-            if self.lines.next(self.text.as_bytes()).is_some() {
-                self.skip_line = false;
-            } else {
-                self.skip_open_line();
-            }
+        // The line end may be anywhere in what was appended.
+        self.lines.restart_line();
+        if self.lines.next(self.text.as_bytes()).is_some() {
+            self.skip_line = false;
+        } else {
+            self.skip_open_line();
         }
     }
 
@@ -72,7 +63,8 @@ impl Text {
     }
 
     pub(super) fn append_line_end(&mut self) {
-        self.text.push('\n');
+        // An LF might be taken for the rest of a CR LF.
+        self.text.push('\r');
     }
 
     /// Returns whether much text was interpreted, and more than not: then it costs little to drop it.
@@ -90,18 +82,19 @@ impl Text {
     /// Drops what was interpreted. The values of the open event must not be part of it.
     #[inline]
     pub(super) fn drop_used(&mut self) {
+        let start = self.lines.start();
         // An unfinished line moves to the front. The callers drop when what is used is longer than
         // it, so that each byte is moved a bounded number of times.
-        if self.lines.start() < self.text.len() {
+        self.lines.drop_used(&self.text.as_bytes()[..start]);
+        if start < self.text.len() {
             #[cfg(test)]
-            super::tests::count_copies(self.text.len() - self.lines.start());
-            self.text.drain(..self.lines.start());
+            super::tests::count_copies(self.text.len() - start);
+            self.text.drain(..start);
         } else if self.is_large() {
             self.text = String::new();
         } else {
             self.text.clear();
         }
-        self.lines.drop_used();
     }
 
     pub(super) fn is_large(&self) -> bool {

@@ -75,6 +75,17 @@ pub(super) fn append(buffer: &mut String, span: Span, text: &str, max: usize) {
     buffer.push_str(span.of(text));
 }
 
+/// Appends a line of `text` and a line feed, as [`append`] does.
+#[inline]
+pub(super) fn append_line(buffer: &mut String, line: Span, text: &str, max: usize) {
+    // The line end is copied along, as it is a line feed most often.
+    append(buffer, Span::new(line.start, line.end + 1), text, max.saturating_add(1));
+    if buffer.ends_with('\r') {
+        buffer.pop();
+        buffer.push('\n');
+    }
+}
+
 /// Makes room for `additional` bytes. The capacity doubles, so that growing takes linear time, but up to
 /// `max` only.
 #[inline]

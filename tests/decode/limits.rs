@@ -90,6 +90,17 @@ fn a_single_line_is_bounded_by_the_event_too_whatever_is_in_it() {
 }
 
 #[test]
+fn a_type_leaves_less_room_than_the_shorter_one_that_it_replaces() {
+    let stream =
+        ["data: ", &"1".repeat(10), "\nevent: ", &"a".repeat(20), "\nevent: ", &"b".repeat(29), "\n"];
+    let limits = Limits::new().with_max_event_bytes(40);
+    let whole = [&stream.concat(), "data\n\n"].concat();
+    assert_eq!(decode(whole.as_bytes(), limits).0, [Ok("1111111111\n".to_owned())]);
+    let too_long = [&stream.concat(), "data: 1\n\n"].concat();
+    assert_eq!(decode(too_long.as_bytes(), limits).0, [Err(LimitKind::EventBytes)]);
+}
+
+#[test]
 fn neither_blank_lines_nor_a_byte_order_mark_count() {
     let limits = Limits::new().with_max_event_bytes(8).with_max_line_bytes(7);
     let (said, _) = decode(b"\xEF\xBB\xBFdata: 1\n\n\n\n\n\n\n\n\n\n\n\n\n\ndata: 2\n\n", limits);
