@@ -256,6 +256,12 @@ impl Decoder {
         self.text.is_used_up()
     }
 
+    /// Returns whether `next` has nothing to return, nothing to check and nothing to free.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.text.is_empty() && !self.text.is_large() && self.interpreter.event.has_no_buffers()
+    }
+
     /// Sets the last event ID.
     pub(crate) fn set_last_event_id(&mut self, id: &str) {
         self.interpreter.last_event_id.set(id);

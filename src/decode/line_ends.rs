@@ -128,21 +128,22 @@ impl Default for LineEnds {
 fn mask_of_rest(rest: &[u8]) -> u64 {
     #[cfg(test)]
     super::tests::count_visits(rest.len());
+    if rest.len() > FEW {
+        let mut block = [0; BLOCK];
+        let (_, end) = block.split_at_mut(BLOCK - rest.len());
+        end.copy_from_slice(rest);
+        return mask(&block);
+    }
     let mut words = rest.rchunks_exact(8);
-    let (mut mask, mut bits) = (0, u64::BITS);
+    let (mut mask, mut bits) = (0, BLOCK);
     for word in &mut words {
         bits -= 8;
         mask |= mask_of_word(word.try_into().unwrap_or_default()) << bits;
     }
-    match rest.first_chunk() {
-        _ if words.remainder().is_empty() => mask,
-        // Some of its bytes were in a word already, which does not matter.
-        Some(&word) => mask | mask_of_word(word) << (BLOCK - rest.len()),
-        None => rest.iter().rev().fold(mask, |mask, &byte| {
-            bits -= 1;
-            mask | u64::from(is_end(byte)) << bits
-        }),
-    }
+    words.remainder().iter().rev().fold(mask, |mask, &byte| {
+        bits -= 1;
+        mask | u64::from(is_end(byte)) << bits
+    })
 }
 
 /// Returns the mask of eight bytes.
@@ -199,6 +200,9 @@ fn mask(block: &[u8; BLOCK]) -> u64 {
 }
 
 const BLOCK: usize = 64;
+
+/// Up to so many bytes are cheaper in words than in a block.
+const FEW: usize = 24;
 
 /// After so many blocks with line ends the next one is likely to have one, too. The lines around a blank
 /// line are fewer.

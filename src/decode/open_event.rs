@@ -30,7 +30,7 @@ pub(super) struct OpenEvent {
     pub(super) ignored: Ignored,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Values {
     data: Span,
     event_type: Span,
@@ -206,7 +206,15 @@ impl OpenEvent {
     /// Returns whether no value is in the text.
     #[inline]
     pub(super) fn is_kept(&self) -> bool {
-        self.values == Values::default()
+        let Values { data, event_type, id } = self.values;
+        // A value comes behind a name, so it does not end at the start of the text.
+        data.range().end | event_type.range().end | id.range().end == 0
+    }
+
+    /// Returns whether no memory is to be freed.
+    #[inline]
+    pub(super) fn has_no_buffers(&self) -> bool {
+        !self.has_kept
     }
 
     /// Copies the values from `text`, which will be dropped.

@@ -97,6 +97,7 @@ impl Text {
         }
     }
 
+    #[inline]
     pub(super) fn is_large(&self) -> bool {
         self.text.capacity() > 2 * KEPT_CAPACITY
     }

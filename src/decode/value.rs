@@ -7,7 +7,7 @@ pub(super) const KEPT_CAPACITY: usize = 16 * 1024;
 const MIN_CAPACITY: usize = 64;
 
 /// A part of the decoder's text: the value of a field.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
     start: usize,
     end: usize,

@@ -295,7 +295,12 @@ where
 }
 
 /// Decodes up to the next event; `None` if it takes another chunk.
+#[inline]
 fn next_event(decoder: &mut Decoder) -> Option<Result<ReceivedEvent, EventStreamError>> {
+    // Fast path: most chunks end with an event.
+    if decoder.is_idle() {
+        return None;
+    }
     loop {
         match decoder.next()? {
             Item::Event(found) => return Some(Ok(found.to_owned())),
