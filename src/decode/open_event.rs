@@ -147,6 +147,7 @@ impl OpenEvent {
     }
 
     /// Appends another line to the data.
+    #[inline]
     fn join_data(&mut self, span: Span, text: &str, max: usize) {
         if self.kept.data.is_empty() {
             // The first line is copied only when a second one comes.
