@@ -72,6 +72,32 @@ fn a_state_that_changes_takes_at_most_2_2_times_what_is_counted_for_it() {
     }
 }
 
+/// The keys change so that seven of ten events are superseded wherever one looks, and never more of them.
+#[test]
+fn superseded_events_take_as_much_again_if_they_are_spread_evenly_over_the_history() {
+    const KEYS: usize = 20_000;
+    let before = held_bytes();
+    let hub = Hub::builder(Bounds::events(KEYS)).max_bytes(usize::MAX).build();
+    let mut keys: Vec<usize> = (0..KEYS).collect();
+    let mut most = 0;
+    while keys.len() > 100 {
+        for key in &keys {
+            let event = Event::new("x".repeat(10 * DATA)).with_key(format!("key {key}"));
+            hub.publish("a", event).unwrap();
+        }
+        most = most.max(held_bytes() - before);
+        keys = keys.into_iter().enumerate().filter(|(at, _)| at % 10 < 7).map(|(_, key)| key).collect();
+    }
+    let stats = hub.stats();
+    println!(
+        "spread evenly: {most} bytes at most, {} for the live events: {:.2} times",
+        stats.bytes,
+        most as f64 / stats.bytes as f64
+    );
+    assert_eq!((stats.events, stats.gaps), (KEYS, 0));
+    assert!(most * 10 <= stats.bytes * 22, "{most} of {}", stats.bytes);
+}
+
 #[test]
 fn memory_is_given_back_when_keys_are_evicted_or_removed() {
     let before = held_bytes();

@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     hash::{Hash, Hasher},
     str,
     sync::Arc,
@@ -8,7 +9,7 @@ use crate::wire::put::{Filled, Put};
 
 /// The text of an ID: a literal, shared, or short and stored in place.
 #[derive(Clone)]
-pub(super) enum IdText {
+pub(crate) enum IdText {
     Static(&'static str),
     Shared(Arc<str>),
     InPlace(InPlace),
@@ -19,7 +20,7 @@ pub(super) enum IdText {
 /// The layout aligns the text, which makes its UTF-8 check three times as fast.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(super) struct InPlace {
+pub(crate) struct InPlace {
     text: [u8; Self::MAX],
     len: u8,
     kind: Kind,
@@ -60,7 +61,7 @@ impl IdText {
     }
 
     /// Returns the text. If it is stored in place, this checks it for UTF-8.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Static(text) => text,
             Self::Shared(text) => text,
@@ -68,8 +69,17 @@ impl IdText {
         }
     }
 
+    /// Returns the bytes of memory in use beside itself.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Static(_) | Self::InPlace(_) => 0,
+            // Two reference counts, and a header.
+            Self::Shared(text) => text.len() + 16 + 8,
+        }
+    }
+
     #[inline]
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Static(text) => text.as_bytes(),
             Self::Shared(text) => text.as_bytes(),
@@ -94,12 +104,25 @@ impl From<&str> for IdText {
 }
 
 impl PartialEq for IdText {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        match (self, other) {
+            // Fast path: a comparison of constant length, which may find a difference in what is behind the text.
+            (Self::InPlace(own), Self::InPlace(other)) if own.text == other.text && own.len == other.len => {
+                true
+            }
+            _ => self.as_bytes() == other.as_bytes(),
+        }
     }
 }
 
 impl Eq for IdText {}
+
+impl fmt::Debug for IdText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
 
 impl Hash for IdText {
     fn hash<H: Hasher>(&self, state: &mut H) {

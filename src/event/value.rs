@@ -329,14 +329,22 @@ impl Event {
         self.rare.as_ref()?.label.as_ref().map(IdText::as_str)
     }
 
+    pub(crate) fn key_text(&self) -> Option<&IdText> {
+        self.key.as_ref()
+    }
+
+    pub(crate) fn label_text(&self) -> Option<&IdText> {
+        self.rare.as_ref()?.label.as_ref()
+    }
+
     /// Returns the key, without a check for UTF-8.
     pub(crate) fn key_bytes(&self) -> Option<&[u8]> {
-        self.key.as_ref().map(IdText::as_bytes)
+        self.key_text().map(IdText::as_bytes)
     }
 
     /// Returns the label, without a check for UTF-8.
     pub(crate) fn label_bytes(&self) -> Option<&[u8]> {
-        self.rare.as_ref()?.label.as_ref().map(IdText::as_bytes)
+        self.label_text().map(IdText::as_bytes)
     }
 
     /// Returns whether the event has a key or a label.

@@ -1,75 +1,72 @@
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use crate::{event::value::Event, history::bounds::Bounds};
+use crate::{
+    event::{id_text::IdText, value::Event},
+    history::bounds::Bounds,
+};
 
 /// The key and the label of an event in a history, which are not on the wire.
 ///
-/// The text is shared, so that a filter can see it without the lock. It never changes, so its reference count
-/// is not explored for interleavings.
+/// A short key is held in place, so that comparing it touches no other memory. Long ones and labels are
+/// shared, so that a filter can see them without the lock. They never change, so their reference counts are
+/// not explored for interleavings.
 #[derive(Clone, Debug)]
 pub(crate) struct Beside {
-    /// The key, then the label.
-    text: Arc<str>,
-    /// The length of the key.
-    key: usize,
-    has_key: bool,
-    has_label: bool,
+    key: Option<IdText>,
+    /// Apart, because most events with a key have no label.
+    label: Option<Arc<IdText>>,
     is_removal: bool,
 }
 
 impl Beside {
-    /// Copies the key and the label of an event, so that nothing else is held for them.
     pub(super) fn new(event: &Event) -> Self {
-        let (key, label) = (event.key(), event.label());
-        let text = match (key, label) {
-            // One allocation for both, which a hub with many keys has for each of them.
-            (Some(key), Some(label)) => [key, label].concat().into(),
-            (key, label) => key.or(label).unwrap_or_default().into(),
-        };
         Self {
-            text,
-            key: key.map_or(0, str::len),
-            has_key: key.is_some(),
-            has_label: label.is_some(),
+            key: event.key_text().cloned(),
+            label: event.label_text().cloned().map(Arc::new),
             is_removal: event.is_removal(),
         }
     }
 
-    /// Takes the place of an event with the same key. Keeps the text if the label is the same, too.
+    /// Takes the place of an event with the same key.
     pub(super) fn replace(&mut self, event: &Event) {
-        // The key is the same, so that with the same label the text is as well and is shared.
-        match self.label().map(str::as_bytes) == event.label_bytes() {
-            true => self.is_removal = event.is_removal(),
-            false => *self = Self::new(event),
+        self.is_removal = event.is_removal();
+        if self.label.as_deref() != event.label_text() {
+            self.label = event.label_text().cloned().map(Arc::new);
         }
     }
 
     /// Returns whether an event with this key supersedes the one that it belongs to.
     #[inline]
-    pub(super) fn has_key(&self, key: &[u8]) -> bool {
-        self.has_key && self.text.as_bytes().get(..self.key) == Some(key)
+    pub(super) fn has_key(&self, key: &IdText) -> bool {
+        self.key.as_ref() == Some(key)
+    }
+
+    pub(super) fn is_keyed(&self) -> bool {
+        self.key.is_some()
     }
 
     pub(crate) fn key(&self) -> Option<&str> {
-        if self.has_key { self.text.get(..self.key) } else { None }
+        self.key.as_ref().map(IdText::as_str)
     }
 
     pub(crate) fn label(&self) -> Option<&str> {
-        if self.has_label { self.text.get(self.key..) } else { None }
+        self.label.as_ref().map(|label| label.as_str())
     }
 
     pub(crate) fn is_removal(&self) -> bool {
         self.is_removal
     }
 
-    /// Returns the bytes of the text.
-    pub(super) fn len(&self) -> usize {
-        self.text.len()
-    }
-
     /// Returns the bytes that the key and the label count for.
     pub(super) fn cost(&self) -> usize {
-        self.len() + Bounds::KEY_OVERHEAD
+        let label = self.label.as_ref().map_or(0, |label| label.as_bytes().len());
+        self.key.as_ref().map_or(0, |key| key.as_bytes().len()) + label + Bounds::KEY_OVERHEAD
+    }
+
+    /// Returns the bytes of memory in use beside itself.
+    pub(super) fn memory(&self) -> usize {
+        let label = self.label.as_ref().map_or(0, |label| LABEL + label.memory());
+        self.key.as_ref().map_or(0, IdText::memory) + label
     }
 
     /// Returns what the key and the label of an event count for, in bytes.
@@ -84,3 +81,6 @@ fn cost_of_some(event: &Event) -> usize {
     let texts = [event.key_bytes(), event.label_bytes()];
     texts.iter().flatten().map(|text| text.len()).sum::<usize>() + Bounds::KEY_OVERHEAD
 }
+
+/// The memory of a label: its text or a pointer to it, two reference counts, and a header.
+const LABEL: usize = mem::size_of::<IdText>() + 16 + 8;

@@ -9,12 +9,15 @@ use crate::{
         slab::Slab,
     },
     event::value::Event,
-    history::{beside::Beside, position::Position},
+    history::beside::Beside,
 };
 
 /// The keys and labels of the events of one history, in numbered slots.
 ///
 /// Each key is here once: in the slot of its newest event. No operation moves more than a few of them.
+///
+/// With many keys, each change waits for memory that is in no cache. So a slot has all that superseding needs
+/// to know of the earlier event, and a short key is compared where the slot is.
 #[derive(Debug)]
 pub(super) struct Keys {
     /// Keyed at random, because keys may come from clients.
@@ -29,18 +32,25 @@ pub(super) struct Keys {
 #[derive(Debug)]
 struct Slot {
     link: Link,
-    /// The position of the event, in two words, which need less alignment than a `u128`.
-    position: [u64; 2],
-    /// Its index in the stretch that it lies in.
-    index: u64,
+    lies: Lies,
     beside: Beside,
+}
+
+/// Where an event lies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lies {
+    /// The number of its section.
+    pub(super) section: u32,
+    /// The low bits of its index there. A section with keys has fewer events than these bits can tell apart.
+    pub(super) index: u16,
+    /// The length of its text, or [`LONG`](Self::LONG) if it is at least that.
+    pub(super) len: u16,
 }
 
 /// An event whose key has got a newer one.
 #[derive(Debug)]
 pub(super) struct Superseded {
-    pub(super) position: Position,
-    pub(super) index: u64,
+    pub(super) lies: Lies,
     pub(super) was_removal: bool,
     /// The bytes that its key and label counted for.
     pub(super) cost: usize,
@@ -52,37 +62,31 @@ impl Keys {
     }
 
     /// Enters an event with a key or a label. Returns its slot, and the event that it supersedes, if any.
-    pub(super) fn enter(&mut self, event: &Event, position: Position) -> (u32, Option<Superseded>) {
-        let Some(key) = event.key_bytes() else { return (self.insert(event, 0, position), None) };
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
-        let hash = hasher.finish();
+    pub(super) fn enter(&mut self, event: &Event) -> (u32, Option<Superseded>) {
+        let Some(key) = event.key_text() else { return (self.insert(event, 0), None) };
         // The hash is seeded at random, so that clients who choose keys cannot choose collisions.
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.as_bytes());
+        let hash = hasher.finish();
         let found = self.buckets.find(hash, &self.slots, |slot| slot.beside.has_key(key));
         let Some((at, slot)) = found.and_then(|found| Some((found.index(), self.slots.get_mut(found)?)))
         else {
-            return (self.insert(event, hash, position), None);
+            return (self.insert(event, hash), None);
         };
-        let superseded = Superseded {
-            position: slot.position(),
-            index: slot.index,
-            was_removal: slot.beside.is_removal(),
-            cost: slot.beside.cost(),
-        };
-        self.memory -= slot.beside.len();
+        let Slot { lies, beside, .. } = slot;
+        let superseded = Superseded { lies: *lies, was_removal: beside.is_removal(), cost: beside.cost() };
+        self.memory -= beside.memory();
         // The slot stays and its contents change: the event that had it is tagged as superseded by
         // the caller.
-        slot.beside.replace(event);
-        slot.position = words(position);
-        self.memory += slot.beside.len();
+        beside.replace(event);
+        self.memory += beside.memory();
         (at, Some(superseded))
     }
 
-    fn insert(&mut self, event: &Event, hash: u64, position: Position) -> u32 {
+    fn insert(&mut self, event: &Event, hash: u64) -> u32 {
         let beside = Beside::new(event);
-        self.memory += SLOT + beside.len();
-        let slot = Slot { link: Link::new(hash), position: words(position), index: 0, beside };
-        let key = self.slots.insert(slot);
+        self.memory += SLOT + beside.memory();
+        let key = self.slots.insert(Slot { link: Link::new(hash), lies: Lies::default(), beside });
         if event.key_bytes().is_some() {
             self.buckets.insert(key, &mut self.slots);
             self.memory += BUCKET;
@@ -90,24 +94,24 @@ impl Keys {
         key.index()
     }
 
-    /// Records at which index of its stretch an event now lies.
+    /// Records where the event of a slot now lies.
     #[inline]
-    pub(super) fn moved(&mut self, slot: u32, index: u64) {
+    pub(super) fn moved(&mut self, slot: u32, lies: Lies) {
         if let Some(slot) = self.slots.at_mut(slot) {
-            slot.index = index;
+            slot.lies = lies;
         }
     }
 
     /// Removes an event that leaves the history.
     pub(super) fn leave(&mut self, slot: u32) -> Option<Beside> {
         let (key, found) = self.slots.at(slot)?;
-        if found.beside.key().is_some() {
+        if found.beside.is_keyed() {
             // Before the slot goes, as the chain of the bucket runs through the slots.
             self.buckets.remove(key, &mut self.slots);
             self.memory -= BUCKET;
         }
         let beside = self.slots.remove(key)?.beside;
-        self.memory -= SLOT + beside.len();
+        self.memory -= SLOT + beside.memory();
         Some(beside)
     }
 
@@ -123,10 +127,12 @@ impl Keys {
     }
 }
 
-impl Slot {
-    fn position(&self) -> Position {
-        let [high, low] = self.position;
-        Position::from(high) << 64 | Position::from(low)
+impl Lies {
+    pub(super) const LONG: u16 = u16::MAX;
+
+    #[inline]
+    pub(super) fn new(section: u32, index: u64, len: usize) -> Self {
+        Self { section, index: index as u16, len: u16::try_from(len).unwrap_or(Self::LONG) }
     }
 }
 
@@ -140,12 +146,7 @@ impl Linked for Slot {
     }
 }
 
-fn words(position: Position) -> [u64; 2] {
-    // Two words, because a `u128` would align each slot to 16 bytes.
-    [(position >> 64) as u64, position as u64]
-}
-
-/// The memory of a slot: in the slab with its generation, and what the text takes beside itself.
-const SLOT: usize = mem::size_of::<Slot>() + mem::size_of::<u64>() + 16 + 8;
+/// The memory of a slot: in the slab with its generation.
+const SLOT: usize = mem::size_of::<Slot>() + mem::size_of::<u64>();
 /// The memory of a slot's place among the buckets.
 const BUCKET: usize = mem::size_of::<u32>();

@@ -1,7 +1,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::history::{
-    keys::{Keys, Superseded},
+    keys::{Keys, Lies},
     position::Position,
     prepared::Prepared,
     run::Run,
@@ -11,7 +11,7 @@ use crate::history::{
 
 /// A section of a history with keys: a stretch of bounded size, of which some events may be superseded.
 ///
-/// Superseded events stay, marked, until they are the [majority](Self::is_wasteful); then the section is
+/// Superseded events stay, marked, until they are the [majority](Self::wastes); then the section is
 /// [rebuilt](Self::rebuilt) without them.
 #[derive(Debug)]
 pub(super) struct Section {
@@ -76,12 +76,17 @@ impl Section {
         }
     }
 
-    /// Marks an event as superseded. Returns the length of its text.
-    pub(super) fn supersede(&mut self, Superseded { index, position, .. }: &Superseded) -> usize {
-        let index = *index;
-        debug_assert_eq!(self.stretch.entry(index).position, *position, "the key knows where its event lies");
-        self.tags.supersede((index - self.stretch.first()) as usize);
-        let len = self.stretch.len_of(index);
+    /// Marks the event of a slot as superseded. Returns the length of its text.
+    pub(super) fn supersede(&mut self, slot: u32, Lies { index, len, .. }: Lies) -> usize {
+        let first = self.stretch.first();
+        let at = usize::from(index.wrapping_sub(first as u16));
+        debug_assert_eq!(self.tags.get(at), Tag::Slot(slot), "the key knows where its event lies");
+        self.tags.supersede(at);
+        let len = match len {
+            Lies::LONG => self.stretch.len_of(first + at as u64),
+            // Fast path: the index of the stretch, which may be in no cache, is not asked.
+            len => usize::from(len),
+        };
         self.wasted += len;
         // The run that was read last may have its text.
         self.stretch.forget_cached();
@@ -166,9 +171,9 @@ impl Section {
         self.stretch.text_len() - self.wasted
     }
 
-    /// Returns whether more of it is superseded than not, by number or by bytes.
-    pub(super) fn is_wasteful(&self) -> bool {
-        self.tags.superseded() > self.live() || self.wasted > self.live_text()
+    /// Returns whether more than so many times of it are superseded than not, by number or by bytes.
+    pub(super) fn wastes(&self, times: usize) -> bool {
+        self.tags.superseded() > times * self.live() || self.wasted > times * self.live_text()
     }
 
     /// Returns whether enough is superseded that rebuilding it pays, even if only a few events are left.
@@ -198,35 +203,32 @@ impl Section {
     }
 
     /// Creates a section from consecutive ones, without their superseded events. Positions are kept; the keys
-    /// learn the new indices.
+    /// learn the new number and indices.
     ///
     /// Copies the text once, except that of long events, which keep their segment.
-    pub(super) fn rebuilt(sections: &mut [&mut Self], keys: &mut Keys) -> Self {
+    pub(super) fn rebuilt(sections: &mut [&mut Self], number: u32, keys: &mut Keys) -> Self {
         // Sealed first, so that the text that is taken over is shared or copied from segments.
         sections.iter_mut().for_each(|section| section.stretch.seal());
         let room = sections.iter().map(|section| section.live_text() - section.text_to_keep()).sum();
         let mut rebuilt = Self::of_plain(Stretch::with_room(room));
-        let mut moved_to = rebuilt.stretch.next();
         for section in sections {
             let first = section.stretch.first();
             let (mut at, end) = (section.next_live(first), section.stretch.next());
             while at < end {
                 let until = section.next_superseded(at);
                 rebuilt.stretch.append_from(&mut section.stretch, at..until);
-                for index in at..until {
-                    let tag = section.tags.get((index - first) as usize);
-                    rebuilt.tags.push(tag);
-                    if let Tag::Slot(slot) = tag {
-                        // The key of each event must know where it lies now, or superseding would
-                        // strike another one.
-                        keys.moved(slot, moved_to);
-                    }
-                    moved_to += 1;
-                }
+                (at..until).for_each(|index| rebuilt.tags.push(section.tags.get((index - first) as usize)));
                 at = section.next_live(until);
             }
         }
         rebuilt.stretch.finish();
+        // The key of each event must know where it lies now, or superseding would strike another one.
+        // In a loop of its own, which waits for the memory of several keys at once.
+        for index in rebuilt.stretch.first()..rebuilt.stretch.next() {
+            if let Tag::Slot(slot) = rebuilt.tags.get((index - rebuilt.stretch.first()) as usize) {
+                keys.moved(slot, Lies::new(number, index, rebuilt.stretch.len_of(index)));
+            }
+        }
         rebuilt.assert_sound();
         rebuilt
     }

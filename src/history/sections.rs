@@ -1,8 +1,9 @@
 use std::{collections::VecDeque, mem};
 
 use crate::history::{
+    beside::Beside,
     bounds::Bounds,
-    keys::{Keys, Superseded},
+    keys::{Keys, Lies, Superseded},
     position::Position,
     prepared::Prepared,
     run::Run,
@@ -14,10 +15,12 @@ use crate::history::{
 /// A history with keys or labels: sections in order, and the newest event of each key.
 ///
 /// An event that is superseded is marked in its section, which takes one look-up of the key and a binary
-/// search among the sections. A section of which the majority is superseded is rebuilt without them, and
-/// joined with a neighbour once it is small. So superseded events take at most as much as the others, one
-/// event at the front pins nothing behind it, and one operation copies at most a section: each publish pays
-/// for less than two copies of an event.
+/// search among the sections. A section of which three quarters are superseded is rebuilt without them, and
+/// joined with a neighbour once it is small. So one event at the front pins nothing behind it, one operation
+/// copies a few sections at most, and each publish pays for less than one copy of an event.
+///
+/// Superseded events take about as much memory as the others, at most: while they take more, sections of which
+/// they are the majority are rebuilt as well, one with each publish.
 ///
 /// These hold after each operation:
 ///
@@ -30,11 +33,17 @@ use crate::history::{
 pub(super) struct Sections {
     older: VecDeque<Older>,
     newest: Section,
+    /// The number of the newest section. Sections are numbered in their order, some are left out.
+    number: u32,
     keys: Keys,
     /// The number of events that remove a key and are not superseded.
     removals: usize,
     /// The bytes of memory of the older sections.
     memory: usize,
+    /// The bytes that the events that are not superseded count for, without their keys and labels.
+    live: usize,
+    /// The older section that was looked at last for superseded events.
+    swept: usize,
 }
 
 /// A section to which nothing is appended any more.
@@ -43,6 +52,7 @@ struct Older {
     section: Box<Section>,
     /// The position of its last event when it was closed. No later section has an event up to it.
     last: Position,
+    number: u32,
 }
 
 /// An event that was appended.
@@ -63,8 +73,18 @@ impl Sections {
     /// Creates a history with keys from one without.
     pub(super) fn of_plain(stretch: Stretch) -> Self {
         let is_empty = stretch.is_empty();
+        let live = stretch.text_len() + stretch.len() * Bounds::EVENT_OVERHEAD;
         let newest = Section::of_plain(stretch);
-        let mut sections = Self { older: VecDeque::new(), newest, keys: Keys::new(), removals: 0, memory: 0 };
+        let mut sections = Self {
+            older: VecDeque::new(),
+            newest,
+            number: 0,
+            keys: Keys::new(),
+            removals: 0,
+            memory: 0,
+            live,
+            swept: 0,
+        };
         if !is_empty {
             sections.close_newest(Section::new());
         }
@@ -79,47 +99,48 @@ impl Sections {
         id_line: &[u8],
         event: &mut Prepared<'_>,
     ) -> Appended {
-        let (mut cost, mut superseded) = (Bounds::EVENT_OVERHEAD, None);
-        let (mut tag, mut entered) = (Tag::Plain, None);
+        let (mut tag, mut beside, mut superseded) = (Tag::Plain, 0, None);
         if event.event().has_beside() {
-            let (slot, earlier) = self.keys.enter(event.event(), position);
+            let (slot, earlier) = self.keys.enter(event.event());
             tag = Tag::Slot(slot);
-            cost += self.keys.get(slot).map_or(0, |beside| beside.cost());
+            beside = Beside::cost_of(event.event());
             self.removals += usize::from(event.event().is_removal());
-            superseded = earlier.map(|earlier| self.supersede(&earlier));
-            entered = Some(slot);
+            superseded = earlier.map(|earlier| self.supersede(slot, &earlier));
         }
         // After superseding, which may have made room, and before the event has its index.
         if self.newest.is_full() {
             self.close_newest(Section::to_follow());
         }
-        if let Some(slot) = entered {
-            self.keys.moved(slot, self.newest.next());
+        let index = self.newest.next();
+        let len = self.newest.append(position, at, id_line, event, tag);
+        if let Tag::Slot(slot) = tag {
+            self.keys.moved(slot, Lies::new(self.number, index, len));
         }
-        cost += self.newest.append(position, at, id_line, event, tag);
-        Appended { cost, superseded }
+        let cost = len + Bounds::EVENT_OVERHEAD;
+        self.live += cost;
+        Appended { cost: cost + beside, superseded }
     }
 
     /// Marks an event as superseded, and rebuilds its section if that is the majority. Returns what it cost.
-    fn supersede(&mut self, superseded: &Superseded) -> usize {
+    fn supersede(&mut self, slot: u32, superseded: &Superseded) -> usize {
         self.removals -= usize::from(superseded.was_removal);
         self.newest.forget_cached();
-        let at = self.section_of(superseded.position);
+        let at = self.numbered(superseded.lies.section);
         let len = match self.older.get_mut(at) {
             None => {
-                let len = self.newest.supersede(superseded);
+                let len = self.newest.supersede(slot, superseded.lies);
                 // A rebuild copies what is live, at most as much as was superseded, so that it
                 // costs constant time for each event on average.
-                if self.newest.is_wasteful() && self.newest.has_much_superseded() {
-                    self.newest = Section::rebuilt(&mut [&mut self.newest], &mut self.keys);
+                if self.newest.wastes(1) && self.newest.has_much_superseded() {
+                    self.newest = Section::rebuilt(&mut [&mut self.newest], self.number, &mut self.keys);
                 }
                 len
             }
             Some(older) => {
                 let before = older.section.memory();
-                let len = older.section.supersede(superseded);
+                let len = older.section.supersede(slot, superseded.lies);
                 self.memory = (self.memory + older.section.memory()) - before;
-                if older.section.is_wasteful() {
+                if older.section.wastes(MOST_WASTE) {
                     self.tidy(at);
                 }
                 len
@@ -133,7 +154,24 @@ impl Sections {
             self.front().is_empty() || !self.front_section().begins_superseded(),
             "superseding leaves a live event in front"
         );
-        len + Bounds::EVENT_OVERHEAD + superseded.cost
+        let cost = len + Bounds::EVENT_OVERHEAD;
+        self.live -= cost;
+        if self.memory > 2 * self.live {
+            self.sweep();
+        }
+        cost + superseded.cost
+    }
+
+    /// Rebuilds an older section of which the majority is superseded, if it is one of the next few.
+    #[cold]
+    fn sweep(&mut self) {
+        // While superseded events take more memory than the others, there is such a section.
+        for _ in 0..self.older.len().min(SWEPT) {
+            self.swept = (self.swept + 1) % self.older.len();
+            if self.older.get(self.swept).is_some_and(|older| older.section.wastes(1)) {
+                return self.tidy(self.swept);
+            }
+        }
     }
 
     /// Evicts the oldest event.
@@ -148,6 +186,7 @@ impl Sections {
             self.memory = (self.memory + after) - before;
         }
         let (mut cost, mut was_removal) = (len + Bounds::EVENT_OVERHEAD, false);
+        self.live -= cost;
         if let Tag::Slot(slot) = tag {
             let beside = self.keys.leave(slot)?;
             cost += beside.cost();
@@ -155,7 +194,7 @@ impl Sections {
             self.removals -= usize::from(was_removal);
         }
         self.drop_superseded_front();
-        if self.older.front().is_some_and(|older| older.section.is_wasteful()) {
+        if self.older.front().is_some_and(|older| older.section.wastes(MOST_WASTE)) {
             self.tidy(0);
         }
         Some(Evicted { position, cost, was_removal })
@@ -203,11 +242,11 @@ impl Sections {
         if neighbour.is_some() {
             replaced.extend(self.remove(first));
         }
-        let Some(last) = replaced.last().map(|older| older.last) else { return };
+        let Some(&Older { last, number, .. }) = replaced.last() else { return };
         let mut parts: Vec<&mut Section> = replaced.iter_mut().map(|older| &mut *older.section).collect();
-        let section = Box::new(Section::rebuilt(&mut parts, &mut self.keys));
+        let section = Box::new(Section::rebuilt(&mut parts, number, &mut self.keys));
         self.memory += section.memory();
-        self.older.insert(first, Older { section, last });
+        self.older.insert(first, Older { section, last, number });
     }
 
     fn remove(&mut self, at: usize) -> Option<Older> {
@@ -223,7 +262,8 @@ impl Sections {
         // An empty section is not kept, because nothing would ever remove it.
         let Some(last) = section.stretch().last() else { return };
         self.memory += section.memory();
-        self.older.push_back(Older { section, last });
+        self.older.push_back(Older { section, last, number: self.number });
+        self.number = self.number.wrapping_add(1);
     }
 
     /// Reads events after a position, up to another one. Returns `None` if there are none.
@@ -263,15 +303,27 @@ impl Sections {
 
     /// Returns the section with an event; the number of older ones for the newest.
     fn section_of(&self, position: Position) -> usize {
-        // Fast path: what changes often has changed lately, and what changes in turn has not for the longest time.
+        // Fast path: most readers have read all but the newest events.
         if self.older.back().is_none_or(|older| older.last < position) {
             return self.older.len();
         }
-        if self.older.front().is_some_and(|older| position <= older.last) {
-            return 0;
-        }
         // Sections are in order, and each position lies in the first that ends at it or behind it.
         self.older.partition_point(|older| older.last < position)
+    }
+
+    /// Returns the section with a number; the number of older ones for the newest.
+    fn numbered(&self, number: u32) -> usize {
+        let first = self.older.front().map_or(self.number, |older| older.number);
+        // Fast path: what changes often has changed lately, and what changes in turn has not for the longest time.
+        if number == self.number {
+            self.older.len()
+        } else if number == first {
+            0
+        } else {
+            // Numbers begin anew after a long time, so that they are compared from the first one on.
+            let ordinal = number.wrapping_sub(first);
+            self.older.partition_point(|older| older.number.wrapping_sub(first) < ordinal)
+        }
     }
 
     /// Returns the first section that may have an event after a position; the number of older ones for the
@@ -315,5 +367,39 @@ impl Sections {
         let older =
             self.older.capacity() * mem::size_of::<Older>() + self.older.len() * mem::size_of::<Section>();
         mem::size_of::<Self>() + older + self.memory + self.newest.memory() + self.keys.memory()
+    }
+}
+
+/// An older section is rebuilt when it has so many times more superseded events than others. With random keys,
+/// a third of an event is copied for each publish, and the superseded events take most of the memory that they may.
+const MOST_WASTE: usize = 3;
+/// The sections that are looked at with each publish, if superseded events take too much memory.
+const SWEPT: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::value::Event,
+        history::scheme::{Epoch, Scheme},
+    };
+
+    #[test]
+    fn the_numbers_of_sections_begin_anew_and_each_key_still_leads_to_its_event() {
+        let mut sections = Sections::of_plain(Stretch::new());
+        sections.number = u32::MAX - 2;
+        let keys = |n: usize| n * 7 % 3_000;
+        let mut live = 0;
+        for n in 0..9_000 {
+            let event = Event::new(n.to_string()).with_key(keys(n).to_string());
+            let mut prepared = Prepared::new(&event, &Scheme::Own(Epoch::new(1)), usize::MAX).unwrap();
+            let appended = sections.append(n as Position + 1, 0, b"", &mut prepared);
+            assert_eq!(appended.superseded.is_some(), n >= 3_000);
+            live = live + appended.cost - appended.superseded.unwrap_or(0);
+        }
+        assert!(sections.number < 100, "{}", sections.number);
+        assert_eq!(sections.count_after(0), 3_000);
+        let costs = std::iter::from_fn(|| sections.evict()).map(|evicted| evicted.cost);
+        assert_eq!(costs.sum::<usize>(), live);
     }
 }

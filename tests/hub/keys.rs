@@ -391,6 +391,19 @@ fn long_values_are_superseded_as_short_ones() {
 }
 
 #[test]
+fn what_is_superseded_is_not_counted_however_long_it_was() {
+    let hub = Hub::new(Bounds::events(100));
+    for len in [65_000, 65_500, 65_535, 65_536, 66_000, 200_000] {
+        for len in len - 60..len {
+            publish(&hub, value("x", "x".repeat(len)));
+        }
+    }
+    publish(&hub, value("x", 1));
+    let text = read(&mut oldest(&hub)).blocks[1].id.as_ref().unwrap().len() + "id: \ndata: x=1\n\n".len();
+    assert_eq!(hub.stats().bytes, text + "x".len() + Bounds::EVENT_OVERHEAD + Bounds::KEY_OVERHEAD);
+}
+
+#[test]
 fn neither_keys_nor_labels_are_on_the_wire_and_events_with_other_ones_differ() {
     let plain = Event::new("x");
     let other =
