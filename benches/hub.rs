@@ -1,11 +1,13 @@
 //! Publishing to subscribers, and what they get: from one that waits to ten thousand that are behind.
 //!
-//! `cargo bench --bench hub`
+//! `cargo bench --bench hub`; `cargo bench --bench hub -- keys` for publishing with keys.
 
 use std::{
+    collections::HashMap,
     hint::black_box,
     pin::Pin,
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -14,7 +16,8 @@ use futures_core::Stream;
 use ssekit::{Bounds, Event, EventType, Hub, Subscribe, Subscription};
 
 fn main() {
-    divan::main();
+    // Ratios of what takes turns are no benchmark of divan.
+    if std::env::args().any(|arg| arg == "keys") { publish_with_keys() } else { divan::main() }
 }
 
 /// Each event goes to all before the next one is published.
@@ -62,37 +65,76 @@ fn publish_among_idle_topics(bencher: Bencher<'_, '_>, topics: usize) {
     assert_eq!(hub.stats().published, published + more);
 }
 
-/// Publishing changes of so many keys, in turn and at random. Compare with [`publish_to_a_history_of`].
-#[divan::bench(args = KEYS)]
-fn publish_with_a_key_in_turn(bencher: Bencher<'_, '_>, keys: usize) {
-    publish_keyed(bencher, keys, |n| n % keys);
+/// Publishing changes of so many keys, in turn and at random, beside publishing without keys to a history of
+/// as many events, and beside changing the values of a `HashMap` of the same keys and data.
+///
+/// Each takes its turn in one run, and the ratios are printed, with quartiles. Most of the time with many keys
+/// is spent waiting for memory that is in no cache, as the map shows. The keys come in the order of their use,
+/// as if they had just been received: looking them up in a table of names would wait for memory, too.
+fn publish_with_keys() {
+    for keys in KEYS {
+        let [turn, random] =
+            [|n| n, |n| (scrambled(n as u64) >> 20) as usize].map(|key: fn(usize) -> usize| {
+                (0..5 * TURN).map(|n| format!("key {}", key(n) % keys)).collect::<Vec<_>>()
+            });
+        let hubs = [(); 3].map(|()| Hub::builder(Bounds::events(keys)).max_bytes(1 << 30).build());
+        let mut map = HashMap::new();
+        let mut change = |key: &String| {
+            let [key, data] = [key, TEXT].map(|text| Bytes::copy_from_slice(text.as_bytes()));
+            black_box(map.insert(key, data));
+        };
+        let publish = |hub: usize, event| drop(black_box(hubs[hub].publish(TOPIC, event).unwrap()));
+        let mut takes: [(&[String], Take<'_>); 4] = [
+            (&turn, Box::new(|_| publish(0, event()))),
+            (&turn, Box::new(|key| publish(1, event().with_key(key)))),
+            (&random, Box::new(|key| publish(2, event().with_key(key)))),
+            (&random, Box::new(|key| change(key))),
+        ];
+        // All keys are there, and have changed, before it is measured.
+        for (order, take) in &mut takes {
+            turn.iter().take(keys).chain(*order).for_each(take);
+        }
+        let mut rounds = Vec::new();
+        for round in 0..ROUNDS {
+            let at = round % 5 * TURN;
+            rounds.push(takes.each_mut().map(|(order, take)| timed(&order[at..at + TURN], take)));
+        }
+        println!(
+            "{keys} keys: {:.0} ns to publish without a key, and so many times that",
+            middle(&rounds, |round| round[0]).1
+        );
+        for (at, name) in [(1, "with keys in turn"), (2, "at random"), (3, "a HashMap, at random")] {
+            let (low, median, high) = middle(&rounds, |round| round[at] / round[0]);
+            println!("    {name:<21} {median:.2} ({low:.2} to {high:.2})");
+        }
+        let of = |hub: usize| (hubs[hub].stats().events, hubs[hub].stats().gaps);
+        assert_eq!([of(0), of(1), of(2)], [(keys, 0); 3]);
+    }
 }
 
-#[divan::bench(args = KEYS)]
-fn publish_with_a_key_at_random(bencher: Bencher<'_, '_>, keys: usize) {
-    publish_keyed(bencher, keys, |n| ((n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as usize % keys);
+/// What is done with each key.
+type Take<'a> = Box<dyn FnMut(&String) + 'a>;
+
+/// Returns the nanoseconds that each key took.
+fn timed(keys: &[String], take: &mut Take<'_>) -> f64 {
+    let began = Instant::now();
+    keys.iter().for_each(take);
+    began.elapsed().as_nanos() as f64 / keys.len() as f64
 }
 
-/// The same without keys, in a history of as many events.
-#[divan::bench(args = KEYS)]
-fn publish_to_a_history_of(bencher: Bencher<'_, '_>, events: usize) {
-    let hub = Hub::builder(Bounds::events(events)).max_bytes(1 << 30).build();
-    (0..2 * events).for_each(|_| drop(hub.publish(TOPIC, event()).unwrap()));
-    bencher.bench_local(|| hub.publish(TOPIC, event()).unwrap());
-    assert_eq!(hub.stats().events, events);
+/// Returns the quartiles of a figure of all rounds.
+fn middle(rounds: &[[f64; 4]], figure: impl Fn(&[f64; 4]) -> f64) -> (f64, f64, f64) {
+    let mut figures: Vec<_> = rounds.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    (figures[figures.len() / 4], figures[figures.len() / 2], figures[figures.len() * 3 / 4])
 }
 
-fn publish_keyed(bencher: Bencher<'_, '_>, keys: usize, key: impl Fn(usize) -> usize) {
-    let hub = Hub::builder(Bounds::events(keys)).max_bytes(1 << 30).build();
-    let names: Vec<_> = (0..keys).map(|key| format!("key {key}")).collect();
-    let publish = |key: usize| hub.publish(TOPIC, event().with_key(&names[key])).unwrap();
-    (0..keys).for_each(|key| drop(publish(key)));
-    let mut published = 0;
-    bencher.bench_local(|| {
-        published += 1;
-        publish(key(published))
-    });
-    assert_eq!((hub.stats().events, hub.stats().gaps), (keys, 0));
+/// Returns a number that looks random (SplitMix64).
+fn scrambled(n: u64) -> u64 {
+    let n = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
 }
 
 fn publish_and_drain(bencher: Bencher<'_, '_>, subscribers: usize, burst: usize) {
@@ -139,7 +181,10 @@ fn event_len(id: &str) -> usize {
     "id: \nevent: update\ndata: \n\n".len() + id.len() + TEXT.len()
 }
 
-const KEYS: [usize; 2] = [10, 100_000];
+const KEYS: [usize; 3] = [10, 1_000, 100_000];
+/// The changes that are measured at once.
+const TURN: usize = 100_000;
+const ROUNDS: usize = 41;
 const SUBSCRIBERS: [usize; 3] = [1, 100, 10_000];
 const TOPIC: &str = "orders";
 const TEXT: &str =
