@@ -32,13 +32,13 @@ pub(super) struct Keys {
 #[derive(Debug)]
 struct Slot {
     link: Link,
-    lies: Lies,
+    place: Place,
     beside: Beside,
 }
 
 /// Where an event lies.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lies {
+pub(super) struct Place {
     /// The number of its section.
     pub(super) section: u32,
     /// The low bits of its index there. A section with keys has fewer events than these bits can tell apart.
@@ -50,7 +50,7 @@ pub(super) struct Lies {
 /// An event whose key has got a newer one.
 #[derive(Debug)]
 pub(super) struct Superseded {
-    pub(super) lies: Lies,
+    pub(super) place: Place,
     pub(super) was_removal: bool,
     /// The bytes that its key and label counted for.
     pub(super) cost: usize,
@@ -73,8 +73,8 @@ impl Keys {
         else {
             return (self.insert(event, hash), None);
         };
-        let Slot { lies, beside, .. } = slot;
-        let superseded = Superseded { lies: *lies, was_removal: beside.is_removal(), cost: beside.cost() };
+        let Slot { place, beside, .. } = slot;
+        let superseded = Superseded { place: *place, was_removal: beside.is_removal(), cost: beside.cost() };
         self.memory -= beside.memory();
         // The slot stays and its contents change: the event that had it is tagged as superseded by
         // the caller.
@@ -86,7 +86,7 @@ impl Keys {
     fn insert(&mut self, event: &Event, hash: u64) -> u32 {
         let beside = Beside::new(event);
         self.memory += SLOT + beside.memory();
-        let key = self.slots.insert(Slot { link: Link::new(hash), lies: Lies::default(), beside });
+        let key = self.slots.insert(Slot { link: Link::new(hash), place: Place::default(), beside });
         if event.key_bytes().is_some() {
             self.buckets.insert(key, &mut self.slots);
             self.memory += BUCKET;
@@ -96,9 +96,9 @@ impl Keys {
 
     /// Records where the event of a slot now lies.
     #[inline]
-    pub(super) fn moved(&mut self, slot: u32, lies: Lies) {
+    pub(super) fn moved(&mut self, slot: u32, place: Place) {
         if let Some(slot) = self.slots.at_mut(slot) {
-            slot.lies = lies;
+            slot.place = place;
         }
     }
 
@@ -127,7 +127,7 @@ impl Keys {
     }
 }
 
-impl Lies {
+impl Place {
     pub(super) const LONG: u16 = u16::MAX;
 
     #[inline]

@@ -1,7 +1,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::history::{
-    keys::{Keys, Lies},
+    keys::{Keys, Place},
     position::Position,
     prepared::Prepared,
     run::Run,
@@ -77,13 +77,13 @@ impl Section {
     }
 
     /// Marks the event of a slot as superseded. Returns the length of its text.
-    pub(super) fn supersede(&mut self, slot: u32, Lies { index, len, .. }: Lies) -> usize {
+    pub(super) fn supersede(&mut self, slot: u32, Place { index, len, .. }: Place) -> usize {
         let first = self.stretch.first();
         let at = usize::from(index.wrapping_sub(first as u16));
         debug_assert_eq!(self.tags.get(at), Tag::Slot(slot), "the key knows where its event lies");
         self.tags.supersede(at);
         let len = match len {
-            Lies::LONG => self.stretch.len_of(first + at as u64),
+            Place::LONG => self.stretch.len_of(first + at as u64),
             // Fast path: the index of the stretch, which may be in no cache, is not asked.
             len => usize::from(len),
         };
@@ -226,7 +226,7 @@ impl Section {
         // In a loop of its own, which waits for the memory of several keys at once.
         for index in rebuilt.stretch.first()..rebuilt.stretch.next() {
             if let Tag::Slot(slot) = rebuilt.tags.get((index - rebuilt.stretch.first()) as usize) {
-                keys.moved(slot, Lies::new(number, index, rebuilt.stretch.len_of(index)));
+                keys.moved(slot, Place::new(number, index, rebuilt.stretch.len_of(index)));
             }
         }
         rebuilt.assert_sound();

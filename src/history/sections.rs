@@ -3,7 +3,7 @@ use std::{collections::VecDeque, mem};
 use crate::history::{
     beside::Beside,
     bounds::Bounds,
-    keys::{Keys, Lies, Superseded},
+    keys::{Keys, Place, Superseded},
     position::Position,
     prepared::Prepared,
     run::Run,
@@ -114,7 +114,7 @@ impl Sections {
         let index = self.newest.next();
         let len = self.newest.append(position, at, id_line, event, tag);
         if let Tag::Slot(slot) = tag {
-            self.keys.moved(slot, Lies::new(self.number, index, len));
+            self.keys.moved(slot, Place::new(self.number, index, len));
         }
         let cost = len + Bounds::EVENT_OVERHEAD;
         self.live += cost;
@@ -125,10 +125,10 @@ impl Sections {
     fn supersede(&mut self, slot: u32, superseded: &Superseded) -> usize {
         self.removals -= usize::from(superseded.was_removal);
         self.newest.forget_cached();
-        let at = self.numbered(superseded.lies.section);
+        let at = self.numbered(superseded.place.section);
         let len = match self.older.get_mut(at) {
             None => {
-                let len = self.newest.supersede(slot, superseded.lies);
+                let len = self.newest.supersede(slot, superseded.place);
                 // A rebuild copies what is live, at most as much as was superseded, so that it
                 // costs constant time for each event on average.
                 if self.newest.wastes(1) && self.newest.has_much_superseded() {
@@ -138,7 +138,7 @@ impl Sections {
             }
             Some(older) => {
                 let before = older.section.memory();
-                let len = older.section.supersede(slot, superseded.lies);
+                let len = older.section.supersede(slot, superseded.place);
                 self.memory = (self.memory + older.section.memory()) - before;
                 if older.section.wastes(MOST_WASTE) {
                     self.tidy(at);
