@@ -11,12 +11,13 @@ pub(crate) mod ssekit;
 mod wake;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 
 use self::crowd::Crowd;
 use crate::{
     allocations, machine,
     measure::{Contender, Effort, Measured, Ratio, Workload, interleave},
+    poll,
     report::{Report, Target},
 };
 
@@ -52,26 +53,25 @@ pub(crate) fn run(effort: Effort) -> usize {
 
 fn one_thread(effort: Effort) -> usize {
     let mut report = Report::new();
-    for subscribers in [100, 1_000, 10_000] {
+    for subscribers in [1, 100, 1_000, 10_000] {
         for burst in [1, 64] {
             let measured = interleave(effort, &mut crowds(subscribers, bursts(subscribers), burst));
             let name = match burst {
                 1 => format!("N = {subscribers}, one at a time"),
                 _ => format!("N = {subscribers}, bursts of {burst}"),
             };
-            let (mpsc, bytes, axum, wake) =
-                if burst == 1 { (1.0, 2.1, 3.3, 1.6) } else { (13.0, 22.0, 80.0, 3.0) };
+            let [mpsc, bytes, axum, wake] = targets(subscribers, burst);
             let hub = measured.get(ssekit::Hub::NAME);
             report.ratio(&name, "ns a delivery", per_delivery(&measured, subscribers, burst), Target::Told);
-            for (beside, least) in [
+            for (beside, target) in [
                 (mpsc::Mpsc::NAME, mpsc),
                 (broadcast_bytes::Broadcast::NAME, bytes),
                 (axum::Axum::NAME, axum),
             ] {
-                report.ratio(&name, beside, measured.get(beside).cpu_over(hub), Target::AtLeast(least));
+                report.ratio(&name, beside, measured.get(beside).cpu_over(hub), target);
             }
             let limit = measured.get(wake::Wake::NAME);
-            report.ratio(&name, wake::Wake::NAME, hub.cpu_over(limit), Target::AtMost(wake));
+            report.ratio(&name, wake::Wake::NAME, hub.cpu_over(limit), wake);
             let deliveries = (bursts(subscribers) * burst * subscribers) as f64;
             for samples in &measured.contenders {
                 let calls = samples.heap_calls as f64 / deliveries;
@@ -80,6 +80,18 @@ fn one_thread(effort: Effort) -> usize {
         }
     }
     report.print("Fan-out: how many times as fast as others, and CPU beside waking and polling")
+}
+
+/// Returns what is to be reached beside an `mpsc`, a `broadcast` of bytes and of events, and waking and polling.
+fn targets(subscribers: usize, burst: usize) -> [Target; 4] {
+    let [mpsc, bytes, axum, wake] = match (subscribers, burst) {
+        // A topic for each user. Publishing weighs as much as a delivery, and is no part of the last one.
+        (1, 1) => return [Target::AtLeast(1.1), Target::AtLeast(1.1), Target::Told, Target::Told],
+        (1, _) => return [Target::Told; 4],
+        (_, 1) => [1.0, 2.1, 3.3, 1.6],
+        _ => [13.0, 15.0, 80.0, 3.0],
+    };
+    [Target::AtLeast(mpsc), Target::AtLeast(bytes), Target::AtLeast(axum), Target::AtMost(wake)]
 }
 
 /// Returns the workloads whose instructions are counted, with a delivery for an event.
@@ -124,27 +136,48 @@ fn per_delivery(measured: &Measured, subscribers: usize, burst: usize) -> Ratio 
 
 fn memory() -> usize {
     let mut report = Report::new();
-    let hub = memory_of::<ssekit::Hub>();
-    let mpsc = memory_of::<mpsc::Mpsc>();
+    let hub = memory_of::<ssekit::Hub>(SUBSCRIBERS);
+    let mpsc = memory_of::<mpsc::Mpsc>(SUBSCRIBERS);
+    report.figure(ssekit::Hub::NAME, "bytes a subscriber", hub, Target::AtMost(110.0));
     for (name, bytes) in [
-        (ssekit::Hub::NAME, hub),
         (mpsc::Mpsc::NAME, mpsc),
-        (broadcast_bytes::Broadcast::NAME, memory_of::<broadcast_bytes::Broadcast>()),
-        (axum::Axum::NAME, memory_of::<axum::Axum>()),
+        (broadcast_bytes::Broadcast::NAME, memory_of::<broadcast_bytes::Broadcast>(SUBSCRIBERS)),
+        (axum::Axum::NAME, memory_of::<axum::Axum>(SUBSCRIBERS)),
     ] {
         report.figure(name, "bytes a subscriber", bytes, Target::Told);
     }
     report.figure(ssekit::Hub::NAME, "mpsc", hub / mpsc, Target::AtMost(0.25));
-    report.print("Fan-out: memory of a subscriber, beside its task")
+    report.figure("ssekit, the first one with its topic", "bytes", memory_of_the_first(), Target::Told);
+    report.print("Fan-out: memory of a subscriber that waits, beside its task")
 }
 
-fn memory_of<F: Fanout>() -> f64 {
-    const SUBSCRIBERS: usize = 10_000;
-    let (one, fixed) = allocations::held_by(|| F::new(1, CAPACITY));
-    let (all, bytes) = allocations::held_by(|| F::new(SUBSCRIBERS, CAPACITY));
+/// Returns the bytes that each of many subscribers holds once it waits for events.
+fn memory_of<F: Fanout>(subscribers: usize) -> f64 {
+    let (one, fixed) = allocations::held_by(|| waiting::<F>(1));
+    let (all, bytes) = allocations::held_by(|| waiting::<F>(subscribers));
     drop((one, all));
     // The collection of subscribers stands for the tasks that would hold them.
-    (bytes - fixed) as f64 / (SUBSCRIBERS - 1) as f64
+    (bytes - fixed) as f64 / (subscribers - 1) as f64
+}
+
+/// Returns the bytes that a topic's first subscriber adds to a hub without topics.
+fn memory_of_the_first() -> f64 {
+    let (hub, _streams) = ssekit::Hub::new(0, CAPACITY);
+    let (_, bytes) = allocations::held_by(|| wait_for_all(hub.subscribe(1)));
+    bytes as f64
+}
+
+/// Creates subscribers that have taken what their streams begin with.
+fn waiting<F: Fanout>(subscribers: usize) -> (F, Vec<F::Subscriber>) {
+    let (fanout, streams) = F::new(subscribers, CAPACITY);
+    (fanout, wait_for_all(streams))
+}
+
+fn wait_for_all<S: Stream<Item = Bytes> + Unpin>(mut streams: Vec<S>) -> Vec<S> {
+    for stream in &mut streams {
+        while poll::now(stream.next()).flatten().is_some() {}
+    }
+    streams
 }
 
 /// How the cost of a delivery grows, in the hub alone.
@@ -213,3 +246,5 @@ const TEXT: &str = "{\"order\":4711,\"customer\":\"9d0cf2a0-8f0e-4f7e-9f0a-3a0c1
      \"items\":[{\"sku\":\"A-1\",\"count\":2},{\"sku\":\"B-7\",\"count\":1}],\"total\":129.95,\"currency\":\"EUR\",\"note\":\"ring\"}";
 const TYPE: &str = "update";
 const CAPACITY: usize = 1_024;
+/// Of whom memory is measured.
+const SUBSCRIBERS: usize = 10_000;

@@ -23,13 +23,20 @@ impl Fanout for Hub {
     type Subscriber = Subscription;
 
     fn new(subscribers: usize, capacity: usize) -> (Self, Vec<Subscription>) {
-        let hub = hub(capacity);
-        let subscriptions = (0..subscribers).map(|_| hub.subscribe(["orders"]).unwrap()).collect();
-        (Self(hub), subscriptions)
+        let hub = Self(hub(capacity));
+        let subscriptions = hub.subscribe(subscribers);
+        (hub, subscriptions)
     }
 
     fn publish(&self, events: &[Message]) -> usize {
         publish(&self.0, events)
+    }
+}
+
+impl Hub {
+    /// Adds so many subscribers.
+    pub(super) fn subscribe(&self, subscribers: usize) -> Vec<Subscription> {
+        (0..subscribers).map(|_| self.0.subscribe(["orders"]).unwrap()).collect()
     }
 }
 
