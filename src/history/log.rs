@@ -251,6 +251,12 @@ impl Log {
         self.evicted
     }
 
+    /// Returns whether a reader at a position has lost an event.
+    #[inline]
+    pub(crate) fn has_evicted_after(&self, position: Position) -> bool {
+        position < self.evicted
+    }
+
     /// Returns whether an event was evicted that did not remove a key.
     pub(crate) fn has_lost(&self) -> bool {
         self.has_lost

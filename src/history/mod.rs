@@ -20,6 +20,7 @@ mod keys;
 pub(crate) mod log;
 pub(crate) mod position;
 pub(crate) mod prepared;
+mod reads;
 mod rebuild;
 pub(crate) mod run;
 pub(crate) mod scheme;

@@ -8,8 +8,10 @@ use crate::history::position::Position;
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) bytes: Bytes,
-    /// The position that was read from. The first event of the run is the first one held after it.
+    /// No event lies between this position and the first one of the run.
     pub(crate) after: Position,
+    /// The position of the first event in it.
+    pub(crate) first: Position,
     /// The position of the last event in it.
     pub(crate) last: Position,
     /// The number of events in it.
@@ -18,9 +20,18 @@ pub(crate) struct Run {
     pub(super) end: u64,
 }
 
-#[cfg(test)]
 impl Run {
-    pub(crate) fn new(bytes: Bytes, after: Position, last: Position, events: u64) -> Self {
-        Self { bytes, after, last, events, end: 0 }
+    /// Returns whether it begins with the first event after a position.
+    ///
+    /// Readers that have read the same events may be at different positions, as those of events of other
+    /// topics count as read.
+    #[inline]
+    pub(crate) fn follows(&self, position: Position) -> bool {
+        self.after <= position && position < self.first
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(bytes: Bytes, after: Position, first: Position, last: Position) -> Self {
+        Self { bytes, after, first, last, events: (last - first) as u64 + 1, end: 0 }
     }
 }

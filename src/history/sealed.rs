@@ -40,7 +40,7 @@ impl Sealed {
     pub(super) fn evict(&mut self, position: Position, first_start: u64) -> bool {
         let mut less = false;
         // The cached run begins with an event that is evicted now, and would keep its text alive.
-        if self.newest.as_ref().is_some_and(|newest| newest.after < position) {
+        if self.newest.as_ref().is_some_and(|newest| newest.first <= position) {
             self.newest = None;
             less = mem::take(&mut self.copied) > 0;
         }

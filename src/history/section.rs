@@ -118,6 +118,7 @@ impl Section {
         let end = self.stretch.index_after(up_to);
         let mut at = self.next_live(self.stretch.index_after(after));
         let (mut pieces, mut len, mut events, mut last) = (Vec::new(), 0, 0, after);
+        let mut first = None;
         while at < end {
             let until = self.next_superseded(at).min(end);
             let (bytes, next) = self.stretch.find(at, until);
@@ -128,16 +129,15 @@ impl Section {
             }
             len += bytes.len();
             events += next - at;
+            first = first.or(Some(self.stretch.entry(at).position));
             last = self.stretch.entry(next - 1).position;
             pieces.push(bytes);
             at = self.next_live(next);
         }
-        if pieces.is_empty() {
-            return None;
-        }
+        let first = first?;
         // A copy takes memory beside the segments, which counts as long as it is cached.
         let copied = if pieces.len() > 1 { len } else { 0 };
-        let run = Run { bytes: join(pieces, len), after, last, events, end: at.min(end) };
+        let run = Run { bytes: join(pieces, len), after, first, last, events, end: at.min(end) };
         self.stretch.cache(&run, copied);
         Some(run)
     }

@@ -161,81 +161,6 @@ impl Stretch {
         self.memory = self.entries.bytes() + self.open.capacity() + sealed + ALLOCATIONS;
     }
 
-    /// Returns the run after a position that was read last, if nothing was appended since.
-    #[inline]
-    pub(super) fn cached(&self, after: Position, up_to: Position) -> Option<&Run> {
-        let newest = self.sealed.as_ref()?.newest.as_ref()?;
-        if newest.after == after && newest.end == self.next() && newest.last <= up_to {
-            Some(newest)
-        } else {
-            None
-        }
-    }
-
-    /// Keeps a run for others that ask for the same one, if it reaches the end. `copied` are the bytes of its
-    /// own.
-    #[inline]
-    pub(super) fn cache(&mut self, run: &Run, copied: usize) {
-        if run.end == self.next() {
-            if let Some(sealed) = &mut self.sealed {
-                sealed.newest = Some(run.clone());
-                if sealed.copied != copied {
-                    sealed.copied = copied;
-                    self.recount();
-                }
-            }
-        }
-    }
-
-    /// Drops the run that was read last.
-    pub(super) fn forget_cached(&mut self) {
-        if let Some(sealed) = &mut self.sealed {
-            sealed.newest = None;
-            if mem::take(&mut sealed.copied) > 0 {
-                self.recount();
-            }
-        }
-    }
-
-    /// Reads the events after a position that lie in one piece, up to another position. Returns `None` if
-    /// there are none.
-    #[inline]
-    pub(super) fn read(&mut self, after: Position, up_to: Position) -> Option<Run> {
-        if let Some(run) = self.cached(after, up_to) {
-            return Some(run.clone());
-        }
-        if let Some(run) = self.read_open(after, up_to) {
-            return Some(run);
-        }
-        let index = self.index_after(after);
-        let end = self.index_up_to(index, up_to);
-        if index >= end {
-            return None;
-        }
-        let (bytes, end) = self.find(index, end);
-        let run = Run { bytes, after, last: self.entry(end - 1).position, events: end - index, end };
-        self.cache(&run, 0);
-        Some(run)
-    }
-
-    /// Fast path: a reader that has read everything that is sealed gets the text that is open, which needs no
-    /// search.
-    #[inline]
-    fn read_open(&mut self, after: Position, up_to: Position) -> Option<Run> {
-        let last = self.sealed.as_ref()?.last_position;
-        let first = self.open_index;
-        if last != after || first < self.first || self.open.is_empty() || self.last()? > up_to {
-            return None;
-        }
-        self.seal();
-        let sealed = self.sealed.as_mut()?;
-        let bytes = sealed.segments.back()?.bytes.clone();
-        let end = self.open_index;
-        let run = Run { bytes, after, last: sealed.last_position, events: end - first, end };
-        self.cache(&run, 0);
-        Some(run)
-    }
-
     /// Returns the events from `index` on that lie in one piece, but none from `end` on, and the index after
     /// them.
     ///
@@ -298,7 +223,7 @@ impl Stretch {
     }
 
     /// Returns the index after the events, from `index` on, that do not come after a position.
-    fn index_up_to(&self, index: u64, position: Position) -> u64 {
+    pub(super) fn index_up_to(&self, index: u64, position: Position) -> u64 {
         if self.last().is_none_or(|last| last <= position) {
             return self.next();
         }

@@ -111,7 +111,7 @@ impl Hub {
         let position = freshest(&cursors, seen, &state);
         let mut reader = Reader::enter(cursors, position, &mut state);
         drop(state);
-        reader.told = told.unwrap_or(position);
+        reader.is_told = told.is_none_or(|told| told >= position);
         Joined::Here(Live::new(Arc::clone(shared), reader), position)
     }
 
@@ -202,15 +202,17 @@ impl Live {
     }
 
     /// Returns the topics, in their order.
-    pub(crate) fn topics(&self) -> Vec<String> {
-        let mut topics: Vec<_> = self.reader.topics().map(str::to_owned).collect();
+    pub(crate) fn sorted_topics(&self) -> Vec<String> {
+        let mut topics: Vec<_> = self.topics().iter().map(|topic| topic.to_string()).collect();
         topics.sort_unstable();
         topics
     }
 
     /// Sets how it tells positions and gaps, if not as its hub does.
     pub(crate) fn with_notices(mut self, notices: Option<SharedNotices>) -> Self {
-        self.notices = notices;
+        if notices.is_some() {
+            self.reader.options.choose().notices = notices;
+        }
         self
     }
 
@@ -223,10 +225,11 @@ impl Live {
     }
 
     /// If the stream has ended because it fell behind or because its hub was closed, returns its position,
-    /// the last position sent to the client, and the filter, with which it can continue elsewhere.
+    /// a position that the client was sent at least, and the filter, with which it can continue elsewhere.
     pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
         // A reader that ended by itself has nothing left to read elsewhere.
-        self.left.then(|| (reader.seen, reader.told, reader.options.take_filter()))
+        let told = if reader.is_told { reader.seen } else { 0 };
+        self.left.then(|| (reader.seen, told, reader.options.take_filter()))
     }
 }

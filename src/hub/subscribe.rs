@@ -293,15 +293,16 @@ impl Subscribe {
         // Without a position the client would get its gap at each reconnect, and never be stopped.
         let id = id.or(entered.nothing_remains.then_some(EventId::from_static("")));
         let ends_at = entered.lifetime.and_then(|lifetime| shared.clock.now().checked_add(lifetime));
-        if ends_at.is_some() || self.filter.is_some() || self.lag != Lag::default() {
+        let notices = self.voice.notices(&shared.notices);
+        if ends_at.is_some() || self.filter.is_some() || self.lag != Lag::default() || notices.is_some() {
             let options = live.reader.options.choose();
             (options.ends_at, options.filter, options.lag) = (ends_at, self.filter, self.lag);
+            options.notices = notices;
         }
         let gap = entered.gap.map(|reason| Gap::new(reason, id.clone()));
         if let Some(gap) = &gap {
             trace::gap(self.topics.iter(), gap.reason().as_str());
         }
-        live.notices = self.voice.notices(&shared.notices);
         let first = live.notices().first(gap.as_ref(), id);
         Ok((live, first, gap))
     }

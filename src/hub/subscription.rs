@@ -61,21 +61,32 @@ use crate::{
 /// the log cannot be reached.
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
-    /// The first block, until it is yielded.
-    first: Option<Bytes>,
     source: Origin,
-    pub(super) alarm: Alarm,
-    /// Boxed, because most subscriptions have none of it.
+    /// Boxed, because most subscriptions have none of it once they have yielded their first block.
     extras: Option<Box<Extras>>,
+    /// Another timer ends it on time.
+    pub(super) has_timer: bool,
 }
 
 /// The state that few subscriptions need.
 #[derive(Default)]
 struct Extras {
+    /// The first block, until it is yielded.
+    first: Option<Bytes>,
+    alarm: Alarm,
     gap: Option<Gap>,
     on_end: Option<Box<dyn FnOnce() + Send>>,
     until: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
     steering: Option<Arc<Steering>>,
+}
+
+impl Extras {
+    fn is_empty(&self) -> bool {
+        let Self { first: None, gap: None, on_end: None, steering: None, alarm: _, until } = self else {
+            return false;
+        };
+        until.is_empty()
+    }
 }
 
 /// The origin of the blocks after the first one.
@@ -96,14 +107,14 @@ impl Subscription {
     }
 
     fn new(source: Origin) -> Self {
-        Self { first: None, source, alarm: Alarm::new(), extras: None }
+        Self { source, extras: None, has_timer: false }
     }
 
     /// Sets the first block and the gap that it reports.
     pub(crate) fn beginning_with(mut self, first: Option<Bytes>, gap: Option<Gap>) -> Self {
-        self.first = first;
-        if gap.is_some() {
-            self.extras().gap = gap;
+        if first.is_some() || gap.is_some() {
+            let extras = self.extras();
+            (extras.first, extras.gap) = (first, gap);
         }
         self
     }
@@ -235,11 +246,11 @@ impl Subscription {
                 blocks.push(notices.gap(&Gap::new(gap.reason(), None)));
                 notices.first(None, gap.position().cloned())
             }
-            None => self.first.take(),
+            None => self.take_first(),
         };
         blocks.extend(events.into_iter().map(|event| event.into_event().without_id().encode()));
         blocks.extend(position);
-        self.first = join(blocks);
+        self.extras().first = join(blocks);
         self
     }
 
@@ -260,7 +271,7 @@ impl Subscription {
 
     pub(super) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
         // The first block still has the position, or the gap that must come before it.
-        if self.first.is_some() {
+        if self.extras.as_ref().is_some_and(|extras| extras.first.is_some()) {
             return None;
         }
         match &mut self.source {
@@ -275,26 +286,40 @@ impl Subscription {
         // more.
         let ended = if self.extras.is_some() && !self.has_ended() { self.poll_end(cx) } else { None };
         let polled = ended.map_or_else(|| self.poll_piece(cx), Poll::Ready);
+        self.settle(&polled, cx);
+        polled
+    }
+
+    /// Sets the alarm if nothing came, or leaves the hub after the end.
+    #[inline]
+    fn settle(&mut self, polled: &Poll<Option<Bytes>>, cx: &mut Context<'_>) {
         match polled {
             Poll::Pending => {
-                if let Some(left) = self.time_left() {
-                    self.alarm.wake_after(left, cx);
+                if let Some(left) = self.time_left().filter(|_| !self.has_timer) {
+                    self.extras().alarm.wake_after(left, cx);
                 }
             }
             Poll::Ready(_) if self.has_ended() => self.end(),
             Poll::Ready(_) => {}
         }
-        polled
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.take_first() {
             return Poll::Ready(Some(first));
         }
         match &mut self.source {
             Origin::Hub(live) => live.poll_piece(cx),
             Origin::Elsewhere(source) => source.poll_piece(cx),
         }
+    }
+
+    /// Takes the first block. Frees the extras if they have nothing else, so that the fast path follows.
+    fn take_first(&mut self) -> Option<Bytes> {
+        let extras = self.extras.as_mut()?;
+        let first = extras.first.take();
+        self.extras.take_if(|extras| extras.is_empty());
+        first
     }
 
     fn has_ended(&self) -> bool {
@@ -310,13 +335,14 @@ impl Subscription {
         let is_due = extras.until.iter_mut().any(|until| until.as_mut().poll(cx).is_ready());
         let wanted = extras.steering.as_ref().and_then(|steering| steering.poll_end(cx));
         let end = wanted.or_else(|| is_due.then(End::new))?;
+        let first = extras.first.take();
         let last = match &mut self.source {
             Origin::Hub(live) => live.finish(&end),
             Origin::Elsewhere(source) => source.finish(&end),
         };
         // The first block goes out even so: it may be a gap, which the position behind it would
         // hide.
-        Some(join(self.first.take().into_iter().chain(last).collect()))
+        Some(join(first.into_iter().chain(last).collect()))
     }
 
     /// Leaves the hub, then runs the callback, even if a waker has panicked.
@@ -348,22 +374,14 @@ impl Stream for Subscription {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
         // Fast path: a subscription to a hub that has begun, without a callback, a handle or a future.
-        let Self { first: None, extras: None, source: Origin::Hub(live), alarm } = this else {
+        let Self { extras: None, source: Origin::Hub(live), .. } = this else {
             return this.poll_any(cx);
         };
         if let Some(polled) = live.poll_lane(cx) {
             return polled;
         }
         let polled = live.poll_hub(cx);
-        match polled {
-            Poll::Pending => {
-                if let Some(left) = live.time_left() {
-                    alarm.wake_after(left, cx);
-                }
-            }
-            Poll::Ready(_) if live.has_ended() => this.end(),
-            Poll::Ready(_) => {}
-        }
+        this.settle(&polled, cx);
         polled
     }
 }
@@ -376,9 +394,9 @@ impl Drop for Subscription {
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let topics: Vec<_> = match &self.source {
-            Origin::Hub(live) => live.reader.topics().collect(),
-            Origin::Elsewhere(source) => source.topics(),
+        let topics: Vec<String> = match &self.source {
+            Origin::Hub(live) => live.topics().iter().map(|topic| topic.to_string()).collect(),
+            Origin::Elsewhere(source) => source.topics().into_iter().map(str::to_owned).collect(),
         };
         f.debug_struct("Subscription")
             .field("topics", &topics)

@@ -68,7 +68,7 @@ impl Source for Follower {
                     // Handles may have changed the topics while the hub delivered. The log is read
                     // with those.
                     if reading.steering.is_some() {
-                        self.reading.topics = live.topics().into();
+                        self.reading.topics = live.sorted_topics().into();
                     }
                     let reading = &self.reading;
                     let left = if reading.pages.node().is_sealed() { None } else { live.left_at() };

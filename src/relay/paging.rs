@@ -155,7 +155,8 @@ impl Paging {
     pub(super) fn finish(&mut self, end: &End) -> Option<Bytes> {
         let moved = self.seen > self.told && !self.filtering;
         self.told = if moved { self.seen } else { self.told };
-        let id = (moved || end.retry.is_some()).then(|| self.pages.node().id(self.told));
+        // Otherwise the client has its position, unless a filter has panicked before it got one.
+        let id = (moved || end.retry.is_some() && !self.filtering).then(|| self.pages.node().id(self.seen));
         join(self.notices.position(id, end.retry).into_iter().chain(end.last.clone()).collect())
     }
 

@@ -15,7 +15,7 @@ use crate::timer::tokio::TokioTimer;
 /// Wakes the task of a stream at the end of its lifetime, if there is a runtime to do so.
 ///
 /// It takes one pointer and a flag, and nothing without the feature `tokio`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Alarm {
     #[cfg(feature = "tokio")]
     timer: TokioTimer,
@@ -26,11 +26,7 @@ pub(crate) struct Alarm {
 
 #[cfg(feature = "tokio")]
 impl Alarm {
-    pub(crate) const fn new() -> Self {
-        Self { timer: TokioTimer::new(), is_off: false }
-    }
-
-    pub(crate) fn switch_off(&mut self) {
+    fn switch_off(&mut self) {
         *self = Self { timer: TokioTimer::new(), is_off: true };
     }
 
@@ -60,11 +56,5 @@ impl Alarm {
 
 #[cfg(not(feature = "tokio"))]
 impl Alarm {
-    pub(crate) const fn new() -> Self {
-        Self {}
-    }
-
-    pub(crate) fn switch_off(&mut self) {}
-
     pub(crate) fn wake_after(&mut self, _: Duration, _: &mut Context<'_>) {}
 }

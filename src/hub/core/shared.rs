@@ -43,26 +43,29 @@ impl Shared {
         let outcome = {
             let mut state = lock(&self.state);
             let outcome = change(&mut state, &mut wake);
-            // Only the holder of the lock increments the counter, so load and store suffice. `Release` comes after
-            // all changes that can be seen without the lock, such as hidden lanes.
-            self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
+            self.count_change();
             outcome
         };
         // The lock is released. Wakers run application code, which may call the hub.
         let over = wake.over;
-        let (wakers, woken) = wake.wake();
-        if let Some((topic, wakers)) = wakers {
-            // Usually nobody has parked meanwhile, and the table with its wakers is used again, so
-            // that a subscription that is polled by one task clones its waker once.
-            let unwanted = lock(&self.state).topics.put_back(topic, wakers);
-            drop(unwanted);
-        }
+        let woken = wake.wake(|| {
+            let _state = lock(&self.state);
+            self.count_change();
+        });
         if let Some(topic) = over {
             // Evict the rest in further steps, taking the lock again for each.
             while lock(&self.state).trim(topic) {}
         }
         resume(woken);
         outcome
+    }
+
+    /// Counts a change. The caller holds the lock.
+    #[inline]
+    fn count_change(&self) {
+        // Only the holder of the lock increments the counter, so load and store suffice. `Release` comes after
+        // all changes that can be seen without the lock, such as hidden lanes.
+        self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     /// Returns the time by which events age. Reads the clock only if there is a maximum age.

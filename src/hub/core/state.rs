@@ -16,7 +16,12 @@ use crate::{
     },
     history::{bounds::Bounds, id_space::IdSpace, log::Log, prepared::Prepared, scheme::id_in},
     hub::{
-        core::{lane::TakenWakers, oldest::Among, subscriber::Subscriber, topics::Topics},
+        core::{
+            lane::{LANE_THRESHOLD, OnLanes},
+            oldest::Among,
+            subscriber::Subscriber,
+            topics::Topics,
+        },
         publish_error::PublishError,
     },
 };
@@ -68,8 +73,9 @@ pub(crate) struct Closing {
 /// Wakers to wake once the lock is released.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
-    /// Those parked on a topic, and its key.
-    of_one: Option<(Key, TakenWakers)>,
+    /// Those parked on a topic itself.
+    of_one: [Option<Waker>; LANE_THRESHOLD],
+    on_lanes: Option<OnLanes>,
     others: Vec<Waker>,
     /// A topic for which further steps of eviction are needed.
     pub(crate) over: Option<Key>,
@@ -278,7 +284,7 @@ impl State {
         let Wake { others, .. } = wake;
         others.extend(self.of_many.values_mut().filter_map(|subscriber| subscriber.waker.take()));
         for topic in self.topics.iter_mut() {
-            others.extend(topic.take_parked().into_iter().flat_map(TakenWakers::into_wakers));
+            topic.take_all_parked(others);
         }
     }
 
@@ -286,9 +292,7 @@ impl State {
     fn wake_waiting(&mut self, key: Key, wake: &mut Wake) {
         let Self { topics, of_many, .. } = self;
         let topic = topics.get_mut(key);
-        if let Some(wakers) = topic.take_parked() {
-            wake.of_one = Some((key, wakers));
-        }
+        wake.on_lanes = topic.take_parked(&mut wake.of_one);
         let Some(all) = topic.take_waiting() else { return };
         // One allocation at most, as this is under the lock.
         wake.others.reserve(all.len());
@@ -378,14 +382,21 @@ impl State {
 }
 
 impl Wake {
-    /// Wakes all, even if a waker panics. Returns the wakers to put back on their topic, and the first panic.
+    /// Wakes all, even if a waker panics. Returns the first panic. Calls `count` as [`OnLanes::wake`] does.
     #[inline]
-    pub(crate) fn wake(self) -> (Option<(Key, TakenWakers)>, Result<(), Panic>) {
-        let Self { of_one, others, .. } = self;
-        let mut outcome = if others.is_empty() { Ok(()) } else { each(others.into_iter(), Waker::wake) };
-        let Some((key, mut wakers)) = of_one else { return (None, outcome) };
-        outcome = outcome.and(wakers.wake());
-        (Some((key, wakers)), outcome)
+    pub(crate) fn wake(self, count: impl FnMut()) -> Result<(), Panic> {
+        let Self { mut of_one, on_lanes, others, .. } = self;
+        let mut outcome = Ok(());
+        if of_one[0].is_some() {
+            outcome = each(of_one.iter_mut().map_while(Option::take), Waker::wake);
+        }
+        if !others.is_empty() {
+            outcome = outcome.and(each(others.into_iter(), Waker::wake));
+        }
+        match on_lanes {
+            Some(on_lanes) => outcome.and(on_lanes.wake(count)),
+            None => outcome,
+        }
     }
 }
 

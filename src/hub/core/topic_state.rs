@@ -1,10 +1,10 @@
-use std::{mem, num::NonZeroU64};
+use std::{mem, task::Waker};
 
 use crate::{
     base::slab::Key,
     history::{log::Log, position::Position},
     hub::core::{
-        lane::{Lanes, TakenWakers},
+        lane::{LANE_THRESHOLD, Lanes, OnLanes},
         name::Name,
         parking::Parking,
         records::Record,
@@ -38,7 +38,7 @@ pub(crate) struct TopicState {
 }
 
 /// Subscriptions that wait for a topic.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Followers {
     /// Subscriptions to this topic alone that have read all of its events, unless they have a lane.
     pub(crate) parking: Parking,
@@ -110,15 +110,22 @@ impl TopicState {
         self.lost || self.log.has_lost()
     }
 
-    pub(crate) fn lanes(&mut self) -> Option<&mut Lanes> {
-        self.followers.as_mut()?.lanes.as_deref_mut()
+    /// Takes the wakers that are parked on the topic itself, after a change. Returns the lanes with others.
+    #[inline]
+    pub(crate) fn take_parked(&mut self, wakers: &mut [Option<Waker>; LANE_THRESHOLD]) -> Option<OnLanes> {
+        let followers = self.followers.as_mut()?;
+        let left = followers.parking.take(0, wakers);
+        debug_assert!(left.is_none(), "beyond the threshold subscriptions have lanes");
+        followers.lanes.as_deref_mut()?.hide()
     }
 
-    /// Takes all parked wakers, after a change.
-    #[inline]
-    pub(crate) fn take_parked(&mut self) -> Option<TakenWakers> {
-        let followers = self.followers.as_mut()?;
-        TakenWakers::take(&mut followers.parking, followers.lanes.as_deref_mut())
+    /// Takes all parked wakers.
+    pub(crate) fn take_all_parked(&mut self, wakers: &mut Vec<Waker>) {
+        let Some(followers) = &mut self.followers else { return };
+        followers.parking.take_all(wakers);
+        if let Some(on_lanes) = followers.lanes.as_deref_mut().and_then(Lanes::hide) {
+            on_lanes.take_all(wakers);
+        }
     }
 
     pub(crate) fn wait(&mut self, waiting: Waiting) {
@@ -153,21 +160,9 @@ impl TopicState {
 }
 
 impl Followers {
-    /// Creates empty followers. Their tables of wakers are named from `first` on.
-    pub(crate) fn new(first: NonZeroU64) -> Self {
-        Self {
-            parking: Parking::new(first),
-            lanes: None,
-            waiting: Vec::new(),
-            gone: 0,
-            unsubscribed: Vec::new(),
-        }
-    }
-
-    /// Frees everything held for earlier subscriptions, and resets them for another topic.
-    pub(crate) fn begin_anew(&mut self, first: NonZeroU64) {
-        self.parking.begin_anew(first);
-        self.lanes = None;
+    /// Frees what is held for earlier subscriptions, all of which have left, to be used for another topic.
+    pub(crate) fn begin_anew(&mut self) {
+        debug_assert!(self.lanes.is_none(), "the last one that leaves its lane takes them along");
         // The memory is not handed on: the next topic may have few subscriptions.
         if self.waiting.capacity() > 0 {
             self.waiting = Vec::new();

@@ -1,5 +1,3 @@
-use std::num::NonZeroU64;
-
 use crate::{
     base::slab::{Key, Slab},
     history::{
@@ -7,11 +5,9 @@ use crate::{
         scheme::id_in,
     },
     hub::core::{
-        lane::TakenWakers,
         name::Name,
         names::{Named, Names},
         oldest::{Among, Oldest},
-        parking::WakerTable,
         records::Records,
         topic_state::{Followers, TopicState},
     },
@@ -34,8 +30,6 @@ pub(crate) struct Topics {
     /// Followers to reuse, left by a topic whose last subscription has ended. Topics often have one client at
     /// a time.
     pub(super) spare: Option<Box<Followers>>,
-    /// The name of the next table of wakers. No topic without followers has ever used it.
-    pub(super) next_table: NonZeroU64,
     records: Records,
     /// The position of the newest event.
     newest: Position,
@@ -60,7 +54,6 @@ impl Topics {
             oldest: Oldest::default(),
             busy: Vec::new(),
             spare: None,
-            next_table: NonZeroU64::MIN,
             records: Records::new(floor, max_records, max_bytes / 8),
             newest: floor,
             cost: 0,
@@ -152,14 +145,6 @@ impl Topics {
     /// Returns a topic, unless it was dropped.
     pub(crate) fn find_key(&self, key: Key) -> Option<&TopicState> {
         self.topics.get(key).map(|named| &*named.topic)
-    }
-
-    /// Puts wakers back on a topic, or returns them to be dropped.
-    pub(crate) fn put_back(&mut self, key: Key, wakers: TakenWakers) -> Option<WakerTable> {
-        match self.topics.get_mut(key).and_then(|named| named.topic.followers.as_mut()) {
-            Some(followers) => wakers.put_back(&mut followers.parking, followers.lanes.as_deref_mut()),
-            None => wakers.on_topic,
-        }
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut TopicState> {

@@ -4,7 +4,6 @@ use crate::{
     base::{slab::Key, sync::Arc},
     hub::core::{
         lane::{LANE_THRESHOLD, Lane, Lanes},
-        topic_state::Followers,
         topics::Topics,
     },
 };
@@ -16,8 +15,7 @@ impl Topics {
         let followers = &mut self.topics[key].topic.followers;
         if followers.is_none() {
             // Topics with one short-lived subscription at a time would otherwise allocate for each.
-            let spare = self.spare.take();
-            *followers = Some(spare.unwrap_or_else(|| Box::new(Followers::new(self.next_table))));
+            *followers = Some(self.spare.take().unwrap_or_default());
         }
         self.subscribe(key);
     }
@@ -31,20 +29,23 @@ impl Topics {
         }
     }
 
-    /// Adds a subscription to a lane, if the topic has enough subscriptions for lanes.
-    pub(crate) fn join_lane(&mut self, key: Key) -> Option<Arc<Lane>> {
+    /// Gives a subscription that follows a topic a slot to park in: on a lane, if the topic has enough
+    /// subscriptions for lanes.
+    pub(crate) fn join(&mut self, key: Key) -> (Option<Arc<Lane>>, u32) {
         let topic = &mut *self.topics[key].topic;
+        let subscriptions = topic.subscriptions() as usize;
+        let followers = topic.followers.get_or_insert_default();
         // With few subscriptions the hub's lock is not contended, and a second lock would only cost
         // time.
-        if topic.subscriptions() as usize <= LANE_THRESHOLD {
-            return None;
+        if subscriptions <= LANE_THRESHOLD {
+            return (None, followers.parking.occupy());
         }
-        let lanes =
-            topic.followers.as_mut().map(|followers| &mut followers.lanes)?.get_or_insert_with(|| {
-                self.busy.push(key);
-                Box::new(Lanes::new())
-            });
-        Some(lanes.join())
+        let lanes = followers.lanes.get_or_insert_with(|| {
+            self.busy.push(key);
+            Box::new(Lanes::new())
+        });
+        let (lane, slot) = lanes.join();
+        (Some(lane), slot)
     }
 
     /// Removes a subscription from its lane. If that was the last one on any lane, returns the events
@@ -97,17 +98,13 @@ impl Topics {
         }
         if topic.users == 0 {
             if let Some(mut followers) = topic.followers.take() {
-                // A table taken from these followers may still be put back.
-                self.next_table = self.next_table.max(followers.parking.newest()).saturating_add(1);
-                followers.begin_anew(self.next_table);
+                followers.begin_anew();
                 self.spare = Some(followers);
             }
             if topic.finished {
                 self.update_ended(key);
             }
             self.retire(key);
-        } else if let Some(followers) = &mut topic.followers {
-            followers.parking.shrink_to(topic.users as usize);
         }
     }
 }

@@ -17,7 +17,7 @@ impl Cursor {
     /// Returns whether events were evicted that are not delivered.
     #[inline]
     pub(crate) fn has_lost(&self, log: &Log) -> bool {
-        self.after < log.evicted()
+        log.has_evicted_after(self.after)
     }
 
     /// Returns whether events follow, held or evicted.
@@ -36,6 +36,12 @@ impl Cursor {
     pub(crate) fn is_at_the_end(&self, state: &State) -> bool {
         let topic = state.topics.get(self.topic);
         topic.is_finished() && !self.is_behind(&topic.log)
+    }
+
+    /// Returns whether a position is the same place: no event lies between.
+    pub(crate) fn is_at(&self, position: Position, state: &State) -> bool {
+        let log = &state.topics.get(self.topic).log;
+        self.after <= position && (!self.is_behind(log) || self.next(log).is_none_or(|next| position < next))
     }
 
     /// Moves past the events that are no longer held.

@@ -14,9 +14,9 @@ use crate::{
     },
     history::scheme::Mark,
     hub::{
-        core::shared::Shared,
+        core::{name::Name, shared::Shared},
         end::End,
-        notice::{Gap, GapReason, Notices, SharedNotices},
+        notice::{Gap, GapReason, Notices},
         reader::{
             ending::Ending,
             join::join,
@@ -32,8 +32,6 @@ use crate::{
 pub(crate) struct Live {
     shared: Arc<Shared>,
     pub(in crate::hub) reader: Reader,
-    /// How it tells positions and gaps, if not as the hub does.
-    pub(in crate::hub) notices: Option<SharedNotices>,
     /// It ended because it fell behind, or because the hub was closed.
     pub(in crate::hub) left: bool,
     phase: Phase,
@@ -51,11 +49,16 @@ enum Phase {
 
 impl Live {
     pub(in crate::hub) fn new(shared: Arc<Shared>, reader: Reader) -> Self {
-        Self { shared, reader, notices: None, left: false, phase: Phase::Reading, is_out: false }
+        Self { shared, reader, left: false, phase: Phase::Reading, is_out: false }
     }
 
     pub(crate) fn notices(&self) -> &Notices {
-        self.notices.as_deref().unwrap_or(&self.shared.notices)
+        self.reader.options.notices().unwrap_or(&self.shared.notices)
+    }
+
+    /// Returns the names of its topics, or none once it has left the hub.
+    pub(crate) fn topics(&self) -> Vec<Name> {
+        if self.is_out { Vec::new() } else { self.reader.topics(&self.shared) }
     }
 
     /// Lets handles change its topics from now on.
@@ -141,10 +144,11 @@ impl Live {
     /// instructions.
     #[cold]
     fn gap(&mut self, reason: GapReason, mark: Mark) -> Bytes {
+        let topics = self.topics();
         if reason == GapReason::Lagged {
-            trace::lagged(self.reader.topics());
+            trace::lagged(topics.iter());
         }
-        trace::gap(self.reader.topics(), reason.as_str());
+        trace::gap(topics.iter(), reason.as_str());
         let gap = Gap::new(reason, self.shared.ids.id(mark));
         self.notices().gap(&gap)
     }
@@ -153,7 +157,7 @@ impl Live {
     #[cold]
     fn end(&mut self, ending: Option<Ending>) -> Option<Bytes> {
         if ending.is_none() {
-            trace::lagged(self.reader.topics());
+            trace::lagged(self.topics().iter());
         }
         // Without an ending it lagged and may go on in a log. The same holds for a hub that closed,
         // as a relay replaces its hub.

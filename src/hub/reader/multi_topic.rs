@@ -4,9 +4,13 @@ use bytes::Bytes;
 
 use crate::{
     base::slab::Key,
-    history::{log::Log, position::Position, run::Run},
+    history::{position::Position, run::Run},
     hub::{
-        core::{state::State, subscriber::Subscriber, topic_state::Waiting},
+        core::{
+            state::State,
+            subscriber::Subscriber,
+            topic_state::{TopicState, Waiting},
+        },
         reader::{
             cursor::Cursor,
             read::{Lagged, Read, Remaining},
@@ -90,7 +94,7 @@ impl MultiTopic {
     /// Reads the next events, in a bounded number of pieces.
     pub(crate) fn read(&mut self, state: &mut State) -> Result<Read<Vec<Bytes>>, Lagged> {
         let mut delivered = 0;
-        let read = self.read_runs(state, |_, _, run| {
+        let read = self.read_runs(state, |_, run| {
             delivered += run.events;
             run.bytes
         });
@@ -106,7 +110,7 @@ impl MultiTopic {
     fn read_runs<T>(
         &mut self,
         state: &mut State,
-        mut found: impl FnMut(u32, &Log, Run) -> T,
+        mut found: impl FnMut(&TopicState, Run) -> T,
     ) -> Result<Read<Vec<T>>, Lagged> {
         self.take_ready(state);
         let (mut pieces, mut len, mut last) = (Vec::new(), 0, 0);
@@ -133,7 +137,7 @@ impl MultiTopic {
                 last = run.last;
                 len += run.bytes.len();
                 let next = topic.log.position_after_run(&run);
-                pieces.push(found(ordinal, &topic.log, run));
+                pieces.push(found(topic, run));
                 self.enqueue_at(ordinal, next, state);
             } else {
                 self.enqueue(ordinal, state);
@@ -169,13 +173,9 @@ impl MultiTopic {
         !self.queue.is_empty() || !state.of_many[self.key].ready.is_empty()
     }
 
-    /// Parks with the waker in `brought`. Returns whether there was one.
-    ///
-    /// Leaves the previous waker in `brought`, to be dropped without the lock.
-    pub(crate) fn park(&mut self, brought: &mut Option<Waker>, state: &mut State) -> bool {
-        let parked = brought.is_some();
-        mem::swap(&mut state.of_many[self.key].waker, brought);
-        parked
+    /// Parks with a waker, and leaves the previous one, to be dropped without the lock.
+    pub(crate) fn park(&mut self, waker: &mut Option<Waker>, state: &mut State) {
+        mem::swap(&mut state.of_many[self.key].waker, waker);
     }
 
     /// Leaves the hub. Returns the waker, to be dropped without the lock.

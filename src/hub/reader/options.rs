@@ -2,7 +2,13 @@ use std::time::Instant;
 
 use crate::{
     base::sync::Arc,
-    hub::{core::shared::Shared, event_info::EventInfo, policies::Lag, steering::Steering},
+    hub::{
+        core::shared::Shared,
+        event_info::EventInfo,
+        notice::{Notices, SharedNotices},
+        policies::Lag,
+        steering::Steering,
+    },
 };
 
 /// The options of a reader. Most readers have none, and take the fast path.
@@ -14,6 +20,8 @@ pub(crate) struct Chosen {
     pub(crate) lag: Lag,
     pub(crate) filter: Option<Filter>,
     pub(crate) ends_at: Option<Instant>,
+    /// How it tells positions and gaps, if not as the hub does.
+    pub(crate) notices: Option<SharedNotices>,
     /// Handles that change its topics.
     pub(crate) steering: Option<Arc<Steering>>,
     /// It is fed by a log, which may hold what the hub has lost.
@@ -48,6 +56,10 @@ impl Options {
     #[cfg(feature = "tokio")]
     pub(crate) fn take_filter(&mut self) -> Option<Filter> {
         self.0.as_mut()?.filter.take()
+    }
+
+    pub(super) fn notices(&self) -> Option<&Notices> {
+        self.0.as_ref()?.notices.as_deref()
     }
 
     pub(super) fn steering(&self) -> Option<&Steering> {

@@ -1,4 +1,5 @@
 use std::{
+    mem,
     num::NonZeroU64,
     sync::atomic::Ordering,
     task::{Poll, Waker},
@@ -9,9 +10,9 @@ use bytes::Bytes;
 use crate::{
     base::sync::lock,
     event::id::EventId,
-    history::{position::Position, scheme::Mark},
+    history::{position::Position, run::Run, scheme::Mark},
     hub::{
-        core::{shared::Shared, state::State},
+        core::{name::Name, shared::Shared, state::State},
         notice::GapReason,
         policies::Lag,
         reader::{
@@ -33,8 +34,8 @@ pub(crate) struct Reader {
     parked: Option<Parked>,
     /// Everything up to this position was delivered, or does not concern this subscription.
     pub(crate) seen: Position,
-    /// The last position sent to the client, with an event or a notice.
-    pub(crate) told: Position,
+    /// The client was sent this position, with an event or a notice.
+    pub(crate) is_told: bool,
     pub(crate) options: Options,
 }
 
@@ -51,6 +52,17 @@ struct Parked {
     changes: NonZeroU64,
     /// Two addresses that identify the waker.
     waker: (usize, usize),
+}
+
+/// What a reader parks with.
+struct Park<'a> {
+    current: &'a Waker,
+    /// A clone of it. Holds the previous waker afterwards.
+    waker: &'a mut Option<Waker>,
+    /// The hub's change counter before reading.
+    changes: u64,
+    /// The run that was read, for others on the lane.
+    run: Option<Run>,
 }
 
 /// The result of reading the hub once.
@@ -75,19 +87,23 @@ impl Reader {
         }
         let cursors = match (cursors.pop(), cursors.is_empty()) {
             (Some(cursor), true) => {
-                let lane = state.topics.join_lane(cursor.topic);
-                Cursors::SingleTopic(SingleTopic::new(cursor, lane))
+                debug_assert!(cursor.is_at(position, state), "the client is sent its place in the topic");
+                Cursors::SingleTopic(SingleTopic::new(cursor, state))
             }
             (last, _) => {
                 cursors.extend(last);
                 Cursors::MultiTopic(Box::new(MultiTopic::new(cursors, state)))
             }
         };
-        Self { cursors, parked: None, seen: position, told: position, options: Options::default() }
+        Self { cursors, parked: None, seen: position, is_told: true, options: Options::default() }
     }
 
-    pub(crate) fn topics(&self) -> impl Iterator<Item = &str> + Clone {
-        self.cursors.as_slice().iter().map(|cursor| &*cursor.name)
+    /// Returns the names of its topics. It must not have left the hub.
+    pub(crate) fn topics(&self, shared: &Shared) -> Vec<Name> {
+        match &self.cursors {
+            Cursors::SingleTopic(single) => vec![single.name(&lock(&shared.state))],
+            Cursors::MultiTopic(multi) => multi.cursors().iter().map(|cursor| cursor.name.clone()).collect(),
+        }
     }
 
     /// Fast path of a reader without options: it is parked, or finds the next events on its lane and parks
@@ -100,69 +116,29 @@ impl Reader {
         if self.is_parked(shared, current) {
             return Some(Poll::Pending);
         }
-        if self.cursors.needs_waker() {
-            return None;
-        }
-        match self.read_lane(shared.changes.load(Ordering::Acquire), current, &mut None)? {
-            Some(found) => Some(Poll::Ready(found)),
-            None => self.parked.is_some().then_some(Poll::Pending),
-        }
+        let Cursors::SingleTopic(SingleTopic { lane: Some(_), .. }) = &self.cursors else { return None };
+        let changes = shared.changes.load(Ordering::Acquire);
+        let found = self.read_lane(changes, current, &mut Some(current.clone()))?;
+        Some(found.map_or(Poll::Pending, Poll::Ready))
     }
 
     /// Reads the next events, or parks. If nothing is left after the events, it also parks, because the next
     /// poll would do so.
+    #[inline]
     pub(crate) fn step(&mut self, shared: &Shared, current: &Waker) -> Step {
         if !self.options.is_none() && self.is_parked(shared, current) {
             return Step::Parked;
         }
-        // Fast path: the hub has usually kept the waker, so no clone is needed. If not, read again with one.
-        let mut waker = if self.cursors.needs_waker() { Some(current.clone()) } else { None };
-        loop {
-            // A waker left here by the swap is dropped without the lock.
-            if let Some(step) = self.try_step(shared, current, &mut waker) {
-                return step;
-            }
-            waker = Some(current.clone());
-        }
-    }
-
-    /// Returns whether its lane tells it all that the hub would.
-    #[inline]
-    fn may_use_lane(&self, shared: &Shared) -> bool {
-        self.options.is_none() || !(self.options.has_filter() || self.options.is_over(shared))
-    }
-
-    /// Reads its lane once, and returns the events found there. Returns `None` if the hub must be asked.
-    #[inline(always)] // bench: one_at_a_time
-    fn read_lane(
-        &mut self,
-        changes: u64,
-        current: &Waker,
-        brought: &mut Option<Waker>,
-    ) -> Option<Option<Bytes>> {
-        let Cursors::SingleTopic(single) = &mut self.cursors else { return None };
-        let LaneRead { read: Read { found, last, .. }, head, is_parked } =
-            single.read_lane(current, brought)?;
-        // The lane's snapshot may have an older head than was already seen.
-        self.seen = self.seen.max(head);
-        if found.is_some() {
-            self.told = last;
-        }
-        self.parked = if is_parked { Parked::new(changes, current) } else { None };
-        Some(found)
-    }
-
-    /// Reads once. Returns `None` if there is nothing to read and no waker to park with.
-    #[inline]
-    fn try_step(&mut self, shared: &Shared, current: &Waker, brought: &mut Option<Waker>) -> Option<Step> {
         let mut over = self.options.is_over(shared);
         // Loaded before reading, so the stored count is never ahead of what is read: a change in between is seen
         // later.
         let changes = shared.changes.load(Ordering::Acquire);
-        // A reader without options has read its lane, but could not park there without a waker.
-        if (brought.is_some() || !self.options.is_none()) && self.may_use_lane(shared) {
-            if let Some(found) = self.read_lane(changes, current, brought) {
-                return found.map(Step::Piece).or_else(|| self.parked.is_some().then_some(Step::Parked));
+        // Cloned here, and what it replaces is dropped here, without the lock: wakers are application code.
+        let mut waker = Some(current.clone());
+        // A reader without options has read its lane by now.
+        if !self.options.is_none() && !self.options.has_filter() && !over {
+            if let Some(found) = self.read_lane(changes, current, &mut waker) {
+                return found.map_or(Step::Parked, Step::Piece);
             }
         }
         let mut state = lock(&shared.state);
@@ -174,33 +150,58 @@ impl Reader {
             state = lock(&shared.state);
         }
         if over {
-            return Some(Step::End(Some(self.ending(&mut state))));
+            return Step::End(Some(self.ending(&mut state)));
         }
         if self.options.steering().is_some() {
             if let Some(step) = self.apply_changes(&mut state) {
-                return Some(step);
+                return step;
             }
         }
         let has_filter = self.options.has_filter();
+        let mut parking = Park { current, waker: &mut waker, changes, run: None };
         // Settling each kind separately avoids copying a result into one type that fits all of them.
         match (&mut self.cursors, has_filter) {
             (Cursors::SingleTopic(single), false) => {
-                let read = single.read(&mut state);
-                self.settle(read, Step::Piece, current, brought, changes, &mut state)
+                let read = single.read(self.seen, &mut state);
+                parking.run = single.for_lane(&read);
+                self.settle(read, |run| Step::Piece(run.bytes), parking, &mut state)
             }
             (Cursors::SingleTopic(single), true) => {
-                let read = single.read_unfiltered(&mut state);
-                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
+                let read = single.read_unfiltered(self.seen, &mut state);
+                self.settle(read, Step::Unfiltered, parking, &mut state)
             }
             (Cursors::MultiTopic(multi), false) => {
                 let read = multi.read(&mut state);
-                self.settle(read, Step::Pieces, current, brought, changes, &mut state)
+                self.settle(read, Step::Pieces, parking, &mut state)
             }
             (Cursors::MultiTopic(multi), true) => {
                 let read = multi.read_unfiltered(&mut state);
-                self.settle(read, Step::Unfiltered, current, brought, changes, &mut state)
+                self.settle(read, Step::Unfiltered, parking, &mut state)
             }
         }
+    }
+
+    /// Reads its lane once, and returns the events found there. Returns `None` if the hub must be asked.
+    #[inline(always)] // bench: one_at_a_time
+    fn read_lane(
+        &mut self,
+        changes: u64,
+        current: &Waker,
+        waker: &mut Option<Waker>,
+    ) -> Option<Option<Bytes>> {
+        let Cursors::SingleTopic(single) = &self.cursors else { return None };
+        let LaneRead { found, last, head } = single.read_lane(self.seen, waker)?;
+        // The lane's snapshot may have an older head than was already seen.
+        self.advance(self.seen.max(head), found.is_some().then_some(last));
+        self.parked = Parked::new(changes, current);
+        Some(found)
+    }
+
+    /// Moves to a position. With events that are delivered, the client learns the position of the last one.
+    #[inline]
+    fn advance(&mut self, seen: Position, last: Option<Position>) {
+        self.is_told = last.map_or(self.is_told && seen == self.seen, |last| last == seen);
+        self.seen = seen;
     }
 
     /// Records the result of reading, and parks if nothing is left.
@@ -209,38 +210,34 @@ impl Reader {
         &mut self,
         read: Result<Read<T>, Lagged>,
         step: impl FnOnce(T) -> Step,
-        current: &Waker,
-        brought: &mut Option<Waker>,
-        changes: u64,
+        Park { current, waker, changes, run }: Park<'_>,
         state: &mut State,
-    ) -> Option<Step> {
-        let Ok(Read { found, last, remaining }) = read else { return Some(self.lagged(state)) };
+    ) -> Step {
+        let Ok(Read { found, last, remaining }) = read else { return self.lagged(state) };
         // The client's position must not move, or it would acknowledge events of a topic that is no
         // more.
         if remaining == Remaining::Removed {
-            return Some(Step::End(Some(Ending::SILENT)));
+            return Step::End(Some(Ending::SILENT));
         }
         // With nothing left, events of other topics up to the newest do not concern the client.
-        self.seen = if remaining == Remaining::More { last } else { state.ids.head() };
+        let seen = if remaining == Remaining::More { last } else { state.ids.head() };
         // With a filter it is not known yet whether the last event reaches the client.
-        if found.is_some() && !self.options.has_filter() {
-            self.told = last;
-        }
+        self.advance(seen, (found.is_some() && !self.options.has_filter()).then_some(last));
         // A closed hub still delivers what is pending: only with nothing found the stream ends.
         let ends = remaining == Remaining::Finished || state.closing.is_some();
         self.parked = None;
         // Parked under the same lock under which nothing was left, so that no change falls between.
         if remaining != Remaining::More && !ends {
-            let is_parked = match &mut self.cursors {
-                Cursors::SingleTopic(single) => single.park(current, brought, state),
-                Cursors::MultiTopic(multi) => multi.park(brought, state),
-            };
-            self.parked = Parked::new(changes, current).filter(|_| is_parked);
+            match &mut self.cursors {
+                Cursors::SingleTopic(single) => single.park(run, waker, state),
+                Cursors::MultiTopic(multi) => multi.park(waker, state),
+            }
+            self.parked = Parked::new(changes, current);
         }
         match found {
-            Some(found) => Some(step(found)),
-            None if ends => Some(Step::End(Some(self.ending(state)))),
-            None => self.parked.is_some().then_some(Step::Parked),
+            Some(found) => step(found),
+            None if ends => Step::End(Some(self.ending(state))),
+            None => Step::Parked,
         }
     }
 
@@ -251,11 +248,11 @@ impl Reader {
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn is_parked(&self, shared: &Shared, waker: &Waker) -> bool {
         let Some(parked) = &self.parked else { return false };
-        // Two addresses identify the waker: while the reader is parked the hub holds it, so that no
-        // other waker has them. The count may be older than what was read, never newer. So an equal
-        // count means that nothing has changed, and an old one costs a poll with the lock.
-        parked.waker == addresses(waker)
-            && parked.changes.get() == shared.changes.load(Ordering::Acquire)
+        // The count may be older than what was read, never newer. So an equal count means that nothing has changed,
+        // and an old one costs a poll with the lock. Two addresses identify the waker: the hub still holds
+        // it then, so that no other waker has them.
+        parked.changes.get() == shared.changes.load(Ordering::Acquire)
+            && parked.waker == addresses(waker)
             && (self.options.is_none() || !(self.has_changes() || self.options.is_over(shared)))
     }
 
@@ -264,8 +261,8 @@ impl Reader {
         let mark = {
             let state = lock(&shared.state);
             // Only if nothing is pending: a position past pending events would acknowledge them.
-            if !self.cursors.has_more(&state) && !self.has_changes() {
-                self.seen = state.ids.head();
+            if !self.cursors.has_more(self.seen, &state) && !self.has_changes() {
+                self.advance(state.ids.head(), None);
             }
             self.unsaid(&state)?
         };
@@ -274,19 +271,17 @@ impl Reader {
 
     /// Returns the position, if it has moved since it was last sent, and records it as sent.
     fn unsaid(&mut self, state: &State) -> Option<Mark> {
-        let moved = self.seen > self.told;
-        self.told = self.seen;
-        moved.then(|| state.ids.mark(self.seen))
+        let is_told = mem::replace(&mut self.is_told, true);
+        (!is_told).then(|| state.ids.mark(self.seen))
     }
 
     /// Passes the events through the filter one by one, and joins those that pass.
     pub(crate) fn filter(&mut self, shared: &Shared, pieces: Vec<Unfiltered>) -> Option<Bytes> {
         let filter = self.options.filter()?;
-        let cursors = self.cursors.as_slice();
         let (mut kept, mut count, mut last_kept) = (Vec::new(), 0, None);
         for piece in pieces {
             let (bytes, mut from) = (&piece.bytes, 0);
-            piece.each(&cursors[piece.ordinal as usize].name, |event, at, end| {
+            piece.each(|event, at, end| {
                 let is_kept = filter(event);
                 count += u64::from(is_kept);
                 // Only if the very last event is kept has the client its position, as it is the ID
@@ -301,7 +296,7 @@ impl Reader {
             });
             kept.extend((from < bytes.len()).then(|| bytes.slice(from..)));
         }
-        self.told = last_kept.unwrap_or(self.told);
+        self.is_told |= last_kept == Some(self.seen);
         shared.filtered.fetch_add(count, Ordering::Relaxed);
         join(kept)
     }
@@ -322,8 +317,7 @@ impl Reader {
 
     /// Ends, or reports the gap and continues from the oldest event held.
     fn lagged(&mut self, state: &mut State) -> Step {
-        let is_removed = |cursor: &Cursor| state.topics.get(cursor.topic).is_removed();
-        if self.cursors.as_slice().iter().any(is_removed) {
+        if self.cursors.has_removed(state) {
             // Its position must not move: later events under that name belong to a new topic.
             return Step::End(Some(Ending::SILENT));
         }
@@ -333,12 +327,19 @@ impl Reader {
             return Step::End(None);
         }
         state.gaps += 1;
-        match &mut self.cursors {
-            Cursors::SingleTopic(single) => single.skip(state),
-            Cursors::MultiTopic(multi) => multi.skip(state),
-        }
-        let position = freshest(self.cursors.as_slice(), self.seen, state);
-        (self.seen, self.told) = (position, position);
+        // It goes on from the oldest event held.
+        let position = match &mut self.cursors {
+            Cursors::SingleTopic(single) => {
+                let mut cursor = single.cursor(self.seen, state);
+                cursor.skip(state);
+                freshest(&[cursor], self.seen, state)
+            }
+            Cursors::MultiTopic(multi) => {
+                multi.skip(state);
+                freshest(multi.cursors(), self.seen, state)
+            }
+        };
+        (self.seen, self.is_told) = (position, true);
         Step::Gap(GapReason::Lagged, state.ids.mark(position))
     }
 
@@ -351,7 +352,7 @@ impl Reader {
     /// Returns the position for the last block. A reconnection time goes out in an event, which has the
     /// client's ID even if that has not moved.
     pub(crate) fn last_position(&mut self, state: &State, with_retry: bool) -> Option<Mark> {
-        self.unsaid(state).or_else(|| with_retry.then(|| state.ids.mark(self.told)))
+        self.unsaid(state).or_else(|| with_retry.then(|| state.ids.mark(self.seen)))
     }
 }
 
@@ -362,25 +363,21 @@ impl Parked {
 }
 
 impl Cursors {
-    fn as_slice(&self) -> &[Cursor] {
+    /// Returns whether events are pending for a reader at a position.
+    fn has_more(&self, seen: Position, state: &State) -> bool {
         match self {
-            Self::SingleTopic(single) => std::slice::from_ref(single.cursor()),
-            Self::MultiTopic(multi) => multi.cursors(),
-        }
-    }
-
-    fn needs_waker(&self) -> bool {
-        match self {
-            Self::SingleTopic(single) => single.needs_waker(),
-            Self::MultiTopic(_) => true,
-        }
-    }
-
-    /// Returns whether events are pending.
-    fn has_more(&self, state: &State) -> bool {
-        match self {
-            Self::SingleTopic(single) => single.has_more(state),
+            Self::SingleTopic(single) => single.has_more(seen, state),
             Self::MultiTopic(multi) => multi.has_more(state),
+        }
+    }
+
+    /// Returns whether one of the topics was removed from the hub.
+    fn has_removed(&self, state: &State) -> bool {
+        match self {
+            Self::SingleTopic(single) => single.is_removed(state),
+            Self::MultiTopic(multi) => {
+                multi.cursors().iter().any(|cursor| state.topics.get(cursor.topic).is_removed())
+            }
         }
     }
 }

@@ -27,10 +27,10 @@ impl Reader {
         // take the lock.
         self.unpark();
         let Cursors::SingleTopic(single) = &mut self.cursors else { return None };
+        let cursor = single.cursor(self.seen, state);
         // Counted twice for a moment, so that the topic stays.
-        state.topics.follow(single.cursor().topic);
+        state.topics.follow(cursor.topic);
         let waker = single.leave(state);
-        let cursor = single.cursor().clone();
         // Only a reader of several topics can gain and lose some. It begins with its one topic, at
         // the same place.
         self.cursors = Cursors::MultiTopic(Box::new(MultiTopic::new(vec![cursor], state)));
@@ -77,7 +77,7 @@ impl Reader {
             true => {
                 state.gaps += 1;
                 self.seen = freshest(multi.cursors(), self.seen, state);
-                self.told = self.seen;
+                self.is_told = true;
                 Some(Step::Gap(GapReason::Evicted, state.ids.mark(self.seen)))
             }
         }

@@ -1,14 +1,16 @@
 use bytes::Bytes;
 
 use crate::{
-    history::{beside::Beside, log::Log, position::Position, run::Run},
-    hub::event_info::EventInfo,
+    history::{beside::Beside, position::Position, run::Run},
+    hub::{
+        core::{name::Name, topic_state::TopicState},
+        event_info::EventInfo,
+    },
 };
 
 /// A piece that has not been filtered.
 pub(crate) struct Unfiltered {
-    /// The ordinal of its topic.
-    pub(crate) ordinal: u32,
+    topic: Name,
     pub(crate) bytes: Bytes,
     /// The offset at which each event ends.
     ends: Vec<usize>,
@@ -20,18 +22,18 @@ pub(crate) struct Unfiltered {
 
 impl Unfiltered {
     /// Takes the run of a topic that was just read from its history.
-    pub(crate) fn new(ordinal: u32, log: &Log, run: Run) -> Self {
-        let (ends, beside) = log.parts(&run);
-        Self { ordinal, bytes: run.bytes, ends, beside, last: run.last }
+    pub(crate) fn new(topic: &TopicState, run: Run) -> Self {
+        let (ends, beside) = topic.log.parts(&run);
+        Self { topic: Name::clone(&topic.name), bytes: run.bytes, ends, beside, last: run.last }
     }
 
     /// Calls a function with each event, and the offsets at which its text starts and ends.
-    pub(crate) fn each(&self, topic: &str, mut call: impl FnMut(&EventInfo<'_>, usize, usize)) {
+    pub(crate) fn each(&self, mut call: impl FnMut(&EventInfo<'_>, usize, usize)) {
         let mut start = 0;
         for (at, end) in self.ends.iter().copied().enumerate() {
             let beside = self.beside.get(at).and_then(Option::as_ref);
             let (key, label) = (beside.and_then(Beside::key), beside.and_then(Beside::label));
-            call(&EventInfo::new(topic, &self.bytes[start..end], key, label), start, end);
+            call(&EventInfo::new(&self.topic, &self.bytes[start..end], key, label), start, end);
             start = end;
         }
     }
