@@ -302,6 +302,19 @@ fn topics_that_were_only_asked_for_are_not_remembered() {
 }
 
 #[test]
+fn a_subscription_that_waits_takes_110_bytes() {
+    const SUBSCRIBERS: usize = 64 * 64;
+    let hub = Hub::new(Bounds::events(1));
+    let (waiting, held) = held(|| {
+        let mut all: Vec<_> = (0..SUBSCRIBERS).map(|_| hub.subscribe("a").unwrap()).collect();
+        all.iter_mut().for_each(|subscription| while poll(subscription).is_some() {});
+        all
+    });
+    println!("{} bytes for each idle subscriber of a topic", held / waiting.len());
+    assert!(held <= waiting.len() * 110, "{} bytes each", held / waiting.len());
+}
+
+#[test]
 fn subscribers_that_have_gone_leave_nothing_behind() {
     let hub = Hub::new(Bounds::events(1));
     hub.publish("a", event(1)).unwrap();

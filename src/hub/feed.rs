@@ -229,7 +229,7 @@ impl Live {
     pub(crate) fn left_at(&mut self) -> Option<(Position, Position, Option<Filter>)> {
         let reader = &mut self.reader;
         // A reader that ended by itself has nothing left to read elsewhere.
-        let told = if reader.is_told { reader.seen } else { 0 };
-        self.left.then(|| (reader.seen, told, reader.options.take_filter()))
+        let told = if reader.is_told { reader.seen() } else { 0 };
+        reader.progress.left.then(|| (reader.seen(), told, reader.options.take_filter()))
     }
 }

@@ -75,7 +75,7 @@ impl Subscription {
     /// ```
     pub fn keep_alive_with_timer<T: Timer>(mut self, interval: Duration, timer: T) -> KeepAlive<Self, T> {
         // The keep-alive's timer ends it on time.
-        self.has_timer = true;
+        self.leave_to_timer();
         KeepAlive::with_frame(self, interval, timer, PositionFrame(()))
     }
 }

@@ -31,14 +31,14 @@
 //! application code runs under it: wakers, filters, callbacks, clocks and ID orders may all use the hub.
 //!
 //! A poll takes the lock once. If nothing is left it parks under the same lock; the next poll compares a
-//! change counter and returns without locking. A subscription to a single topic parks on the topic, so that a
-//! publisher takes all wakers in one move, wakes them after releasing the lock, and puts them back for those
-//! that park again, unless a subscription has parked or left meanwhile. A subscription to several topics
-//! registers with each, and keeps those with pending events ordered by their next event.
+//! change counter and returns without locking. A subscription to a single topic parks on the topic, in a slot
+//! of its own; a publisher takes the wakers under the lock and wakes them after releasing it. A subscription
+//! to several topics registers with each, and keeps those with pending events ordered by their next event.
 //!
-//! Beyond eight subscriptions, a topic spreads further ones over *lanes*, each with its own lock, so that
+//! Beyond two subscriptions, a topic spreads further ones over *lanes*, each with its own lock, so that
 //! threads seldom contend. A change clears the lanes; after it, the first subscription of a lane that reads
-//! the new events under the hub's lock leaves them on the lane for the others.
+//! the new events under the hub's lock shows them to the others. The wakers of a lane are taken under its own
+//! lock, once the hub's is released.
 
 pub(crate) mod builder;
 mod claim;

@@ -64,8 +64,6 @@ pub struct Subscription {
     source: Origin,
     /// Boxed, because most subscriptions have none of it once they have yielded their first block.
     extras: Option<Box<Extras>>,
-    /// Another timer ends it on time.
-    pub(super) has_timer: bool,
 }
 
 /// The state that few subscriptions need.
@@ -74,6 +72,8 @@ struct Extras {
     /// The first block, until it is yielded.
     first: Option<Bytes>,
     alarm: Alarm,
+    /// Another timer ends it on time.
+    has_timer: bool,
     gap: Option<Gap>,
     on_end: Option<Box<dyn FnOnce() + Send>>,
     until: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -82,7 +82,9 @@ struct Extras {
 
 impl Extras {
     fn is_empty(&self) -> bool {
-        let Self { first: None, gap: None, on_end: None, steering: None, alarm: _, until } = self else {
+        let Self { first: None, has_timer: false, gap: None, on_end: None, steering: None, alarm: _, until } =
+            self
+        else {
             return false;
         };
         until.is_empty()
@@ -107,7 +109,7 @@ impl Subscription {
     }
 
     fn new(source: Origin) -> Self {
-        Self { source, extras: None, has_timer: false }
+        Self { source, extras: None }
     }
 
     /// Sets the first block and the gap that it reports.
@@ -117,6 +119,13 @@ impl Subscription {
             (extras.first, extras.gap) = (first, gap);
         }
         self
+    }
+
+    /// Leaves it to another timer to end the stream on time, if it has a maximum lifetime.
+    pub(super) fn leave_to_timer(&mut self) {
+        if self.time_left().is_some() {
+            self.extras().has_timer = true;
+        }
     }
 
     fn extras(&mut self) -> &mut Extras {
@@ -295,8 +304,11 @@ impl Subscription {
     fn settle(&mut self, polled: &Poll<Option<Bytes>>, cx: &mut Context<'_>) {
         match polled {
             Poll::Pending => {
-                if let Some(left) = self.time_left().filter(|_| !self.has_timer) {
-                    self.extras().alarm.wake_after(left, cx);
+                if let Some(left) = self.time_left() {
+                    let extras = self.extras();
+                    if !extras.has_timer {
+                        extras.alarm.wake_after(left, cx);
+                    }
                 }
             }
             Poll::Ready(_) if self.has_ended() => self.end(),
@@ -374,7 +386,7 @@ impl Stream for Subscription {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
         // Fast path: a subscription to a hub that has begun, without a callback, a handle or a future.
-        let Self { extras: None, source: Origin::Hub(live), .. } = this else {
+        let Self { extras: None, source: Origin::Hub(live) } = this else {
             return this.poll_any(cx);
         };
         if let Some(polled) = live.poll_lane(cx) {

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! cargo run --release -p ssekit-peers -- all [--quick]
+//! cargo run --release -p ssekit-peers -- tables
 //! ```
 //!
 //! Each table gives medians of ratios, with their quartiles, and the figure to reach where there is one. The exit
-//! status is 1 if one was missed. At the end come the rows that `docs/speed.md` shows. To add an implementation, add a file beside the others and name it in the list of
-//! the `mod.rs` next to it.
+//! status is 1 if one was missed. At the end come the rows that `docs/speed.md` and the README show; `tables` prints these
+//! alone. To add an implementation, add a file beside the others and name it in the list of the `mod.rs` next to it.
 
 mod allocations;
 mod decode;
@@ -79,6 +80,8 @@ enum What {
     RunOnce { part: String, workload: String, contender: String },
     /// Everything, one after the other.
     All,
+    /// The rows that the README and `docs/speed.md` show, of everything.
+    Tables,
 }
 
 fn main() -> ExitCode {
@@ -112,7 +115,10 @@ fn main() -> ExitCode {
     let effort = Effort::new(quick);
     machine::keep_heap();
     let mut missed = 0;
-    let wanted = |part| what == part || what == What::All;
+    if what == What::Tables {
+        report::only_for_page();
+    }
+    let wanted = |part| what == part || matches!(what, What::All | What::Tables);
     machine::pin(1);
     if wanted(What::Encode) {
         missed += encode::run(effort);

@@ -1,6 +1,12 @@
 //! The tables that are printed: what was reached, beside what was to be reached.
 
-use std::{fs, sync::Mutex};
+use std::{
+    fs,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::measure::Ratio;
 
@@ -48,18 +54,26 @@ impl Report {
 
     /// Prints the table under a heading, and returns how many figures were missed.
     pub(crate) fn print(self, heading: &str) -> usize {
-        println!("\n## {heading}\n");
-        table(["what", "beside", "median", "quartiles", "target"], &self.rows);
+        if !ONLY_FOR_PAGE.load(Ordering::Relaxed) {
+            println!("\n## {heading}\n");
+            table(["what", "beside", "median", "quartiles", "target"], &self.rows);
+        }
         let shown = self.rows.iter().filter(|[what, beside, ..]| SHOWN.contains(&(what, beside)));
         let part = heading.split(':').next().unwrap_or(heading);
-        let shown = shown
-            .map(|[what, beside, median, ..]| [format!("{part}: {what}"), beside.clone(), median.clone()]);
+        let shown = shown.map(|[what, beside, median, quartiles, _]| {
+            [format!("{part}: {what}"), beside.clone(), median.clone(), quartiles.clone()]
+        });
         FOR_PAGE.lock().unwrap().extend(shown);
         self.missed
     }
 }
 
-/// Prints the rows that `docs/speed.md` shows, of all tables printed so far, and the machine.
+/// Leaves out all tables but the one for the page.
+pub(crate) fn only_for_page() {
+    ONLY_FOR_PAGE.store(true, Ordering::Relaxed);
+}
+
+/// Prints the rows that `docs/speed.md` and the README show, of all tables printed so far, and the machine.
 pub(crate) fn print_for_page() {
     let rows = FOR_PAGE.lock().unwrap();
     if rows.is_empty() {
@@ -69,7 +83,7 @@ pub(crate) fn print_for_page() {
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
     let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
     println!("\n## For docs/speed.md: {}, {cores} cores\n", model.trim_start_matches([' ', '\t', ':']));
-    table(["what", "beside", "median"], &rows);
+    table(["what", "beside", "median", "quartiles"], &rows);
 }
 
 fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
@@ -89,7 +103,8 @@ fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[String; COLUMNS]]
     rows.iter().for_each(line);
 }
 
-static FOR_PAGE: Mutex<Vec<[String; 3]>> = Mutex::new(Vec::new());
+static FOR_PAGE: Mutex<Vec<[String; 4]>> = Mutex::new(Vec::new());
+static ONLY_FOR_PAGE: AtomicBool = AtomicBool::new(false);
 
 /// Three digits that count.
 fn figure(value: f64) -> String {
@@ -101,7 +116,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// The rows that `docs/speed.md` shows: what was measured, beside what.
+/// The rows that `docs/speed.md` and the README show: what was measured, beside what.
 const SHOWN: &[(&str, &str)] = &[
     ("20 B, owned", "sse-stream"),
     ("20 B, owned", "axum"),
@@ -115,6 +130,15 @@ const SHOWN: &[(&str, &str)] = &[
     ("LLM tokens, 16384 B", "sse-core"),
     ("LLM tokens, 16384 B", "eventsource-stream"),
     ("64 lines, 16384 B", "sse-core"),
+    ("N = 1, one at a time", "mpsc<Bytes>"),
+    ("N = 1, one at a time", "broadcast<Bytes>"),
+    ("N = 1, one at a time", "wake and poll"),
+    ("N = 100, bursts of 64", "mpsc<Bytes>"),
+    ("N = 100, bursts of 64", "broadcast<Bytes>"),
+    ("N = 10000, one at a time", "mpsc<Bytes>"),
+    ("N = 10000, one at a time", "broadcast<Bytes>"),
+    ("N = 10000, bursts of 64", "mpsc<Bytes>"),
+    ("N = 10000, bursts of 64", "broadcast<Bytes>"),
     ("N = 1000, one at a time", "mpsc<Bytes>"),
     ("N = 1000, one at a time", "broadcast<Bytes>"),
     ("N = 1000, one at a time", "axum over broadcast"),
@@ -123,7 +147,15 @@ const SHOWN: &[(&str, &str)] = &[
     ("N = 1000, bursts of 64", "broadcast<Bytes>"),
     ("N = 1000, bursts of 64", "axum over broadcast"),
     ("N = 1000, bursts of 64", "wake and poll"),
+    ("ssekit", "bytes a subscriber"),
     ("ssekit", "mpsc"),
+    ("broadcast<Bytes>", "bytes a subscriber"),
+    ("one at a time", "mpsc<Bytes>"),
+    ("bursts of 64", "mpsc<Bytes>"),
+    ("1 publishers", "events a second"),
+    ("2 publishers, ssekit", "rate of one"),
+    ("4 publishers, ssekit", "rate of one"),
+    ("1 subscribers", "ns a delivery"),
     ("100 subscribers", "ns a delivery"),
     ("1000 subscribers", "ns a delivery"),
     ("10000 subscribers", "ns a delivery"),
@@ -133,10 +165,14 @@ const SHOWN: &[(&str, &str)] = &[
     ("1000 subscribers, 16 behind", "ns a delivery"),
     ("1000 subscribers, 256 behind", "ns a delivery"),
     ("filter that lets 1 in 10 through", "no filter, bursts of 64"),
+    ("3,000,000 events of one topic", "us of CPU, 99.99 %"),
+    ("3,000,000 events of 100,000 topics", "us of CPU, 99.99 %"),
     ("100 clients, 1000 events held", "us a client"),
+    ("1000 clients, 1000 events held", "us a client"),
     ("10000 clients, 1000 events held", "us a client"),
     ("10000 clients, 100000 events held", "us a client"),
     ("100,000 idle topics", "no other topic"),
+    ("no other topic", "ns an event"),
     ("10 topics, one at a time", "1 topic"),
     ("100 topics, one at a time", "1 topic"),
     ("KeepAlive", "bytes a stream, tokio's timer"),

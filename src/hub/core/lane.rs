@@ -8,7 +8,7 @@ use crate::{
         sync::{Arc, Mutex, MutexGuard, lock},
     },
     history::{position::Position, run::Run},
-    hub::core::parking::Parking,
+    hub::core::parking::{Parking, SlotId},
 };
 
 /// A place where some of a busy topic's subscriptions read and park, with a lock of its own.
@@ -32,7 +32,7 @@ use crate::{
 /// Subscriptions that are woken one after the other mostly run on one thread, and share a lane. So threads
 /// seldom contend for a lane's lock, and the alignment gives each lane its own cache lines.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub(crate) struct Lane {
     /// The lane's index in its topic.
     at: usize,
@@ -115,7 +115,7 @@ impl Lanes {
     ///
     /// Consecutive subscriptions are mostly adjacent in memory, so they share a lane, even when lanes are
     /// beyond their capacity.
-    pub(crate) fn join(&mut self) -> (Arc<Lane>, u32) {
+    pub(crate) fn join(&mut self) -> (Arc<Lane>, SlotId) {
         // Compared in units of a full lane, so that one lane is filled before the next one is
         // begun.
         let least =

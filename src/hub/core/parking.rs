@@ -1,4 +1,4 @@
-use std::task::Waker;
+use std::{mem, num::NonZeroU32, task::Waker};
 
 /// Wakers of subscriptions that have read all events of a topic, or of their lane. Each subscription has a
 /// slot of its own until it leaves.
@@ -6,8 +6,12 @@ use std::task::Waker;
 pub(crate) struct Parking {
     slots: Vec<Slot>,
     /// Slots that are free. Some may no longer exist, or be in use again.
-    free: Vec<u32>,
+    free: Vec<SlotId>,
 }
+
+/// A slot in a [`Parking`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SlotId(NonZeroU32);
 
 #[derive(Debug)]
 enum Slot {
@@ -17,11 +21,11 @@ enum Slot {
 
 impl Parking {
     /// Gives a subscription a slot.
-    pub(crate) fn occupy(&mut self) -> u32 {
-        while let Some(slot) = self.free.pop() {
-            if let Some(free @ Slot::NotParked { is_free: true }) = self.slots.get_mut(slot as usize) {
+    pub(crate) fn occupy(&mut self) -> SlotId {
+        while let Some(id) = self.free.pop() {
+            if let Some(free @ Slot::NotParked { is_free: true }) = self.slots.get_mut(id.index()) {
                 *free = Slot::NotParked { is_free: false };
-                return slot;
+                return id;
             }
         }
         // One more, not twice as many: most topics have one subscription.
@@ -29,20 +33,20 @@ impl Parking {
             self.slots.reserve_exact(1);
         }
         self.slots.push(Slot::NotParked { is_free: false });
-        self.slots.len() as u32 - 1
+        SlotId(NonZeroU32::MIN.saturating_add(self.slots.len() as u32 - 1))
     }
 
     /// Parks a subscription. Returns its previous waker, to be dropped without a lock.
     #[inline]
-    pub(crate) fn park(&mut self, slot: u32, waker: Waker) -> Option<Waker> {
-        let slot = self.slots.get_mut(slot as usize)?;
-        std::mem::replace(slot, Slot::Parked(waker)).into_waker()
+    pub(crate) fn park(&mut self, id: SlotId, waker: Waker) -> Option<Waker> {
+        let slot = self.slots.get_mut(id.index())?;
+        mem::replace(slot, Slot::Parked(waker)).into_waker()
     }
 
     /// Takes a slot back. Returns its waker, to be dropped without a lock.
-    pub(crate) fn vacate(&mut self, slot: u32) -> Option<Waker> {
-        let left = std::mem::replace(self.slots.get_mut(slot as usize)?, Slot::NotParked { is_free: true });
-        self.free.push(slot);
+    pub(crate) fn vacate(&mut self, id: SlotId) -> Option<Waker> {
+        let left = mem::replace(self.slots.get_mut(id.index())?, Slot::NotParked { is_free: true });
+        self.free.push(id);
         // Only the end can be cut off: the indices of the others are held by subscriptions.
         while matches!(self.slots.last(), Some(Slot::NotParked { is_free: true })) {
             self.slots.pop();
@@ -61,7 +65,7 @@ impl Parking {
         for (at, slot) in self.slots.iter_mut().enumerate().skip(from) {
             if let Slot::Parked(_) = slot {
                 let Some(place) = taken.next() else { return Some(at) };
-                *place = std::mem::replace(slot, Slot::NotParked { is_free: false }).into_waker();
+                *place = mem::replace(slot, Slot::NotParked { is_free: false }).into_waker();
             }
         }
         None
@@ -70,8 +74,15 @@ impl Parking {
     /// Takes all wakers.
     pub(crate) fn take_all(&mut self, wakers: &mut Vec<Waker>) {
         for slot in self.slots.iter_mut().filter(|slot| matches!(slot, Slot::Parked(_))) {
-            wakers.extend(std::mem::replace(slot, Slot::NotParked { is_free: false }).into_waker());
+            wakers.extend(mem::replace(slot, Slot::NotParked { is_free: false }).into_waker());
         }
+    }
+}
+
+impl SlotId {
+    #[inline]
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
     }
 }
 
@@ -144,7 +155,7 @@ mod tests {
         assert!(slots[1..].iter().all(|slot| parking.vacate(*slot).is_none()));
         assert_eq!(parking.slots.len(), 1);
         let again = [(); 4].map(|()| parking.occupy());
-        assert_eq!(again, [1, 2, 3, 4]);
+        assert_eq!(again.map(SlotId::index), [1, 2, 3, 4]);
     }
 
     #[test]

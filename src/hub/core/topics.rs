@@ -136,6 +136,12 @@ impl Topics {
         &mut self.topics[key].topic
     }
 
+    /// Returns the key of a topic with a subscription, by its [index](Key::index).
+    #[inline]
+    pub(crate) fn key_at(&self, index: u32) -> Key {
+        self.topics.at(index).expect("a topic exists as long as a subscription has it").0
+    }
+
     /// Returns the key of a topic and the number of its events, if it exists.
     pub(crate) fn find_len(&self, name: &str) -> Option<(Key, usize)> {
         let key = self.find(self.names.hash(name), name)?;

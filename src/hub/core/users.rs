@@ -4,6 +4,7 @@ use crate::{
     base::{slab::Key, sync::Arc},
     hub::core::{
         lane::{LANE_THRESHOLD, Lane, Lanes},
+        parking::SlotId,
         topics::Topics,
     },
 };
@@ -31,7 +32,7 @@ impl Topics {
 
     /// Gives a subscription that follows a topic a slot to park in: on a lane, if the topic has enough
     /// subscriptions for lanes.
-    pub(crate) fn join(&mut self, key: Key) -> (Option<Arc<Lane>>, u32) {
+    pub(crate) fn join(&mut self, key: Key) -> (Option<Arc<Lane>>, SlotId) {
         let topic = &mut *self.topics[key].topic;
         let subscriptions = topic.subscriptions() as usize;
         let followers = topic.followers.get_or_insert_default();

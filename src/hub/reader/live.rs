@@ -20,6 +20,7 @@ use crate::{
         reader::{
             ending::Ending,
             join::join,
+            progress::Phase,
             reading::{Reader, Step},
         },
         steering::Steering,
@@ -32,24 +33,11 @@ use crate::{
 pub(crate) struct Live {
     shared: Arc<Shared>,
     pub(in crate::hub) reader: Reader,
-    /// It ended because it fell behind, or because the hub was closed.
-    pub(in crate::hub) left: bool,
-    phase: Phase,
-    /// It is no longer in the hub.
-    is_out: bool,
-}
-
-#[derive(PartialEq)]
-enum Phase {
-    Reading,
-    /// A filter is running, or has panicked.
-    Filtering,
-    Ended,
 }
 
 impl Live {
     pub(in crate::hub) fn new(shared: Arc<Shared>, reader: Reader) -> Self {
-        Self { shared, reader, left: false, phase: Phase::Reading, is_out: false }
+        Self { shared, reader }
     }
 
     pub(crate) fn notices(&self) -> &Notices {
@@ -58,13 +46,13 @@ impl Live {
 
     /// Returns the names of its topics, or none once it has left the hub.
     pub(crate) fn topics(&self) -> Vec<Name> {
-        if self.is_out { Vec::new() } else { self.reader.topics(&self.shared) }
+        if self.reader.progress.is_out { Vec::new() } else { self.reader.topics(&self.shared) }
     }
 
     /// Lets handles change its topics from now on.
     pub(crate) fn steer(&mut self, steering: Arc<Steering>) {
         // A stream that has ended has left its topics, and a panicked filter lets no more through.
-        if self.phase == Phase::Reading {
+        if self.reader.progress.phase == Phase::Reading {
             let waker = self.reader.steer(steering, &mut lock(&self.shared.state));
             drop(waker);
         }
@@ -73,23 +61,23 @@ impl Live {
     /// Ends the stream now. Returns its last block: the position if it has moved, or with a reconnection
     /// time.
     pub(crate) fn finish(&mut self, end: &End) -> Option<Bytes> {
-        if self.phase != Phase::Reading {
+        if self.reader.progress.phase != Phase::Reading {
             return None;
         }
-        self.phase = Phase::Ended;
+        self.reader.progress.phase = Phase::Ended;
         let position = self.reader.last_position(&lock(&self.shared.state), end.retry.is_some());
         let id = position.and_then(|mark| self.shared.ids.id(mark));
         join(self.notices().position(id, end.retry).into_iter().chain(end.last.clone()).collect())
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.phase == Phase::Ended
+        self.reader.progress.phase == Phase::Ended
     }
 
     /// Fast path: yields what can be had without the hub's lock. Returns `None` if that must be taken.
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn poll_lane(&mut self, cx: &Context<'_>) -> Option<Poll<Option<Bytes>>> {
-        match self.phase {
+        match self.reader.progress.phase {
             Phase::Reading => self.reader.poll_lane(&self.shared, cx.waker()).map(|polled| polled.map(Some)),
             _ => None,
         }
@@ -103,11 +91,11 @@ impl Live {
     /// Like [`poll_piece`](Self::poll_piece), after [`poll_lane`](Self::poll_lane).
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn poll_hub(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
-        match self.phase {
+        match self.reader.progress.phase {
             Phase::Reading => {}
             Phase::Filtering => {
                 // The filter panicked. Its events are lost, and continuing would hide that.
-                self.phase = Phase::Ended;
+                self.reader.progress.phase = Phase::Ended;
                 return Poll::Ready(None);
             }
             Phase::Ended => return Poll::Ready(None),
@@ -121,9 +109,9 @@ impl Live {
             Step::Unfiltered(events) => {
                 // Set before the filter is called and reset after it, so that a panic leaves it
                 // set.
-                self.phase = Phase::Filtering;
+                self.reader.progress.phase = Phase::Filtering;
                 let kept = self.reader.filter(&self.shared, events);
-                self.phase = Phase::Reading;
+                self.reader.progress.phase = Phase::Reading;
                 if kept.is_some() {
                     return Poll::Ready(kept);
                 }
@@ -161,15 +149,15 @@ impl Live {
         }
         // Without an ending it lagged and may go on in a log. The same holds for a hub that closed,
         // as a relay replaces its hub.
-        self.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
-        self.phase = Phase::Ended;
+        self.reader.progress.left = ending.as_ref().is_none_or(Ending::of_closed_hub);
+        self.reader.progress.phase = Phase::Ended;
         ending.and_then(|ending| ending.block(&self.shared.ids, self.notices()))
     }
 
     /// Returns a block with the client's position, if the position has moved since it was last sent. If a due
     /// event can carry it, the block is that event.
     pub(crate) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
-        if self.phase != Phase::Reading {
+        if self.reader.progress.phase != Phase::Reading {
             return None;
         }
         let id = self.reader.moved(&self.shared)?;
@@ -184,9 +172,9 @@ impl Live {
 
     /// Leaves the hub. Returns the panic of a waker that it woke, for the caller to resume.
     pub(crate) fn leave(&mut self) -> Result<(), Panic> {
-        self.phase = Phase::Ended;
+        self.reader.progress.phase = Phase::Ended;
         // The stream leaves when it ends, and once more when it is dropped.
-        if mem::replace(&mut self.is_out, true) {
+        if mem::replace(&mut self.reader.progress.is_out, true) {
             return Ok(());
         }
         let (waker, waiting) = {

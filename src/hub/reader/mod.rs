@@ -10,6 +10,7 @@ pub(crate) mod join;
 pub(crate) mod live;
 pub(crate) mod multi_topic;
 pub(crate) mod options;
+mod progress;
 pub(crate) mod read;
 pub(crate) mod reading;
 pub(crate) mod single_topic;

@@ -10,7 +10,11 @@ use bytes::Bytes;
 use crate::{
     base::sync::lock,
     event::id::EventId,
-    history::{position::Position, run::Run, scheme::Mark},
+    history::{
+        position::{Position, SmallPosition},
+        run::Run,
+        scheme::Mark,
+    },
     hub::{
         core::{name::Name, shared::Shared, state::State},
         notice::GapReason,
@@ -21,6 +25,7 @@ use crate::{
             join::join,
             multi_topic::MultiTopic,
             options::Options,
+            progress::Progress,
             read::{Lagged, Read, Remaining},
             single_topic::{LaneRead, SingleTopic},
             unfiltered::Unfiltered,
@@ -33,9 +38,10 @@ pub(crate) struct Reader {
     pub(super) cursors: Cursors,
     parked: Option<Parked>,
     /// Everything up to this position was delivered, or does not concern this subscription.
-    pub(crate) seen: Position,
+    seen: SmallPosition,
     /// The client was sent this position, with an event or a notice.
     pub(crate) is_told: bool,
+    pub(in crate::hub) progress: Progress,
     pub(crate) options: Options,
 }
 
@@ -95,7 +101,14 @@ impl Reader {
                 Cursors::MultiTopic(Box::new(MultiTopic::new(cursors, state)))
             }
         };
-        Self { cursors, parked: None, seen: position, is_told: true, options: Options::default() }
+        Self {
+            cursors,
+            parked: None,
+            seen: SmallPosition::new(position),
+            is_told: true,
+            progress: Progress::default(),
+            options: Options::default(),
+        }
     }
 
     /// Returns the names of its topics. It must not have left the hub.
@@ -157,17 +170,17 @@ impl Reader {
                 return step;
             }
         }
-        let has_filter = self.options.has_filter();
+        let (has_filter, seen) = (self.options.has_filter(), self.seen());
         let mut parking = Park { current, waker: &mut waker, changes, run: None };
         // Settling each kind separately avoids copying a result into one type that fits all of them.
         match (&mut self.cursors, has_filter) {
             (Cursors::SingleTopic(single), false) => {
-                let read = single.read(self.seen, &mut state);
+                let read = single.read(seen, &mut state);
                 parking.run = single.for_lane(&read);
                 self.settle(read, |run| Step::Piece(run.bytes), parking, &mut state)
             }
             (Cursors::SingleTopic(single), true) => {
-                let read = single.read_unfiltered(self.seen, &mut state);
+                let read = single.read_unfiltered(seen, &mut state);
                 self.settle(read, Step::Unfiltered, parking, &mut state)
             }
             (Cursors::MultiTopic(multi), false) => {
@@ -190,18 +203,24 @@ impl Reader {
         waker: &mut Option<Waker>,
     ) -> Option<Option<Bytes>> {
         let Cursors::SingleTopic(single) = &self.cursors else { return None };
-        let LaneRead { found, last, head } = single.read_lane(self.seen, waker)?;
+        let LaneRead { found, last, head } = single.read_lane(self.seen(), waker)?;
         // The lane's snapshot may have an older head than was already seen.
-        self.advance(self.seen.max(head), found.is_some().then_some(last));
+        self.advance(self.seen().max(head), found.is_some().then_some(last));
         self.parked = Parked::new(changes, current);
         Some(found)
     }
 
+    /// Returns its position.
+    #[inline]
+    pub(crate) fn seen(&self) -> Position {
+        self.seen.get()
+    }
+
     /// Moves to a position. With events that are delivered, the client learns the position of the last one.
     #[inline]
-    fn advance(&mut self, seen: Position, last: Option<Position>) {
-        self.is_told = last.map_or(self.is_told && seen == self.seen, |last| last == seen);
-        self.seen = seen;
+    pub(super) fn advance(&mut self, seen: Position, last: Option<Position>) {
+        self.is_told = last.map_or(self.is_told && seen == self.seen(), |last| last == seen);
+        self.seen = SmallPosition::new(seen);
     }
 
     /// Records the result of reading, and parks if nothing is left.
@@ -261,7 +280,7 @@ impl Reader {
         let mark = {
             let state = lock(&shared.state);
             // Only if nothing is pending: a position past pending events would acknowledge them.
-            if !self.cursors.has_more(self.seen, &state) && !self.has_changes() {
+            if !self.cursors.has_more(self.seen(), &state) && !self.has_changes() {
                 self.advance(state.ids.head(), None);
             }
             self.unsaid(&state)?
@@ -272,7 +291,7 @@ impl Reader {
     /// Returns the position, if it has moved since it was last sent, and records it as sent.
     fn unsaid(&mut self, state: &State) -> Option<Mark> {
         let is_told = mem::replace(&mut self.is_told, true);
-        (!is_told).then(|| state.ids.mark(self.seen))
+        (!is_told).then(|| state.ids.mark(self.seen()))
     }
 
     /// Passes the events through the filter one by one, and joins those that pass.
@@ -296,7 +315,7 @@ impl Reader {
             });
             kept.extend((from < bytes.len()).then(|| bytes.slice(from..)));
         }
-        self.is_told |= last_kept == Some(self.seen);
+        self.is_told |= last_kept == Some(self.seen());
         shared.filtered.fetch_add(count, Ordering::Relaxed);
         join(kept)
     }
@@ -328,18 +347,19 @@ impl Reader {
         }
         state.gaps += 1;
         // It goes on from the oldest event held.
+        let seen = self.seen();
         let position = match &mut self.cursors {
             Cursors::SingleTopic(single) => {
-                let mut cursor = single.cursor(self.seen, state);
+                let mut cursor = single.cursor(seen, state);
                 cursor.skip(state);
-                freshest(&[cursor], self.seen, state)
+                freshest(&[cursor], seen, state)
             }
             Cursors::MultiTopic(multi) => {
                 multi.skip(state);
-                freshest(multi.cursors(), self.seen, state)
+                freshest(multi.cursors(), seen, state)
             }
         };
-        (self.seen, self.is_told) = (position, true);
+        self.advance(position, Some(position));
         Step::Gap(GapReason::Lagged, state.ids.mark(position))
     }
 
@@ -352,7 +372,7 @@ impl Reader {
     /// Returns the position for the last block. A reconnection time goes out in an event, which has the
     /// client's ID even if that has not moved.
     pub(crate) fn last_position(&mut self, state: &State, with_retry: bool) -> Option<Mark> {
-        self.unsaid(state).or_else(|| with_retry.then(|| state.ids.mark(self.seen)))
+        self.unsaid(state).or_else(|| with_retry.then(|| state.ids.mark(self.seen())))
     }
 }
 

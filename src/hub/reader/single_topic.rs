@@ -9,6 +9,7 @@ use crate::{
         core::{
             lane::{Lane, Snapshot},
             name::Name,
+            parking::SlotId,
             state::State,
             topic_state::TopicState,
         },
@@ -25,10 +26,11 @@ use crate::{
 /// It parks on the topic itself or on one of its lanes, so that a publisher takes all wakers at once.
 #[derive(Debug)]
 pub(crate) struct SingleTopic {
-    topic: Key,
+    /// Its index. It exists as long as the subscription is in the hub.
+    topic: u32,
     pub(super) lane: Option<Arc<Lane>>,
     /// Its slot in the parking of the lane, or else of the topic.
-    slot: u32,
+    slot: SlotId,
 }
 
 /// The result of reading a lane, on which the subscription is parked now.
@@ -44,17 +46,22 @@ impl SingleTopic {
     /// Enters a topic that it follows.
     pub(crate) fn new(cursor: Cursor, state: &mut State) -> Self {
         let (lane, slot) = state.topics.join(cursor.topic);
-        Self { topic: cursor.topic, lane, slot }
+        Self { topic: cursor.topic.index(), lane, slot }
     }
 
     /// Returns its cursor, for a subscription at a position.
     pub(crate) fn cursor(&self, after: Position, state: &State) -> Cursor {
-        Cursor { topic: self.topic, name: self.name(state), after }
+        Cursor { topic: self.key(state), name: self.name(state), after }
     }
 
     /// Returns the name of its topic, which it does not keep.
     pub(crate) fn name(&self, state: &State) -> Name {
-        Name::clone(&state.topics.get(self.topic).name)
+        Name::clone(&state.topics.get(self.key(state)).name)
+    }
+
+    #[inline]
+    fn key(&self, state: &State) -> Key {
+        state.topics.key_at(self.topic)
     }
 
     /// Fast path: reads the next events on its lane, and parks there. Returns `None` if it has no lane, or if
@@ -97,7 +104,8 @@ impl SingleTopic {
         state: &mut State,
         found: impl FnOnce(&mut TopicState, Run) -> T,
     ) -> Result<Read<T>, Lagged> {
-        let topic = state.topics.get(self.topic);
+        let key = self.key(state);
+        let topic = state.topics.get(key);
         if topic.is_removed() {
             return Ok(Read { found: None, last: 0, remaining: Remaining::Removed });
         }
@@ -109,7 +117,7 @@ impl SingleTopic {
         if after >= end {
             return Ok(Read { found: None, last: 0, remaining: none_left });
         }
-        let Some((run, topic)) = state.topics.read(self.topic, after, Position::MAX) else {
+        let Some((run, topic)) = state.topics.read(key, after, Position::MAX) else {
             debug_assert!(false, "the newest event is held unless it was evicted");
             return Ok(Read { found: None, last: 0, remaining: none_left });
         };
@@ -118,13 +126,13 @@ impl SingleTopic {
     }
 
     pub(crate) fn is_removed(&self, state: &State) -> bool {
-        state.topics.get(self.topic).is_removed()
+        state.topics.get(self.key(state)).is_removed()
     }
 
     /// Returns whether a subscription at a position must not move to the newest one: events are pending, or
     /// the topic was removed.
     pub(crate) fn has_more(&self, after: Position, state: &State) -> bool {
-        let topic = state.topics.get(self.topic);
+        let topic = state.topics.get(self.key(state));
         topic.is_removed() || after < topic.log.last()
     }
 
@@ -140,8 +148,9 @@ impl SingleTopic {
     /// Parks with a waker, and leaves the previous one, to be dropped without the lock.
     #[inline(always)] // bench: one_at_a_time
     pub(crate) fn park(&self, run: Option<Run>, waker: &mut Option<Waker>, state: &mut State) {
+        let key = self.key(state);
         let State { topics, ids, .. } = state;
-        let topic = topics.get_mut(self.topic);
+        let topic = topics.get_mut(key);
         let last = topic.log.last();
         let (Some(followers), Some(current)) = (&mut topic.followers, waker.take()) else { return };
         *waker = match (&self.lane, &mut followers.lanes) {
@@ -157,17 +166,18 @@ impl SingleTopic {
 
     /// Leaves the hub. Returns the waker, to be dropped without the lock.
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        let key = self.key(state);
         let waker = match self.lane.take() {
             Some(lane) => {
-                state.delivered += state.topics.leave_lane(self.topic, &lane);
+                state.delivered += state.topics.leave_lane(key, &lane);
                 lane.lock().parking.vacate(self.slot)
             }
             None => {
-                let followers = state.topics.get_mut(self.topic).followers.as_mut();
+                let followers = state.topics.get_mut(key).followers.as_mut();
                 followers.and_then(|followers| followers.parking.vacate(self.slot))
             }
         };
-        state.topics.unsubscribe(self.topic);
+        state.topics.unsubscribe(key);
         waker
     }
 }

@@ -26,8 +26,9 @@ impl Reader {
         // The counter of changes does not tell of a handle's changes, so that the next poll must
         // take the lock.
         self.unpark();
+        let seen = self.seen();
         let Cursors::SingleTopic(single) = &mut self.cursors else { return None };
-        let cursor = single.cursor(self.seen, state);
+        let cursor = single.cursor(seen, state);
         // Counted twice for a moment, so that the topic stays.
         state.topics.follow(cursor.topic);
         let waker = single.leave(state);
@@ -49,6 +50,7 @@ impl Reader {
     pub(super) fn apply_changes(&mut self, state: &mut State) -> Option<Step> {
         let has_log = self.options.has_log();
         let changes = self.options.steering()?.take_changes();
+        let seen = self.seen();
         let Cursors::MultiTopic(multi) = &mut self.cursors else { return None };
         let mut gap = false;
         for change in changes {
@@ -59,7 +61,7 @@ impl Reader {
                     topics.retain(|topic| multi.cursors().iter().all(|cursor| *cursor.name != **topic));
                     // From the stream's own position, so that one last event ID holds for all its
                     // topics.
-                    let (cursors, lost) = find(&topics, Start::Now, Some(self.seen), state);
+                    let (cursors, lost) = find(&topics, Start::Now, Some(seen), state);
                     cursors.iter().for_each(|cursor| state.topics.follow(cursor.topic));
                     multi.add(cursors, state);
                     gap |= lost;
@@ -76,9 +78,9 @@ impl Reader {
             true if has_log => Some(Step::End(None)),
             true => {
                 state.gaps += 1;
-                self.seen = freshest(multi.cursors(), self.seen, state);
-                self.is_told = true;
-                Some(Step::Gap(GapReason::Evicted, state.ids.mark(self.seen)))
+                let position = freshest(multi.cursors(), seen, state);
+                self.advance(position, Some(position));
+                Some(Step::Gap(GapReason::Evicted, state.ids.mark(position)))
             }
         }
     }

@@ -20,7 +20,7 @@ pub enum Seen {
     Event(u64),
 }
 
-/// Runs a model of three threads through the orders in which a thread is interrupted three times at most.
+/// Runs a large model through the orders in which a thread is interrupted three times at most.
 ///
 /// All orders would take minutes, and few faults take more than two.
 pub fn explore_most(model: impl Fn() + Send + Sync + 'static) {

@@ -90,7 +90,7 @@ fn publish_against_end() {
 /// Who leaves its lane while it is woken takes nothing from its neighbour.
 #[test]
 fn publish_against_drop() {
-    loom::model(|| {
+    explore_most(|| {
         let hub = hub(4);
         let (_first, [mut gone, mut client]) = on_lane(&hub);
         read(&mut gone);

@@ -189,12 +189,4 @@ const CASES: &[Case] = &[
         owned: [Target::Told, Target::AtMost(0.78), Target::AtMost(0.6), Target::AtMost(1.3)],
         into: [Target::Told; 3],
     },
-    Case {
-        name: "1 MiB",
-        events: 4,
-        lines: 1,
-        bytes: 1 << 20,
-        owned: [Target::AtMost(0.45), Target::Told, Target::AtMost(1.0), Target::AtMost(1.03)],
-        into: [Target::Told; 3],
-    },
 ];
