@@ -190,7 +190,9 @@ impl HubBuilder {
 impl Live {
     pub(crate) fn with_filter(mut self, filter: Option<Filter>) -> Self {
         if filter.is_some() {
-            self.reader.options.choose().filter = filter;
+            let has_dropped = !self.reader.is_told;
+            let options = self.reader.options.choose();
+            (options.filter, options.has_dropped) = (filter, has_dropped);
         }
         self
     }

@@ -48,10 +48,12 @@ pub enum PositionForm {
     /// Firefox and Safari store an ID only with a dispatched event, and several other clients turn each block
     /// without data into an empty message.
     IdOnly,
-    /// Not sent. A client that is cut before its first event reconnects as a new one. A client whose filter
-    /// drops all that remains of a finished topic comes back until that is evicted, because its ID does not
-    /// move. A reconnection time is then a block of its own, which several clients turn into an empty
-    /// message.
+    /// Not sent. A client that is cut before its first event reconnects as a new one. A reconnection time is
+    /// then a block of its own, which several clients turn into an empty message.
+    ///
+    /// With one exception: if a client's filter drops the last events of finished topics, its stream ends
+    /// with an event as in the form `Event`. Without it, the client would come back to the same end instead
+    /// of being stopped.
     Off,
 }
 
@@ -261,12 +263,35 @@ impl Notices {
 
     /// Encodes a position and a reconnection time in one block, if there is either.
     pub(crate) fn position(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
-        let id = id.filter(|_| self.form != PositionForm::Off);
+        self.encode_position(id.filter(|_| self.sends_positions()), retry, self.form)
+    }
+
+    /// Like [`position`](Self::position), at an end to which the client would otherwise come back for ever. So
+    /// it is sent in any form.
+    pub(crate) fn position_at_end(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
+        match self.form {
+            // Of the two forms, all clients store the ID of this one.
+            PositionForm::Off if id.is_some() => self.encode_position(id, retry, PositionForm::Event),
+            form => self.encode_position(id, retry, form),
+        }
+    }
+
+    /// Returns whether a position is sent when it has moved without an event.
+    pub(crate) fn sends_positions(&self) -> bool {
+        self.form != PositionForm::Off
+    }
+
+    fn encode_position(
+        &self,
+        id: Option<EventId>,
+        retry: Option<Duration>,
+        form: PositionForm,
+    ) -> Option<Bytes> {
         if id.is_none() && retry.is_none() {
             return None;
         }
         let mut event = Event::default();
-        if self.form == PositionForm::Event {
+        if form == PositionForm::Event {
             // The type is for clients that dispatch a block without data nevertheless.
             event = event.with_type(self.position_type.clone());
             // An event without an ID would be one without a position.
@@ -280,7 +305,7 @@ impl Notices {
     /// Encodes a position that has moved in a silence. A due event without an ID carries it, if clients store
     /// an ID with such an event.
     pub(crate) fn moved(&self, id: EventId, due: Option<&Bytes>) -> Option<Bytes> {
-        match due.filter(|due| self.form != PositionForm::Off && has_data(due)) {
+        match due.filter(|due| self.sends_positions() && has_data(due)) {
             // An ID field before a block with data gives that event its ID, which saves a block of
             // its own.
             Some(due) => Some([ID, id.as_bytes(), b"\n", due].concat().into()),

@@ -121,13 +121,25 @@ impl Paging {
     /// Returns a block with the client's position, if the position has moved since it was last sent. If a due
     /// event can carry it, the block is that event.
     pub(super) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
-        if self.seen <= self.told || self.filtering {
+        if self.seen <= self.told || self.filtering || !self.notices.sends_positions() {
             return None;
         }
         self.told = self.seen;
         let block = self.notices.moved(self.pages.node().id(self.seen), due);
         self.advanced |= block.is_some();
         block
+    }
+
+    /// Returns the last block of a stream whose topics are finished: the position, if it has moved.
+    ///
+    /// If a filter has dropped the last events, it is sent in any form: otherwise the client would come back
+    /// to them for ever.
+    fn position_at_end(&mut self) -> Option<Bytes> {
+        if self.filter.is_none() || self.notices.sends_positions() || self.seen <= self.told {
+            return self.moved(None);
+        }
+        self.told = self.seen;
+        self.notices.position_at_end(Some(self.pages.node().id(self.seen)), None)
     }
 
     /// Lets handles change its topics from now on.
@@ -203,7 +215,7 @@ impl Paging {
         let current = current.filter(|current| closed || current.has_tailed(self.seen));
         match current.map(|current| current.hub.join(&self.topics, Some(self.seen), Some(self.told))) {
             Some(Joined::Here(live, _)) => return Some(Step::Live(live.with_filter(self.filter.take()))),
-            Some(Joined::Finished) => return Some(Step::End(self.moved(None))),
+            Some(Joined::Finished) => return Some(Step::End(self.position_at_end())),
             Some(Joined::Closed(last)) if closed => {
                 let blocks = [self.moved(None), last].into_iter().flatten().collect::<Vec<_>>();
                 return Some(Step::End((!blocks.is_empty()).then(|| blocks.concat().into())));

@@ -377,3 +377,36 @@ fn a_wait_for_the_last_subscription_that_is_given_up_leaves_nothing_behind() {
     drop(client);
     assert_eq!(wakes.take(), 0);
 }
+
+#[test]
+fn a_client_whose_filter_drops_the_last_events_of_finished_topics_is_stopped_in_every_form() {
+    for form in [PositionForm::Event, PositionForm::IdOnly, PositionForm::Off] {
+        for topics in [&["a"][..], &["a", "b"]] {
+            for is_new in [false, true] {
+                let hub = Hub::builder(Bounds::events(10)).position_form(form).build();
+                let first = publish(&hub, "a", 1);
+                publish(&hub, "a", 2);
+                topics.iter().for_each(|topic| hub.finish(topic));
+                let what = |last: Option<LastEventId>| {
+                    Subscribe::to(topics).after(last).start(Start::Oldest).filter(|_| false)
+                };
+                let last = if is_new { None } else { last_event_id(first.as_str()) };
+                let seen = read(&mut hub.subscribe(what(last)).unwrap());
+                assert_eq!((seen.data().len(), seen.ended), (0, true));
+                let refusal = hub.subscribe(what(seen.last_event_id())).expect_err("it comes back for ever");
+                assert_eq!(refusal.reason(), RefusalReason::Finished);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_finished_topic_whose_last_event_was_delivered_ends_without_a_position_if_none_is_wanted() {
+    let hub = Hub::builder(Bounds::events(10)).position_form(PositionForm::Off).build();
+    let first = publish(&hub, "a", 1);
+    let last = publish(&hub, "a", 2);
+    publish(&hub, "other", 3);
+    hub.finish("a");
+    let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap());
+    assert_eq!((seen.blocks.len(), seen.last_event_id()), (1, last_event_id(last.as_str())));
+}

@@ -138,3 +138,24 @@ fn a_position_is_never_ahead_of_what_was_given() {
     assert!(at > 0 && seen[..at].iter().all(is_one_of_them));
     assert_eq!(seen[at].id.as_deref(), Some(kept.as_str()));
 }
+
+#[test]
+fn a_silence_does_not_hide_the_end_from_a_client_that_is_sent_no_positions() {
+    let hub = Hub::builder(Bounds::events(10)).position_form(PositionForm::Off).build();
+    let first = publish(&hub, "a", 1);
+    let timer = ManualTimer::new();
+    let client = hub.subscribe(Subscribe::to(["a"]).after(first).filter(|_| false)).unwrap();
+    let mut client = client.keep_alive_with_timer(SECOND, timer.clone());
+    let mut next = || match Pin::new(&mut client).poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(Ok(bytes))) => Some(blocks(&bytes)),
+        Poll::Ready(Some(Err(never))) => match never {},
+        Poll::Ready(None) | Poll::Pending => None,
+    };
+    assert_eq!(next(), None);
+    let last = publish(&hub, "a", 2);
+    assert_eq!(next(), None);
+    timer.advance(SECOND);
+    assert_eq!(next(), Some(vec![]), "a comment without a position");
+    hub.finish("a");
+    assert_eq!(next(), Some(vec![position(&last)]), "without it, the client would come back to this end");
+}

@@ -313,3 +313,25 @@ async fn a_stream_whose_filter_has_panicked_ends() {
     assert!(panicked);
     assert_eq!(client.next().await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_filter_drops_the_rest_of_a_finished_topic_is_stopped_even_without_positions() {
+    let log = MemoryLog::default();
+    let builder = Hub::builder(Bounds::events(2)).position_form(hub::PositionForm::Off);
+    let (relay, tail) = Relay::new(log, builder);
+    tokio::spawn(tail.run());
+    let ids = publish(&relay, "a", 0..40).await;
+    relay.finish("a").await.unwrap();
+    while !relay.topic_stats("a").finished {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // From the log, and from the hub.
+    for after in [&ids[3], &ids[38]] {
+        let what = |last| Subscribe::to(["a"]).after(last).filter(|_| false);
+        let mut client = relay.subscribe(what(last_event_id(after.as_str()))).await.unwrap();
+        let seen = read_to_end(&mut client).await;
+        assert_eq!((seen.blocks.len(), seen.gaps()), (1, vec![]), "the position of the end");
+        let refusal = relay.subscribe(what(seen.last_event_id())).await.expect_err("it comes back for ever");
+        assert_eq!(refusal.reason(), RefusalReason::Finished);
+    }
+}

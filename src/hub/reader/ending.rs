@@ -14,6 +14,8 @@ use crate::hub::core::state::State;
 /// The content of a client's last block.
 pub(crate) struct Ending {
     pub(super) position: Option<Mark>,
+    /// Without the position the client would come back to the same end for ever.
+    pub(super) is_needed: bool,
     pub(super) retry: Option<Duration>,
     pub(super) closing: Option<Arc<Closing>>,
 }
@@ -21,14 +23,14 @@ pub(crate) struct Ending {
 impl Ending {
     /// An ending without a block. The client reconnects with its present position, and the gap is reported
     /// then.
-    pub(super) const SILENT: Self = Self { position: None, retry: None, closing: None };
+    pub(super) const SILENT: Self = Self { position: None, is_needed: false, retry: None, closing: None };
 
     /// Returns the ending of a closed hub for a client that was sent nothing yet.
     #[cfg(feature = "tokio")]
     pub(crate) fn of_closed(state: &mut State) -> Self {
         let closing = state.closing.clone();
         let retry = closing.as_ref().and_then(|closing| closing.retry(state));
-        Self { position: None, retry, closing }
+        Self { position: None, is_needed: false, retry, closing }
     }
 
     /// Returns whether the hub was closed.
@@ -40,6 +42,10 @@ impl Ending {
     pub(crate) fn block(self, ids: &Scheme, notices: &Notices) -> Option<Bytes> {
         let id = self.position.and_then(|mark| ids.id(mark));
         let last = self.closing.as_ref().and_then(|closing| closing.last.clone());
-        join(notices.position(id, self.retry).into_iter().chain(last).collect())
+        let position = match self.is_needed {
+            true => notices.position_at_end(id, self.retry),
+            false => notices.position(id, self.retry),
+        };
+        join(position.into_iter().chain(last).collect())
     }
 }

@@ -157,7 +157,8 @@ impl Live {
     /// Returns a block with the client's position, if the position has moved since it was last sent. If a due
     /// event can carry it, the block is that event.
     pub(crate) fn moved(&mut self, due: Option<&Bytes>) -> Option<Bytes> {
-        if self.reader.progress.phase != Phase::Reading {
+        // A position that is not sent does not count as sent.
+        if self.reader.progress.phase != Phase::Reading || !self.notices().sends_positions() {
             return None;
         }
         let id = self.reader.moved(&self.shared)?;

@@ -19,6 +19,8 @@ pub(crate) struct Options(Option<Box<Chosen>>);
 pub(crate) struct Chosen {
     pub(crate) lag: Lag,
     pub(crate) filter: Option<Filter>,
+    /// The filter has dropped the last events that it was called for, so that the client has no ID of them.
+    pub(crate) has_dropped: bool,
     pub(crate) ends_at: Option<Instant>,
     /// How it tells positions and gaps, if not as the hub does.
     pub(crate) notices: Option<SharedNotices>,
@@ -51,6 +53,10 @@ impl Options {
 
     pub(super) fn filter(&mut self) -> Option<&mut Filter> {
         self.0.as_mut()?.filter.as_mut()
+    }
+
+    pub(super) fn has_dropped(&self) -> bool {
+        self.0.as_ref().is_some_and(|chosen| chosen.has_dropped)
     }
 
     #[cfg(feature = "tokio")]

@@ -163,7 +163,7 @@ impl Reader {
             state = lock(&shared.state);
         }
         if over {
-            return Step::End(Some(self.ending(&mut state)));
+            return Step::End(Some(self.ending(false, &mut state)));
         }
         if self.options.steering().is_some() {
             if let Some(step) = self.apply_changes(&mut state) {
@@ -255,7 +255,7 @@ impl Reader {
         }
         match found {
             Some(found) => step(found),
-            None if ends => Step::End(Some(self.ending(state))),
+            None if ends => Step::End(Some(self.ending(remaining == Remaining::Finished, state))),
             None => Step::Parked,
         }
     }
@@ -316,6 +316,7 @@ impl Reader {
             kept.extend((from < bytes.len()).then(|| bytes.slice(from..)));
         }
         self.is_told |= last_kept == Some(self.seen());
+        self.options.choose().has_dropped = last_kept.is_none();
         shared.filtered.fetch_add(count, Ordering::Relaxed);
         join(kept)
     }
@@ -363,10 +364,12 @@ impl Reader {
         Step::Gap(GapReason::Lagged, state.ids.mark(position))
     }
 
-    fn ending(&mut self, state: &mut State) -> Ending {
+    fn ending(&mut self, is_finished: bool, state: &mut State) -> Ending {
+        // The client has no ID of its last events. It would get them and their end again.
+        let is_needed = is_finished && self.options.has_dropped();
         let closing = state.closing.clone();
         let retry = closing.as_ref().and_then(|closing| closing.retry(state));
-        Ending { position: self.last_position(state, retry.is_some()), retry, closing }
+        Ending { position: self.last_position(state, retry.is_some()), is_needed, retry, closing }
     }
 
     /// Returns the position for the last block. A reconnection time goes out in an event, which has the
