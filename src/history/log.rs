@@ -159,6 +159,14 @@ impl Log {
         run
     }
 
+    /// Drops the copy of the run that was read last and ends at a position, if it has one.
+    pub(crate) fn forget_copy(&mut self, last: Position) {
+        if let Some(sections) = &mut self.keyed {
+            sections.forget_copy(last);
+            self.keyed_memory = sections.memory();
+        }
+    }
+
     /// Returns the offset at which each event of a run ends in its text. The run must be the last one read.
     ///
     /// Also returns the key and label of each event, or nothing if none of the events ever had any.

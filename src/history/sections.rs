@@ -281,6 +281,15 @@ impl Sections {
         self.newest.read(after, up_to)
     }
 
+    /// Drops the run that was read last from the section with its last event.
+    pub(super) fn forget_copy(&mut self, last: Position) {
+        let at = self.section_of(last);
+        let Some(older) = self.older.get_mut(at) else { return self.newest.forget_cached() };
+        let memory = older.section.memory();
+        older.section.forget_cached();
+        self.memory = (self.memory + older.section.memory()) - memory;
+    }
+
     /// Returns the position of the first event after a position.
     pub(super) fn position_after(&self, after: Position) -> Option<Position> {
         let older = self.older.range(self.first_after(after)..).map(|older| &*older.section);

@@ -61,7 +61,8 @@ impl HubBuilder {
     /// about 350 bytes and the name per topic, and the records of topics without history. If memory runs out,
     /// finished topics without subscribers lose their events first; then the oldest events are evicted,
     /// whatever their topic. A client that resumes before an evicted event gets a [gap](super::Gap).
-    /// [`Stats::memory`](super::Stats) shows the memory in use.
+    /// [`Stats::memory`](super::Stats) shows the memory in use. A client that reads may cause evictions too,
+    /// because sharing what is read takes some memory.
     ///
     /// Subscriptions, and topics that have only subscribers, do not count; the number of connections limits
     /// them. Blocks that subscribers have received but not yet sent do not count either. The newest event is

@@ -25,6 +25,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        lock(&self.shared.state).topics.release(self.key);
+        let mut state = lock(&self.shared.state);
+        state.topics.release(self.key);
+        state.give_back();
     }
 }

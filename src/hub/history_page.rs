@@ -177,6 +177,7 @@ impl Piece {
             run = read.map(|(run, _)| (run.bytes, run.last));
             state.topics.retire(cursor.topic);
         }
+        state.give_back();
         let head = state.ids.head();
         Self {
             run,

@@ -266,8 +266,8 @@ impl Notices {
         self.encode_position(id.filter(|_| self.sends_positions()), retry, self.form)
     }
 
-    /// Like [`position`](Self::position), at an end to which the client would otherwise come back for ever. So
-    /// it is sent in any form.
+    /// Like [`position`](Self::position), at an end to which the client would otherwise come back for ever.
+    /// So it is sent in any form.
     pub(crate) fn position_at_end(&self, id: Option<EventId>, retry: Option<Duration>) -> Option<Bytes> {
         match self.form {
             // Of the two forms, all clients store the ID of this one.

@@ -241,3 +241,36 @@ fn of_the_finished_topics_those_that_finished_last_are_remembered() {
     let refusal = hub.subscribe(["job without events"]).unwrap_err();
     assert_eq!(refusal.reason(), RefusalReason::Finished);
 }
+
+#[test]
+fn the_memory_of_the_hub_stays_within_its_bound_when_clients_read_and_leave() {
+    const MAX: usize = 20_000;
+    for key in [None, Some(())] {
+        let hub = Hub::builder(Bounds::events(1_000)).max_bytes(MAX).build();
+        let names: Vec<_> = (0..6).map(|topic| topic.to_string()).collect();
+        let mut clients: Vec<_> = names.iter().map(|name| hub.subscribe(name).unwrap()).collect();
+        let mut all = hub.subscribe(&names).unwrap();
+        for number in 0..600 {
+            let name = &names[number % 6];
+            let event = Event::new("x".repeat(number % 50));
+            let event = if key.is_some() { event.with_key((number % 40).to_string()) } else { event };
+            hub.publish(name, event).unwrap();
+            // Each read seals what was published, so that it takes a piece of its own.
+            read(&mut clients[number % 6]);
+            read(&mut all);
+            let mut late = hub.subscribe(Subscribe::to(name).start(Start::Oldest)).unwrap();
+            read(&mut late);
+            assert!(hub.stats().memory <= MAX, "{} bytes after {number} events", hub.stats().memory);
+        }
+        // Each of these leaves a record.
+        for number in 0..600 {
+            let name = format!("short {number}");
+            drop(hub.topic(&name));
+            hub.finish(&name);
+            drop(hub.subscribe(Subscribe::to(["other", &name]).start(Start::Oldest)));
+            assert!(hub.stats().memory <= MAX, "{} bytes after {number} records", hub.stats().memory);
+        }
+        // What the records may take is bounded as well.
+        assert!(hub.stats().memory > MAX / 2 && hub.stats().events > 10, "{:?}", hub.stats());
+    }
+}

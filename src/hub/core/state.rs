@@ -176,18 +176,39 @@ impl State {
             *left -= 1;
             self.evict(key);
         }
+        self.evict_oldest(Some(key), left)
+    }
+
+    /// Evicts events beyond the memory of the hub, until `left` is used up. Returns whether that sufficed.
+    ///
+    /// The topic `kept` is retired by the caller, who still uses its key.
+    fn evict_oldest(&mut self, kept: Option<Key>, left: &mut usize) -> bool {
         // The last event stays: it is the one that was just appended, and `prepare` has seen to it
         // that it fits alone.
         while self.memory() > self.max_bytes && self.topics.events() > 1 {
             let Some(oldest) = self.topics.oldest(Among::EndedFirst, left) else { return *left > 0 };
             *left -= 1;
             self.evict(oldest);
-            // The topic that is appended to is retired by the caller, who still uses its key.
-            if oldest != key {
+            if Some(oldest) != kept {
                 self.topics.retire(oldest);
             }
         }
         true
+    }
+
+    /// Evicts one step's worth of events if reading, or the record of a topic, has taken more memory than the
+    /// hub may use. Call it after each change other than an append, which sees to that itself.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        if self.topics.is_over {
+            self.evict_over();
+        }
+    }
+
+    #[cold]
+    fn evict_over(&mut self) {
+        // If one step does not suffice, the next change goes on.
+        self.topics.is_over = !self.evict_oldest(None, &mut { MAX_STEP });
     }
 
     /// Returns the bytes of memory in use that count towards the limit.
@@ -248,6 +269,7 @@ impl State {
             // Opening alone would find the record of the finished topic and leave it finished.
             self.topics.reopen(key);
             self.topics.retire(key);
+            self.give_back();
         }
     }
 
@@ -256,6 +278,7 @@ impl State {
         self.topics.finish(key);
         self.wake_waiting(key, wake);
         self.topics.retire(key);
+        self.give_back();
     }
 
     /// Removes a topic. Returns its history, to be dropped without the lock, or `None` if it must be called
@@ -272,6 +295,7 @@ impl State {
         let log = self.topics.remove(key);
         self.wake_waiting(key, wake);
         self.topics.retire(key);
+        self.give_back();
         Some(log)
     }
 

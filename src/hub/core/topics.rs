@@ -37,6 +37,9 @@ pub(crate) struct Topics {
     /// The memory of topics with history. Topics that have only subscribers are limited by the number of
     /// connections.
     memory: usize,
+    max_bytes: usize,
+    /// Something other than an event has taken more memory than the limit allows.
+    pub(super) is_over: bool,
     events: usize,
     /// The number of removed topics that still have subscribers.
     removed: usize,
@@ -58,6 +61,8 @@ impl Topics {
             newest: floor,
             cost: 0,
             memory: 0,
+            max_bytes,
+            is_over: false,
             events: 0,
             removed: 0,
             unsubscribed: Vec::new(),
@@ -284,8 +289,16 @@ impl Topics {
         let topic = &mut *self.topics[key].topic;
         let memory = topic.log.memory();
         let run = topic.log.read(after, up_to);
-        self.memory = (self.memory + topic.log.memory()) - memory;
-        Some((run?, topic))
+        let taken = topic.log.memory();
+        self.memory = (self.memory + taken) - memory;
+        let run = run?;
+        if taken > memory && self.memory + self.records.cost() > self.max_bytes {
+            // A copy that others may read as well is not worth the events that would have to go for it.
+            topic.log.forget_copy(run.last);
+            self.memory = (self.memory + topic.log.memory()) - taken;
+            self.is_over = true;
+        }
+        Some((run, topic))
     }
 
     pub(crate) fn finish(&mut self, key: Key) {
@@ -333,6 +346,7 @@ impl Topics {
         self.names.remove(key, &mut self.topics);
         let topic = &self.topics[key].topic;
         self.records.keep(topic.hash, topic.record(), self.newest);
+        self.is_over |= self.memory() > self.max_bytes;
     }
 
     /// Takes the history and the name of a topic, which then exists only until its subscribers have noticed.

@@ -173,7 +173,7 @@ impl Reader {
         let (has_filter, seen) = (self.options.has_filter(), self.seen());
         let mut parking = Park { current, waker: &mut waker, changes, run: None };
         // Settling each kind separately avoids copying a result into one type that fits all of them.
-        match (&mut self.cursors, has_filter) {
+        let step = match (&mut self.cursors, has_filter) {
             (Cursors::SingleTopic(single), false) => {
                 let read = single.read(seen, &mut state);
                 parking.run = single.for_lane(&read);
@@ -191,7 +191,9 @@ impl Reader {
                 let read = multi.read_unfiltered(&mut state);
                 self.settle(read, Step::Unfiltered, parking, &mut state)
             }
-        }
+        };
+        state.give_back();
+        step
     }
 
     /// Reads its lane once, and returns the events found there. Returns `None` if the hub must be asked.
@@ -329,10 +331,12 @@ impl Reader {
     pub(crate) fn leave(&mut self, state: &mut State) -> Option<Waker> {
         state.subscribers -= 1;
         self.parked = None;
-        match &mut self.cursors {
+        let waker = match &mut self.cursors {
             Cursors::SingleTopic(single) => single.leave(state),
             Cursors::MultiTopic(multi) => multi.leave(state),
-        }
+        };
+        state.give_back();
+        waker
     }
 
     /// Ends, or reports the gap and continues from the oldest event held.

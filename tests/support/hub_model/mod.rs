@@ -194,7 +194,9 @@ impl World {
             Step::Cut(client) => self.clients[client].stream = None,
             Step::Poll { client, times } => {
                 for _ in 0..times {
-                    if !self.poll(client, false) {
+                    let may_go_on = self.poll(client, false);
+                    self.evict_for_memory();
+                    if !may_go_on {
                         break;
                     }
                 }
@@ -214,6 +216,8 @@ impl World {
                 }
             }
         }
+        // Reading, and what is remembered of a topic, may take memory as well.
+        self.evict_for_memory();
         self.check_stats();
     }
 
@@ -265,6 +269,9 @@ impl World {
     /// Takes note of what the bound of all topics together has evicted. How much that is follows from how events are
     /// laid out in memory; which ones is told by the order: finished topics without subscribers first, then the oldest.
     fn evict_for_memory(&mut self) {
+        if self.setup.max_bytes == usize::MAX {
+            return;
+        }
         let stats = self.hub.stats();
         let (mut count, _) = self.totals(None);
         assert!(stats.memory <= self.setup.max_bytes || stats.events == 1, "{stats:?}");
@@ -415,9 +422,7 @@ impl World {
                 bytes -= self.evict_oldest(|other| other == topic);
                 count -= 1;
             }
-            if self.setup.max_bytes < usize::MAX {
-                self.evict_for_memory();
-            }
+            self.evict_for_memory();
             for client in &mut self.clients {
                 let Some(stream) = client.stream.as_mut() else { continue };
                 if client.options.topics.contains(&topic) {
