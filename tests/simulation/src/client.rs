@@ -3,19 +3,21 @@
 use std::{
     collections::BTreeSet,
     error::Error,
+    future::poll_fn,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use futures_core::Stream as _;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use ssekit::{
     EventSource,
-    client::{DisconnectReason, Policy, Update},
+    client::{DisconnectReason, EventSourceError, Policy, Update},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::TcpStream;
@@ -55,6 +57,8 @@ pub struct Seen {
 pub struct Connection {
     pub node: usize,
     pub began: u64,
+    /// The hub of the node holds nothing that was read from the log before.
+    pub since: u64,
     pub served: bool,
     /// Whether a block of it changed the client's position, or told a gap.
     pub has_advanced: bool,
@@ -78,7 +82,7 @@ pub async fn run(world: World, host: usize) -> turmoil::Result {
 async fn follow(world: World, client: usize) {
     loop {
         let mut source = source(&world, client);
-        while let Some(update) = source.next().await {
+        while let Some(update) = next(&world, client, &mut source).await {
             let update = match update {
                 Ok(update) => update,
                 Err(error) => {
@@ -97,6 +101,43 @@ async fn follow(world: World, client: usize) {
         tokio::time::sleep(Duration::from_millis(1500)).await;
     }
 }
+
+/// Waits for the next update, but does not poll for it without end.
+async fn next(
+    world: &World,
+    client: usize,
+    source: &mut EventSource<String>,
+) -> Option<Result<Update, EventSourceError>> {
+    let mut polls = Polls::default();
+    poll_fn(|cx| match polls.count(world) {
+        true => Pin::new(&mut *source).poll_next(cx),
+        false => {
+            world.violated(format_args!("client{client} is polled without end"));
+            Poll::Ready(None)
+        }
+    })
+    .await
+}
+
+/// Counts polls of which none lets time pass.
+#[derive(Debug, Default)]
+pub struct Polls {
+    at: u64,
+    count: u32,
+}
+
+impl Polls {
+    /// Returns whether they may go on.
+    pub fn count(&mut self, world: &World) -> bool {
+        let now = world.lock().now;
+        self.count = if self.at == now { self.count + 1 } else { 0 };
+        self.at = now;
+        self.count < MAX_POLLS
+    }
+}
+
+/// Far more than any client or stream needs between two steps of the world.
+const MAX_POLLS: u32 = 20_000;
 
 fn source(world: &World, client: usize) -> EventSource<String> {
     let plan = &world.plan().clients[client];
@@ -164,6 +205,7 @@ fn choose(world: &World, client: usize) -> usize {
             let hubs = of_kind(Kind::Hub);
             hubs[client % hubs.len()]
         }
+        Kind::Relay if plan.clients[client].node.is_some() => plan.clients[client].node.unwrap_or(0),
         Kind::Relay => {
             let mut rng = Rng::new(plan.clients[client].seed ^ state.now);
             rng.pick(&of_kind(Kind::Relay))

@@ -139,7 +139,12 @@ fn page(world: &World, request: &Value) -> Value {
         None => (truth.is_whole(), 0),
         Some(number) => {
             let at = truth.entry(number).and_then(|id| log.entries.iter().position(|entry| *entry == id));
-            at.map_or((false, usize::MAX), |at| (true, at + 1))
+            // Of an entry that it does not hold, a log may tell what follows nevertheless.
+            let later = || match world.plan().log.reads_on {
+                true => log.entries.partition_point(|entry| truth.facts[*entry].number <= number),
+                false => usize::MAX,
+            };
+            at.map_or_else(|| (false, later()), |at| (true, at + 1))
         }
     };
     let most = request["entries"].as_u64().unwrap_or(0).min(world.plan().log.page as u64) as usize;
@@ -262,7 +267,16 @@ impl NetLog {
         let after = after.and_then(|id| Numbers.position(id.as_str())).map(|position| position as u64);
         let poll = Duration::from_millis(if op == "follow" { self.world.plan().log.poll } else { 0 });
         let request = json!({ "op": op, "after": after, "entries": limit.entries, "bytes": limit.bytes });
-        let answer = self.call(request, self.patience + poll).await?;
+        if op == "follow" {
+            let reading = &mut self.world.lock().reading[self.node];
+            reading.since = reading.noticed.take().unwrap_or(reading.since);
+        }
+        let called = self.call(request, self.patience + poll).await;
+        if op == "follow" && called.is_err() {
+            self.world.lock().reading[self.node].follows_since = None;
+        }
+        let answer = called?;
+        self.note(op, &answer);
         let entries = answer["entries"].as_array().into_iter().flatten().map(|entry| {
             let fields = entry[1].as_array().into_iter().flatten().map(|field| {
                 let text = |at: usize| field[at].as_str().unwrap_or_default().to_owned();
@@ -275,6 +289,24 @@ impl NetLog {
         });
         let is = |name: &str| answer[name] == true;
         Ok(Page { held: is("held"), at_end: is("at_end"), entries: entries.collect() })
+    }
+}
+
+impl NetLog {
+    /// Notes what the node knows of the log by an answer.
+    fn note(&self, op: &str, answer: &Value) {
+        let mut state = self.world.lock();
+        let now = state.now;
+        let reading = &mut state.reading[self.node];
+        let entries = answer["entries"].as_array().into_iter().flatten();
+        let newest = entries.filter_map(|entry| entry[0].as_u64()).max();
+        reading.newest = reading.newest.max(newest.unwrap_or(0));
+        if op == "follow" && answer["held"] == true {
+            reading.followed_at = now;
+            reading.follows_since.get_or_insert(now);
+        } else if op == "follow" {
+            reading.noticed = Some(now);
+        }
     }
 }
 

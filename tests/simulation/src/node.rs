@@ -18,14 +18,18 @@ use ssekit::{
     relay::{PublishError, Relay},
     serve::{Listener, Server},
 };
-use tokio::sync::Notify;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::Notify,
+};
 use turmoil::net::{TcpListener, TcpStream};
 
 use crate::{
+    client::Polls,
     log::{NetLog, within},
     plan::{ClientPlan, Form, Item, Kind, NodePlan, TOPICS},
     truth::What,
-    world::{Command, World},
+    world::{Command, Reading, World},
 };
 
 pub const PORT: u16 = 80;
@@ -42,10 +46,18 @@ enum Source {
 /// Runs a node until it is closed or crashes.
 pub async fn serve(world: World, index: usize) -> turmoil::Result {
     let plan = &world.plan().nodes[index];
+    {
+        let mut state = world.lock();
+        state.reading[index] = Reading { since: state.now, ..Reading::default() };
+    }
     let source = source(&world, index, plan);
-    let incoming = Incoming(TcpListener::bind(("0.0.0.0", PORT)).await?);
+    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    let incoming = Incoming { listener, most: plan.narrow.unwrap_or(usize::MAX) };
     let write_timeout = Duration::from_millis(plan.write_timeout);
-    let server = Server::new().write_timeout(write_timeout).drain(Duration::from_millis(500));
+    let mut server = Server::new().write_timeout(write_timeout).drain(Duration::from_millis(500));
+    if plan.narrow.is_some() {
+        server = server.max_buffer_bytes(8192);
+    }
     let service = {
         let (world, source) = (world.clone(), source.clone());
         service_fn(move |request: Request<_>| answer(world.clone(), source.clone(), index, request))
@@ -137,10 +149,8 @@ async fn watch(world: World, source: Source, index: usize) {
         if plan.bytes.is_some_and(|bytes| stats.bytes > bytes * TOPICS.len()) {
             state.violated(format_args!("node{index} holds {} bytes of events", stats.bytes));
         }
-        // A read may seal a chunk of each topic, and a topic whose subscribers have gone become a record, before the
-        // next event makes room.
-        let slack = TOPICS.len() * 4096;
-        if plan.max_bytes.is_some_and(|max| stats.memory > max + max / 8 + slack) {
+        // The newest event is always held.
+        if plan.max_bytes.is_some_and(|max| stats.memory > max && stats.events > 1) {
             state.violated(format_args!("node{index} takes {} bytes", stats.memory));
         }
         let clients = world.plan().clients.len();
@@ -216,7 +226,8 @@ async fn publish(world: &World, source: &Source, topic: usize, item: &Item) -> b
         Source::Hub(hub, instance) => match hub.publish(TOPICS[topic], event) {
             Ok(id) => {
                 let mut state = world.lock();
-                state.truth.published(*instance, id.as_str(), what);
+                let now = state.now;
+                state.truth.published(*instance, id.as_str(), what, now);
                 state.note(format_args!("hub: {id} {what:?}"));
                 true
             }
@@ -289,7 +300,10 @@ async fn answer<B>(
     let last_event_id = ssekit::last_event_id(request.headers(), request.uri().query());
     let plan = &world.plan().clients[client];
     let options = options(&world, plan, node, last_event_id);
-    let began = world.lock().now;
+    let (began, since) = {
+        let state = world.lock();
+        (state.now, state.reading[node].since)
+    };
     let subscribed = match &source {
         Source::Hub(hub, _) => hub.subscribe(options),
         Source::Relay(relay) => within(PATIENCE + 500, relay.subscribe(options)).await.unwrap_or_else(|| {
@@ -299,7 +313,7 @@ async fn answer<B>(
     };
     Ok(match subscribed {
         Ok(subscription) => {
-            world.lock().served(client, node);
+            world.lock().served(client, node, since);
             stream(&world, client, node, subscription)
         }
         Err(refusal) => {
@@ -345,11 +359,11 @@ fn stream(
     node: usize,
     mut subscription: Subscription,
 ) -> http::Response<ssekit::Body> {
-    let handle = subscription.handle();
-    world.lock().handles[client] = Some(handle);
+    let handle = world.plan().clients[client].has_handle.then(|| subscription.handle());
+    world.lock().handles[client] = handle;
     let interval = Duration::from_millis(world.plan().nodes[node].keep_alive);
     let events = subscription.keep_alive(interval);
-    ssekit::response(Noted { events, world: world.clone(), client, node })
+    ssekit::response(Noted { events, world: world.clone(), client, node, polls: Polls::default() })
 }
 
 /// Notes the orderly end of a stream.
@@ -358,12 +372,18 @@ struct Noted<S> {
     world: World,
     client: usize,
     node: usize,
+    polls: Polls,
 }
 
 impl<S: Stream<Item = Result<Bytes, Infallible>> + Unpin> Stream for Noted<S> {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if !this.polls.count(&this.world) {
+            this.world.violated(format_args!("the stream of client{} is polled without end", this.client));
+            return Poll::Ready(None);
+        }
         let item = ready!(Pin::new(&mut self.events).poll_next(cx));
         if item.is_none() {
             self.world.note(format_args!("node{}: the stream of client{} ends", self.node, self.client));
@@ -378,14 +398,48 @@ pub fn end(retry: bool) -> End {
 }
 
 /// Connections from the simulated network.
-struct Incoming(TcpListener);
+struct Incoming {
+    listener: TcpListener,
+    most: usize,
+}
+
+/// A connection that takes a few bytes at a time.
+struct Narrow {
+    stream: TcpStream,
+    most: usize,
+}
+
+impl AsyncRead for Narrow {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Narrow {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let len = buf.len().min(self.most);
+        Pin::new(&mut self.stream).poll_write(cx, &buf[..len])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
 
 impl Listener for Incoming {
-    type Stream = TcpStream;
-    type Handshake = Ready<io::Result<TcpStream>>;
+    type Stream = Narrow;
+    type Handshake = Ready<io::Result<Narrow>>;
 
     async fn accept(&mut self) -> io::Result<Self::Handshake> {
-        let (stream, _) = self.0.accept().await?;
-        Ok(ready(Ok(stream)))
+        let (stream, _) = self.listener.accept().await?;
+        Ok(ready(Ok(Narrow { stream, most: self.most })))
     }
 }

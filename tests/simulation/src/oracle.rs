@@ -8,7 +8,7 @@ use ssekit::{
 use crate::{
     client::{Connection, Seen},
     log::serial,
-    plan::{ClientPlan, Kind, NodePlan, Plan},
+    plan::{ClientPlan, Form, Kind, NodePlan, Plan},
     truth::{Fact, FactId, Truth, What},
     world::State,
 };
@@ -35,8 +35,9 @@ impl Block {
 
 /// Streams in a row that may bring nothing. A log that is replaced again and again ends some.
 const MAX_FRUITLESS: u32 = 8;
-/// A node has noticed by then that its log was replaced, even if it cannot reach it for a while.
-const NOTICED: u64 = 15_000;
+/// An event reaches the clients that wait for it within this time, if no fault is in the way. A keep-alive may come
+/// later, so that it does not hide a client that was not woken.
+const PROMPT: u64 = 1_000;
 /// A stream ends by its lifetime no sooner than this.
 const LEAST_LIFETIME: u64 = 1_400;
 
@@ -85,13 +86,14 @@ impl State {
             seen.begun = self.truth.facts.len();
         }
         let (served, has_advanced, blocks, added) = (false, false, 0, Vec::new());
-        seen.connection = Some(Connection { node, began, served, has_advanced, blocks, added });
+        let since = 0;
+        seen.connection = Some(Connection { node, began, since, served, has_advanced, blocks, added });
         seen.is_open = false;
     }
 
-    pub fn served(&mut self, client: usize, node: usize) {
+    pub fn served(&mut self, client: usize, node: usize, since: u64) {
         if let Some(connection) = self.clients[client].connection.as_mut().filter(|of| of.node == node) {
-            connection.served = true;
+            (connection.served, connection.since) = (true, since);
         }
     }
 
@@ -131,7 +133,7 @@ impl State {
         let began = seen.connection.as_ref().map_or(0, |connection| connection.began);
         let truth = &self.truth;
         let wrong = of.topics.iter().find(|topic| !was_finished(truth, of, node, **topic, began)).copied();
-        let missing = required(truth, plan, client, seen, node, self.now).unwrap_or_default();
+        let missing = required(truth, plan, client, seen, node).unwrap_or_default();
         let missing: Vec<_> = missing.into_iter().filter(|id| precedes_finish(truth, *id)).collect();
         self.clients[client].is_stopped = true;
         self.clients[client].connection = None;
@@ -183,8 +185,8 @@ impl State {
         fact: Option<FactId>,
     ) -> Result<(), String> {
         self.figures.gaps += 1;
-        let result = match is_justified(&self.truth, plan, &self.clients[client], &plan.clients[client], node)
-        {
+        let (seen, of) = (&self.clients[client], &plan.clients[client]);
+        let result = match is_justified(&self.truth, plan, seen, of, node, self.reading[node].newest) {
             true => Ok(()),
             false => Err(format!(
                 "a gap, {reason:?}, though nothing is gone after {:?}",
@@ -252,9 +254,7 @@ impl State {
         let (of, truth, seen) = (&plan.clients[client], &self.truth, &self.clients[client]);
         let missing = |between: Vec<FactId>| -> Result<(), String> {
             let is_missing = |id: &FactId| {
-                of.wants(truth.facts[*id].what)
-                    && !truth.is_superseded(*id)
-                    && is_due(truth, plan, seen, *id, self.now)
+                of.wants(truth.facts[*id].what) && !truth.is_superseded(*id) && is_due(truth, plan, seen, *id)
             };
             let missing: Vec<FactId> = between.into_iter().filter(is_missing).collect();
             if missing.is_empty() {
@@ -294,7 +294,10 @@ impl State {
         }
         let connection = seen.connection.as_ref().filter(|_| seen.is_open);
         let Some(connection) = connection else { return Some(format!("client{client} is not connected")) };
-        match required(&self.truth, plan, client, seen, connection.node, self.now) {
+        if connection.added.is_empty() && has_ended(&self.truth, plan, client, connection.node) {
+            return Some(format!("client{client} waits for topics that are finished"));
+        }
+        match required(&self.truth, plan, client, seen, connection.node) {
             None => Some(format!("client{client} is in another history at {:?}", seen.last)),
             Some(missing) if missing.is_empty() => None,
             Some(missing) => {
@@ -304,8 +307,66 @@ impl State {
     }
 }
 
+impl State {
+    /// Returns why a client has an old position, while nothing happens.
+    pub fn staleness(&self, plan: &Plan, client: usize) -> Option<String> {
+        let seen = &self.clients[client];
+        if seen.is_stopped {
+            return None;
+        }
+        // Between two connections it may be at the head as well.
+        let mut nodes: Vec<_> = seen.connection.iter().map(|connection| connection.node).collect();
+        if nodes.is_empty() {
+            nodes.extend(
+                (0..plan.nodes.len()).filter(|node| plan.nodes[*node].kind == plan.clients[client].kind),
+            );
+        }
+        let head = |node| self.truth.head((plan.clients[client].kind == Kind::Hub).then_some(node));
+        let is_fresh = |node: &usize| plan.nodes[*node].form == Form::Off || seen.fact == head(*node);
+        if seen.last.is_none() || nodes.iter().any(is_fresh) {
+            return None;
+        }
+        let head = head(nodes[0]);
+        let head = head.map(|head| self.truth.facts[head].number);
+        Some(format!("client{client} stays at {:?}, though all is read up to {head:?}", seen.last))
+    }
+
+    /// Returns what comes late to a client, of what was published since the world came to rest.
+    pub fn lateness(&self, plan: &Plan, client: usize, rest_at: u64) -> Option<String> {
+        let seen = &self.clients[client];
+        let connection = seen.connection.as_ref().filter(|_| seen.is_open)?;
+        let node = connection.node;
+        // A client that gets no positions may still be reading what the log had before.
+        if plan.nodes[node].form == Form::Off {
+            return None;
+        }
+        let since = match plan.nodes[node].kind {
+            Kind::Hub => 0,
+            Kind::Relay => {
+                self.reading[node].follows_since.filter(|_| self.reading[node].followed_at >= rest_at)?
+            }
+        };
+        let due = |id: &FactId| {
+            let at = self.truth.facts[*id].at;
+            at >= rest_at && at > connection.began + PROMPT && at.max(since) + PROMPT < self.now
+        };
+        let late: Vec<_> = required(&self.truth, plan, client, seen, node)?.into_iter().filter(due).collect();
+        (!late.is_empty()).then(|| format!("client{client} was not sent {}", self.truth.describe(&late)))
+    }
+}
+
+/// Whether all topics of a client are finished, at a node that does not forget it.
+fn has_ended(truth: &Truth, plan: &Plan, client: usize, node: usize) -> bool {
+    let (of, hub) = (&plan.clients[client], &plan.nodes[node]);
+    let is_finished = |topic: &usize| match of.kind {
+        Kind::Relay => truth.is_finished(*topic),
+        Kind::Hub => truth.current(node).is_some_and(|current| truth.instances[current].is_finished[*topic]),
+    };
+    hub.max_topics.is_none() && hub.max_bytes.is_none() && of.topics.iter().all(is_finished)
+}
+
 /// Whether what was published before a gap was told is still to come. The rest always is.
-fn is_due(truth: &Truth, plan: &Plan, seen: &Seen, id: FactId, now: u64) -> bool {
+fn is_due(truth: &Truth, plan: &Plan, seen: &Seen, id: FactId) -> bool {
     let fact = &truth.facts[id];
     if id < seen.begun && matches!(fact.what, What::Event { removes: true, .. }) {
         return false;
@@ -314,7 +375,9 @@ fn is_due(truth: &Truth, plan: &Plan, seen: &Seen, id: FactId, now: u64) -> bool
         return id >= seen.excused;
     }
     let (Some(instance), Some(topic)) = (fact.instance, fact.what.topic()) else {
-        return fact.held && fact.returned_at < now;
+        // The hub of the node may be older than what came back.
+        let since = seen.connection.as_ref().map_or(0, |connection| connection.since);
+        return fact.held && (fact.returned_at == fact.at || fact.returned_at < since);
     };
     let instance = &truth.instances[instance];
     let hub = &plan.nodes[instance.node];
@@ -328,14 +391,7 @@ fn is_exact(node: &NodePlan) -> bool {
 }
 
 /// What a client is still to see, newest first. `None` if it is in another history and was not told.
-fn required(
-    truth: &Truth,
-    plan: &Plan,
-    client: usize,
-    seen: &Seen,
-    node: usize,
-    now: u64,
-) -> Option<Vec<FactId>> {
+fn required(truth: &Truth, plan: &Plan, client: usize, seen: &Seen, node: usize) -> Option<Vec<FactId>> {
     let of = &plan.clients[client];
     if seen.last.is_none() && seen.told && seen.excused == 0 && !of.oldest {
         // It has just begun.
@@ -353,7 +409,7 @@ fn required(
             }
             keys.push((topic, key));
         }
-        if of.wants(fact.what) && !seen.received.contains(&id) && is_due(truth, plan, seen, id, now) {
+        if of.wants(fact.what) && !seen.received.contains(&id) && is_due(truth, plan, seen, id) {
             all.push(id);
         }
     }
@@ -362,14 +418,26 @@ fn required(
 }
 
 /// Whether a gap is told for a reason: something that the client did not have may be gone.
-fn is_justified(truth: &Truth, plan: &Plan, seen: &Seen, of: &ClientPlan, node: usize) -> bool {
+///
+/// `newest` is the greatest number that the node has read from the log.
+fn is_justified(truth: &Truth, plan: &Plan, seen: &Seen, of: &ClientPlan, node: usize, newest: u64) -> bool {
     let began = seen.connection.as_ref().map_or(0, |connection| connection.began);
     let added = seen.connection.as_ref().map_or(&[][..], |connection| &connection.added);
     if of.kind == Kind::Relay {
         let Some(fact) = seen.fact else { return seen.last.is_some() || truth.log.has_removed };
         let fact = &truth.facts[fact];
-        // A node that has read what a failover lost knows no better than that its clients may have, too.
-        return !fact.held || fact.returned_at > began || truth.log.replaced_at + NOTICED > began;
+        if !fact.held || fact.returned_at > began {
+            return true;
+        }
+        // A node that has read what the log then lost knows no better than that this client may have, too. It is
+        // so until it has read the log anew.
+        let since = seen.connection.as_ref().map_or(0, |connection| connection.since);
+        return truth.facts.iter().any(|lost| {
+            lost.instance.is_none()
+                && (fact.number + 1..=newest).contains(&lost.number)
+                && lost.lost_at >= since.max(1)
+                && (!lost.held || lost.returned_at > began)
+        });
     }
     let hub = &plan.nodes[node];
     let Some(current) = truth.current(node) else { return true };

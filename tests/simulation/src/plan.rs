@@ -53,6 +53,8 @@ pub struct NodePlan {
     pub write_timeout: u64,
     /// How long a request to the log may take.
     pub log_timeout: u64,
+    /// The bytes that a write to a client takes at most, if its buffers are small.
+    pub narrow: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub struct LogPlan {
     pub page: usize,
     /// How long `follow` waits.
     pub poll: u64,
+    /// Whether it reads on after an entry that it does not hold.
+    pub reads_on: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -88,6 +92,10 @@ pub struct ClientPlan {
     pub persists: bool,
     pub idle_timeout: u64,
     pub seed: u64,
+    /// Whether its streams have a handle. Without one they are read in another way.
+    pub has_handle: bool,
+    /// The node to which it connects, if it is always the same.
+    pub node: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -250,12 +258,72 @@ impl Plan {
             counts_bytes: rng.percent(50),
             page: rng.pick(&[1, 3, 7, 64, 1000]),
             poll: rng.pick(&[300, 1000, 2000]),
+            reads_on: false,
         };
         let latency = rng.pick(&[2, 10, 40]);
         let tcp_capacity = rng.pick(&[128, 256]);
         let publishes = publishes(&mut rng, &nodes, clients.len(), active);
         let faults = faults(&mut rng, &nodes, clients.len(), client_hosts, active);
-        Self { seed, latency, tcp_capacity, nodes, log, clients, client_hosts, publishes, faults, active }
+        let mut plan = Self {
+            seed,
+            latency,
+            tcp_capacity,
+            nodes,
+            log,
+            clients,
+            client_hosts,
+            publishes,
+            faults,
+            active,
+        };
+        plan.vary(&mut Rng::new(seed ^ 0x4D4F_5245));
+        plan
+    }
+
+    /// Draws what some worlds have in addition.
+    fn vary(&mut self, rng: &mut Rng) {
+        self.log.reads_on = rng.percent(50);
+        for node in &mut self.nodes {
+            node.narrow = rng.percent(40).then(|| rng.pick(&[20, 200]));
+        }
+        let is_steered = |index| {
+            self.publishes.iter().any(|(_, publish)| match publish {
+                Publish::EndStream { client, .. }
+                | Publish::AddTopic { client, .. }
+                | Publish::DropTopic { client, .. } => *client == index,
+                _ => false,
+            })
+        };
+        let steered: Vec<_> = (0..self.clients.len()).map(is_steered).collect();
+        for (client, is_steered) in self.clients.iter_mut().zip(steered) {
+            client.has_handle = is_steered || rng.percent(40);
+        }
+        // Streams of slow readers that are ended while events are pending.
+        if rng.percent(40) {
+            let client = rng.index(self.clients.len());
+            let at = rng.between(3_000, self.active - 8_000);
+            self.faults.push((at, Fault::Slow { client, pause: rng.pick(&[400, 2000]), lasts: 6_000 }));
+            self.faults.sort_by_key(|(at, _)| *at);
+            for _ in 0..3 {
+                let retry = rng.percent(50);
+                self.publishes.push((at + rng.between(500, 6_000), Publish::EndStream { client, retry }));
+            }
+            self.publishes.sort_by_key(|(at, _)| *at);
+            self.clients[client].has_handle = true;
+        }
+        // A crowd, as a hub treats many subscriptions to one topic in another way.
+        if rng.percent(6) {
+            let topic = rng.index(2);
+            for number in 0..14 {
+                let host = number % self.client_hosts;
+                self.clients.push(ClientPlan {
+                    topics: vec![topic],
+                    has_handle: false,
+                    node: Some(0),
+                    ..client(rng, host, false)
+                });
+            }
+        }
     }
 
     pub fn events(&self) -> usize {
@@ -287,6 +355,7 @@ fn node(rng: &mut Rng, kind: Kind) -> NodePlan {
         lifetime: rng.percent(30).then(|| (1500, rng.pick(&[1500, 3000, 6000]))),
         write_timeout: rng.pick(&[1000, 3000]),
         log_timeout: rng.pick(&[600, 1500, 4000]),
+        narrow: None,
     }
 }
 
@@ -309,6 +378,8 @@ fn client(rng: &mut Rng, host: usize, of_hub: bool) -> ClientPlan {
         persists: rng.percent(70),
         idle_timeout: rng.pick(&[2500, 4000]),
         seed: rng.draw(),
+        has_handle: true,
+        node: None,
     }
 }
 

@@ -7,7 +7,7 @@ use turmoil::{Builder, Sim};
 use crate::{
     client, log, node,
     plan::{Fault, Host, Item, Kind, Plan, Publish, TICK, TOPICS},
-    world::{Command, Figures, World},
+    world::{Command, Figures, State, World},
 };
 
 /// What became of a world.
@@ -148,6 +148,14 @@ impl Run<'_> {
                 return;
             }
         }
+        let rest_at = world.lock().now;
+        // Each client learns the newest position, before anything else is published.
+        if !self.wait_until(rest_at + REST, |state| {
+            (0..plan.clients.len()).find_map(|client| state.staleness(plan, client))
+        }) {
+            return;
+        }
+        let rest_at = world.lock().now;
         let relay = plan.nodes.iter().position(|node| node.kind == Kind::Relay);
         let hubs = (0..plan.nodes.len()).filter(|node| plan.nodes[*node].kind == Kind::Hub);
         for node in relay.into_iter().chain(hubs) {
@@ -157,22 +165,33 @@ impl Run<'_> {
                 world.command(node, Command::Publish { topic, events: vec![item(0), item(1)], last: true });
             }
         }
-        let deadline = world.lock().now + REST;
+        self.wait_until(rest_at + REST, |state| {
+            let late = (0..plan.clients.len()).find_map(|client| state.lateness(plan, client, rest_at));
+            if let Some(late) = late {
+                state.violated(format_args!("{late}"));
+            }
+            match state.pending {
+                0 => (0..plan.clients.len()).find_map(|client| state.unrest(plan, client)),
+                pending => Some(format!("{pending} topics without their last events")),
+            }
+        });
+    }
+
+    /// Steps until nothing is in the way of rest. Returns whether all is well.
+    fn wait_until(&mut self, deadline: u64, unrest: impl Fn(&mut State) -> Option<String>) -> bool {
+        let world = self.world.clone();
         loop {
             for _ in 0..20 {
                 if !self.step() {
-                    return;
+                    return false;
                 }
             }
             let mut state = world.lock();
-            let unrest = match state.pending {
-                0 => (0..plan.clients.len()).find_map(|client| state.unrest(plan, client)),
-                pending => Some(format!("{pending} topics without their last events")),
-            };
-            match unrest {
-                None => return,
+            match unrest(&mut state) {
+                None => return state.violation.is_none(),
                 Some(unrest) if state.now > deadline => {
-                    return state.violated(format_args!("no rest: {unrest}"));
+                    state.violated(format_args!("no rest: {unrest}"));
+                    return false;
                 }
                 Some(_) => {}
             }

@@ -1,6 +1,6 @@
 //! All that was ever published, in the order of each history, and what is held of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -17,8 +17,12 @@ pub struct Fact {
     pub what: What,
     /// Whether the log holds it.
     pub held: bool,
+    /// When it was appended.
+    pub at: u64,
     /// When it came back into the log.
     pub returned_at: u64,
+    /// When the log last lost it, other than by being trimmed.
+    pub lost_at: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +86,16 @@ impl Truth {
         let number = self.log.newest;
         let id = self.facts.len();
         let before = self.log.entries.back().copied();
-        self.facts.push(Fact { instance: None, number, before, what, held: true, returned_at: now });
+        self.facts.push(Fact {
+            instance: None,
+            number,
+            before,
+            what,
+            held: true,
+            at: now,
+            returned_at: now,
+            lost_at: 0,
+        });
         self.by_number.insert(number, id);
         self.note_key(id);
         self.log.entries.push_back(id);
@@ -109,12 +122,15 @@ impl Truth {
 
     /// Replaces the entries of the log.
     pub fn replace(&mut self, entries: Vec<FactId>, now: u64) {
-        for gone in std::mem::take(&mut self.log.entries) {
-            self.facts[gone].held = false;
+        let stays: BTreeSet<_> = entries.iter().copied().collect();
+        for gone in std::mem::take(&mut self.log.entries).into_iter().filter(|id| !stays.contains(id)) {
+            let fact = &mut self.facts[gone];
+            (fact.held, fact.lost_at) = (false, now);
         }
-        for id in &entries {
-            let fact = &mut self.facts[*id];
-            (fact.held, fact.returned_at) = (true, now);
+        for id in stays {
+            let fact = &mut self.facts[id];
+            fact.returned_at = if fact.held { fact.returned_at } else { now };
+            fact.held = true;
         }
         self.log.entries = entries.into();
         (self.log.has_removed, self.log.replaced_at) = (true, now);
@@ -149,8 +165,17 @@ impl Truth {
         let id = self.facts.len();
         let instance = self.instances.len();
         let before = None;
-        let (what, held) = (What::Begin, true);
-        self.facts.push(Fact { instance: Some(instance), number: 0, before, what, held, returned_at: 0 });
+        let what = What::Begin;
+        self.facts.push(Fact {
+            instance: Some(instance),
+            number: 0,
+            before,
+            what,
+            held: true,
+            at: 0,
+            returned_at: 0,
+            lost_at: 0,
+        });
         self.instances.push(Instance {
             node,
             epoch: None,
@@ -162,14 +187,23 @@ impl Truth {
         instance
     }
 
-    pub fn published(&mut self, instance: usize, text: &str, what: What) -> FactId {
+    pub fn published(&mut self, instance: usize, text: &str, what: What, now: u64) -> FactId {
         let (epoch, number) = split(text).unwrap();
         let of = &mut self.instances[instance];
         of.epoch.get_or_insert_with(|| epoch.to_owned());
         let id = self.facts.len();
         let before = of.facts.last().copied();
         of.facts.push(id);
-        self.facts.push(Fact { instance: Some(instance), number, before, what, held: true, returned_at: 0 });
+        self.facts.push(Fact {
+            instance: Some(instance),
+            number,
+            before,
+            what,
+            held: true,
+            at: now,
+            returned_at: 0,
+            lost_at: 0,
+        });
         self.note_key(id);
         id
     }

@@ -39,6 +39,8 @@ pub struct State {
     pub log_cuts: Vec<Option<usize>>,
     /// The pause after each update of a slow client.
     pub pauses: Vec<u64>,
+    /// What each node has read of the log.
+    pub reading: Vec<Reading>,
     /// How far the clock of each node's hub has gone forward, in milliseconds.
     pub jumps: Vec<u64>,
     pub serials: u64,
@@ -47,6 +49,21 @@ pub struct State {
     pub trace: String,
     pub violation: Option<String>,
     pub figures: Figures,
+}
+
+/// What a node has read of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The greatest number that it has read.
+    pub newest: u64,
+    /// The hub that it has now holds nothing that was read before.
+    pub since: u64,
+    /// When it noticed that the log was replaced, if it has not built another hub since.
+    pub noticed: Option<u64>,
+    /// When the log last told it what is new.
+    pub followed_at: u64,
+    /// Since when it has been able to follow the log.
+    pub follows_since: Option<u64>,
 }
 
 /// What happened in a world.
@@ -104,6 +121,7 @@ impl World {
             cuts: vec![None; clients],
             log_cuts: vec![None; nodes],
             pauses: vec![0; clients],
+            reading: vec![Reading::default(); nodes],
             jumps: vec![0; nodes],
             serials: 0,
             pending: 0,
