@@ -6,6 +6,7 @@ mod closing;
 mod delivery;
 mod disk_faults;
 mod disk_log;
+mod disk_under_fire;
 mod gaps;
 mod history;
 mod lifetime;

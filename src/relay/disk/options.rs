@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -101,13 +102,15 @@ impl DiskLogOptions {
         std::fs::create_dir_all(&folder).map_err(DiskLogError::io("create", &folder))?;
         let lock = recovery::lock(&folder)?;
         let Recovered { index, keys, finished, secret } = recovery::recover(&folder, self.repair)?;
-        let last = index.segments.back();
-        let path = last.map_or_else(|| Arc::from(folder.as_path()), |last| Arc::clone(&last.path));
+        // The names that were found may not be durable either.
+        segment::sync_folder(&folder)?;
+        let newest = index.segments.back().map(segment::Segment::settle);
+        let file = newest.unwrap_or_else(|| segment::append(&folder))?;
         let newest_time =
             index.segments.iter().filter_map(|segment| segment.times).map(|times| times.1).max();
         let shared = Arc::new(Shared::new(index));
         let mut writer = Writer {
-            file: segment::append(&path)?,
+            file,
             folder,
             shared: Arc::clone(&shared),
             bounds: self.bounds,
@@ -116,6 +119,8 @@ impl DiskLogOptions {
             keys,
             finished,
             in_doubt: false,
+            stray: None,
+            gone: VecDeque::new(),
             newest_time: newest_time.unwrap_or(0),
             _lock: lock,
         };

@@ -26,6 +26,8 @@ pub(super) struct Segment {
     /// The number after that of its last entry.
     pub(super) next: u64,
     pub(super) bytes: u64,
+    /// The offset of its last batch.
+    batch: u64,
     /// The times of its first and its last entry, if it has any.
     pub(super) times: Option<(u64, u64)>,
     /// The offset of every sixteenth entry.
@@ -34,7 +36,7 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn new(path: Arc<Path>, first: u64) -> Self {
-        Self { path, first, next: first, bytes: START, times: None, marks: Vec::new() }
+        Self { path, first, next: first, bytes: START, batch: START, times: None, marks: Vec::new() }
     }
 
     /// Records the next entry.
@@ -44,12 +46,32 @@ impl Segment {
         }
         debug_assert_eq!(header.number, self.next, "entries follow each other without a hole");
         self.next += 1;
+        self.batch = self.bytes.saturating_sub(header.back.into());
         self.bytes += header.size();
         self.times = Some((self.times.map_or(header.time, |(first, _)| first), header.time));
     }
 
     pub(super) fn entries(&self) -> u64 {
         self.next - self.first
+    }
+
+    /// Makes the last batch durable, and returns the file, opened for appending.
+    ///
+    /// An earlier process may have ended before its sync, or after one that failed. Then the file can be read,
+    /// and further syncs succeed, though the batch never reached the disk. So it is written again. All before
+    /// it was synced before it was written.
+    pub(super) fn settle(&self) -> Result<File, DiskLogError> {
+        let settled = || -> io::Result<File> {
+            let mut file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+            let mut batch = vec![0; self.bytes.saturating_sub(self.batch) as usize];
+            file.seek(SeekFrom::Start(self.batch))?;
+            file.read_exact(&mut batch)?;
+            file.seek(SeekFrom::Start(self.batch))?;
+            file.write_all(&batch)?;
+            file.sync_all()?;
+            OpenOptions::new().append(true).open(&self.path)
+        };
+        settled().map_err(DiskLogError::io("write to", &self.path))
     }
 
     /// Returns an offset from which to search for an entry, at most fifteen entries before it.
@@ -61,6 +83,8 @@ impl Segment {
 
 /// Creates a file for the entries from a number on, and opens it for appending. When this returns, the file
 /// and its name are durable.
+///
+/// If it fails, the file may be there. [Remove](remove) it before appending to the file before it.
 pub(super) fn create(folder: &Path, first: u64, secret: u64) -> Result<(Arc<Path>, File), DiskLogError> {
     let (path, new) = (folder.join(name(first)), folder.join(NEW));
     let write = || -> io::Result<File> {
@@ -76,12 +100,20 @@ pub(super) fn create(folder: &Path, first: u64, secret: u64) -> Result<(Arc<Path
         Ok(file)
     };
     let file = write().map_err(DiskLogError::io("create", &path))?;
-    if let Err(error) = sync_folder(folder) {
-        // If it stayed, entries could no longer be appended to the file before it.
-        let _ = fs::remove_file(&path);
-        return Err(error);
-    }
+    sync_folder(folder)?;
     Ok((path.into(), file))
+}
+
+/// Removes the file for the entries from a number on, if it is there. When this returns, that is durable.
+pub(super) fn remove(folder: &Path, first: u64) -> Result<(), DiskLogError> {
+    remove_file(&folder.join(name(first)))?;
+    sync_folder(folder)
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove_file(path: &Path) -> Result<(), DiskLogError> {
+    let removed = fs::remove_file(path).map_err(DiskLogError::io("remove", path));
+    removed.or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })
 }
 
 /// Writes the header of a file again.

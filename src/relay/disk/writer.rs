@@ -1,11 +1,10 @@
 //! The writing thread: collects records from publishers, writes them, syncs once, and acknowledges them all.
 
 use std::{
-    collections::HashMap,
-    fs,
+    collections::{HashMap, VecDeque},
     fs::File,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -50,6 +49,10 @@ pub(super) struct Writer {
     pub(super) file: File,
     /// The file may have bytes after the durable ones, left by a failed write or sync.
     pub(super) in_doubt: bool,
+    /// The first number of a file that could not be created, but may be there.
+    pub(super) stray: Option<u64>,
+    /// Files that the bounds have let go of, oldest first, until they are removed.
+    pub(super) gone: VecDeque<Arc<Path>>,
     pub(super) newest_time: u64,
     /// Released when the thread ends.
     pub(super) _lock: File,
@@ -197,8 +200,13 @@ impl Writer {
         })
     }
 
-    /// Removes the bytes after the last acknowledged entry.
+    /// Removes the bytes after the last acknowledged entry, and a file for entries that go into this one.
     fn clear_doubt(&mut self) -> Result<(), DiskLogError> {
+        if let Some(first) = self.stray {
+            // Recovery would miss the entries before it.
+            segment::remove(&self.folder, first)?;
+            self.stray = None;
+        }
         if self.in_doubt {
             let (path, bytes) =
                 (self.path(), self.shared.index().segments.back().map_or(START, |last| last.bytes));
@@ -228,8 +236,9 @@ impl Writer {
         if is_full {
             // The full segment is synced to its last byte. So only the newest file can end in the
             // middle of a batch, which recovery relies on.
+            self.stray = Some(next);
             let (path, file) = segment::create(&self.folder, next, self.secret)?;
-            self.file = file;
+            (self.file, self.stray) = (file, None);
             self.shared.index().segments.push_back(segment::Segment::new(path, next));
         }
         self.evict(coming)
@@ -237,22 +246,23 @@ impl Writer {
 
     /// Removes the oldest files while the bounds require it.
     pub(super) fn evict(&mut self, coming: u64) -> Result<(), DiskLogError> {
-        let mut gone = Vec::new();
         let first = {
             let mut index = self.shared.index();
             // Out of the index before out of the folder: a reader that then misses the file finds
             // the reason in the index.
             while self.bounds.lets_go_of_oldest(&index, coming, now()) {
-                gone.extend(index.segments.pop_front().map(|segment| segment.path));
+                self.gone.extend(index.segments.pop_front().map(|segment| segment.path));
             }
             index.first()
         };
-        if gone.is_empty() {
+        if self.gone.is_empty() {
             return Ok(());
         }
-        for path in &gone {
-            // The oldest first, so that a crash in between leaves no hole.
-            fs::remove_file(path).map_err(DiskLogError::io("remove", path))?;
+        while let Some(path) = self.gone.front() {
+            // The oldest first, and no other before it is gone, so that neither a crash nor an error
+            // leaves a hole.
+            segment::remove_file(path)?;
+            self.gone.pop_front();
         }
         self.keys.forget_before(first);
         self.finished.retain(|_, number| *number >= first);
