@@ -292,12 +292,13 @@ impl State {
         if seen.is_stopped {
             return None;
         }
-        let connection = seen.connection.as_ref().filter(|_| seen.is_open);
-        let Some(connection) = connection else { return Some(format!("client{client} is not connected")) };
-        if connection.added.is_empty() && has_ended(&self.truth, plan, client, connection.node) {
+        // Between two connections it may have everything as well: with short lifetimes, some client always is.
+        let node = seen.connection.as_ref().map_or_else(|| home(plan, client), |connection| connection.node);
+        let has_added = seen.connection.as_ref().is_some_and(|connection| !connection.added.is_empty());
+        if !has_added && has_ended(&self.truth, plan, client, node) {
             return Some(format!("client{client} waits for topics that are finished"));
         }
-        match required(&self.truth, plan, client, seen, connection.node) {
+        match required(&self.truth, plan, client, seen, node) {
             None => Some(format!("client{client} is in another history at {:?}", seen.last)),
             Some(missing) if missing.is_empty() => None,
             Some(missing) => {
@@ -314,19 +315,11 @@ impl State {
         if seen.is_stopped {
             return None;
         }
-        // Between two connections it may be at the head as well.
-        let mut nodes: Vec<_> = seen.connection.iter().map(|connection| connection.node).collect();
-        if nodes.is_empty() {
-            nodes.extend(
-                (0..plan.nodes.len()).filter(|node| plan.nodes[*node].kind == plan.clients[client].kind),
-            );
-        }
-        let head = |node| self.truth.head((plan.clients[client].kind == Kind::Hub).then_some(node));
-        let is_fresh = |node: &usize| plan.nodes[*node].form == Form::Off || seen.fact == head(*node);
-        if seen.last.is_none() || nodes.iter().any(is_fresh) {
+        let node = seen.connection.as_ref().map_or_else(|| home(plan, client), |connection| connection.node);
+        let head = self.truth.head((plan.clients[client].kind == Kind::Hub).then_some(node));
+        if plan.nodes[node].form == Form::Off || seen.last.is_none() || seen.fact == head {
             return None;
         }
-        let head = head(nodes[0]);
         let head = head.map(|head| self.truth.facts[head].number);
         Some(format!("client{client} stays at {:?}, though all is read up to {head:?}", seen.last))
     }
@@ -352,6 +345,22 @@ impl State {
         };
         let late: Vec<_> = required(&self.truth, plan, client, seen, node)?.into_iter().filter(due).collect();
         (!late.is_empty()).then(|| format!("client{client} was not sent {}", self.truth.describe(&late)))
+    }
+}
+
+/// The node of a client that has no connection; of a client of the log, one that tells no positions if there is one.
+fn home(plan: &Plan, client: usize) -> usize {
+    let of = &plan.clients[client];
+    let mut nodes = (0..plan.nodes.len()).filter(|node| plan.nodes[*node].kind == of.kind);
+    match of.kind {
+        Kind::Hub => {
+            let hubs: Vec<_> = nodes.collect();
+            hubs[client % hubs.len()]
+        }
+        Kind::Relay => {
+            let first = nodes.clone().next().unwrap_or(0);
+            nodes.find(|node| plan.nodes[*node].form == Form::Off).unwrap_or(first)
+        }
     }
 }
 
