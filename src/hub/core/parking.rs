@@ -57,8 +57,8 @@ impl Parking {
         left.into_waker()
     }
 
-    /// Takes wakers, from a slot on, until `taken` is full, which is filled from its front. Returns the slot from which to go on, if any is
-    /// left.
+    /// Takes wakers, from a slot on, until `taken` is full, which is filled from its front. Returns the slot
+    /// from which to go on, if any is left.
     #[inline]
     pub(crate) fn take(&mut self, from: usize, taken: &mut [Option<Waker>]) -> Option<usize> {
         let mut taken = taken.iter_mut();
