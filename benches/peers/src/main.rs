@@ -86,6 +86,8 @@ enum What {
 
 fn main() -> ExitCode {
     let Options { what, quick } = Options::parse();
+    // Also for the servers that it starts.
+    machine::raise_open_files();
     match &what {
         What::Serve { name } => {
             let Err(error) = http::serve_named(name) else { return ExitCode::SUCCESS };
@@ -93,7 +95,6 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
         What::Load { connections } | What::Idle { connections } => {
-            machine::raise_open_files();
             let result = match what {
                 What::Idle { .. } => load::run_idle(*connections),
                 _ => load::run(*connections, quick),
