@@ -51,9 +51,10 @@ pub enum PositionForm {
     /// Not sent. A client that is cut before its first event reconnects as a new one. A reconnection time is
     /// then a block of its own, which several clients turn into an empty message.
     ///
-    /// With one exception: if a client's filter drops the last events of finished topics, its stream ends
-    /// with an event as in the form `Event`. Without it, the client would come back to the same end instead
-    /// of being stopped.
+    /// With two exceptions, in which a stream ends with an event as in the form `Event`, because the client
+    /// would come back to the same end for ever: if a filter drops the last events of finished topics, and if
+    /// the lifetime of a relay's stream is over while it reads entries of the log that do not concern its
+    /// client.
     Off,
 }
 

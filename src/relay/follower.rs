@@ -79,7 +79,8 @@ impl Source for Follower {
                     });
                 }
                 State::Paging(paging) => {
-                    let step = if over { Step::End(paging.moved(None)) } else { ready!(paging.poll(cx)) };
+                    let step =
+                        if over { Step::End(paging.position_at_lifetime()) } else { ready!(paging.poll(cx)) };
                     match step {
                         Step::Block(block) => return Poll::Ready(Some(block)),
                         Step::Live(live) => {

@@ -130,12 +130,17 @@ impl Paging {
         block
     }
 
-    /// Returns the last block of a stream whose topics are finished: the position, if it has moved.
+    /// Returns the last block of a stream that delivered nothing before its lifetime was over.
+    pub(super) fn position_at_lifetime(&mut self) -> Option<Bytes> {
+        // If reading what does not concern the client takes longer than a lifetime, it would never get past it.
+        self.position_at_end(!self.advanced)
+    }
+
+    /// Returns the last block of a stream: the position, if it has moved.
     ///
-    /// If a filter has dropped the last events, it is sent in any form: otherwise the client would come back
-    /// to them for ever.
-    fn position_at_end(&mut self) -> Option<Bytes> {
-        if self.filter.is_none() || self.notices.sends_positions() || self.seen <= self.told {
+    /// If it is needed, it is sent in any form: otherwise the client would come back to the same end for ever.
+    fn position_at_end(&mut self, is_needed: bool) -> Option<Bytes> {
+        if !is_needed || self.notices.sends_positions() || self.seen <= self.told {
             return self.moved(None);
         }
         self.told = self.seen;
@@ -215,7 +220,7 @@ impl Paging {
         let current = current.filter(|current| closed || current.has_tailed(self.seen));
         match current.map(|current| current.hub.join(&self.topics, Some(self.seen), Some(self.told))) {
             Some(Joined::Here(live, _)) => return Some(Step::Live(live.with_filter(self.filter.take()))),
-            Some(Joined::Finished) => return Some(Step::End(self.position_at_end())),
+            Some(Joined::Finished) => return Some(Step::End(self.position_at_end(self.filter.is_some()))),
             Some(Joined::Closed(last)) if closed => {
                 let blocks = [self.moved(None), last].into_iter().flatten().collect::<Vec<_>>();
                 return Some(Step::End((!blocks.is_empty()).then(|| blocks.concat().into())));

@@ -243,7 +243,11 @@ impl NetLog {
                 self.idle.lock().unwrap().push(stream);
                 Ok(answer)
             }
-            _ => Err(NoAnswer { was_sent: true }),
+            _ => {
+                // The others are as old, and may be as dead.
+                self.idle.lock().unwrap().clear();
+                Err(NoAnswer { was_sent: true })
+            }
         }
     }
 
@@ -272,8 +276,10 @@ impl NetLog {
             reading.since = reading.noticed.take().unwrap_or(reading.since);
         }
         let called = self.call(request, self.patience + poll).await;
-        if op == "follow" && called.is_err() {
-            self.world.lock().reading[self.node].follows_since = None;
+        if let ("follow", Err(error)) = (op, &called) {
+            let state = &mut *self.world.lock();
+            state.reading[self.node].follows_since = None;
+            state.note(format_args!("node{} cannot follow the log: sent: {}", self.node, error.was_sent));
         }
         let answer = called?;
         self.note(op, &answer);
