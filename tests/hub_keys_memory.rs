@@ -122,3 +122,20 @@ fn a_few_large_values_that_change_take_little_more_than_themselves() {
     println!("10 values of {LARGE} bytes: {held} bytes");
     assert!(held <= 22 * LARGE, "{held}");
 }
+
+#[test]
+fn long_values_that_stay_among_short_ones_that_change_take_what_is_counted() {
+    const LARGE: usize = 20_000;
+    let before = held_bytes();
+    let hub = Hub::new(Bounds::events(10_000));
+    for key in 0..30 {
+        hub.publish("a", Event::new("x".repeat(LARGE)).with_key(format!("large {key}"))).unwrap();
+        (0..40).for_each(|short| publish(&hub, 100 * key + short));
+    }
+    for _ in 0..3 {
+        (0..30).for_each(|key| (0..40).for_each(|short| publish(&hub, 100 * key + short)));
+    }
+    let (held, stats) = (held_bytes() - before, hub.stats());
+    println!("30 values of {LARGE} bytes: {held} bytes, {} counted as memory", stats.memory);
+    assert!(stats.memory.abs_diff(held) <= held / 50 && held <= 30 * LARGE + 4 * 30 * 40 * DATA, "{held}");
+}

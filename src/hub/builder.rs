@@ -281,3 +281,17 @@ impl HubBuilder {
 
 /// Enough for two million small events, and safe on a small server.
 const DEFAULT_MAX_BYTES: usize = 256 << 20;
+
+#[cfg(all(test, not(ssekit_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_topics_have_256_mib_or_the_bounds_of_one_if_those_allow_more() {
+        let limit = |bounds| Hub::builder(bounds).memory_limit();
+        assert_eq!(limit(Bounds::events(100)), 256 << 20);
+        assert_eq!(limit(Bounds::bytes(1 << 20)), 256 << 20);
+        assert_eq!(limit(Bounds::bytes(1 << 30)), 1 << 30);
+        assert_eq!(Hub::builder(Bounds::bytes(1 << 30)).max_bytes(1 << 20).memory_limit(), 1 << 20);
+    }
+}

@@ -179,11 +179,9 @@ impl Subscription {
     ///
     /// A stream with a handle reads under the hub's lock, as one of several topics does.
     pub fn handle(&mut self) -> StreamHandle {
-        let is_first = self.extras().steering.is_none();
+        // All handles of a stream share one. A source that has it already takes it again.
         let steering = Arc::clone(self.extras().steering.get_or_insert_default());
         match &mut self.source {
-            // The source has it already; all handles of a stream share one.
-            _ if !is_first => {}
             Origin::Hub(live) => live.steer(Arc::clone(&steering)),
             Origin::Elsewhere(source) => source.steer(&steering),
         }

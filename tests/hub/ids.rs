@@ -285,3 +285,28 @@ fn all_code_of_an_application_may_use_the_hub() {
     let calls = result.recv_timeout(60 * SECOND).expect("it waits for a lock that it holds");
     assert_eq!(calls, ["clock", "drop of a waker", "filter", "id", "on_end", "position", "wake"]);
 }
+
+/// Whole numbers that are written with many leading zeros.
+#[derive(Debug)]
+struct Padded;
+
+impl IdOrder for Padded {
+    fn position(&self, id: &str) -> Option<u128> {
+        id.parse().ok()
+    }
+
+    fn id(&self, position: u128) -> EventId {
+        EventId::try_from(format!("{position:0>200}")).unwrap()
+    }
+}
+
+#[test]
+fn an_id_without_an_order_is_counted_with_its_text_and_about_100_bytes() {
+    let memory = |ids| {
+        let hub = Hub::builder(Bounds::events(2_000)).ids(ids).build();
+        (1..=1_000).for_each(|n| drop(hub.publish("a", Event::new("x").with_id(Padded.id(n))).unwrap()));
+        hub.stats().memory
+    };
+    let each = (memory(Ids::unordered()) - memory(Ids::ordered(Padded))) / 1_000;
+    assert!((250..350).contains(&each), "{each} bytes");
+}

@@ -10,6 +10,7 @@ mod ids;
 mod keep_alive;
 mod keys;
 mod lifetime;
+mod long_states;
 mod model;
 mod notice;
 mod oldest;

@@ -181,6 +181,18 @@ fn events_that_are_too_old_go_in_all_topics() {
 }
 
 #[test]
+fn a_topic_whose_events_are_all_too_old_goes_on_with_the_next_one() {
+    let clock = Clock::new();
+    let hub = Hub::builder(Bounds::events(100).with_age(10 * SECOND)).clock(clock.now()).build();
+    let first = publish(&hub, "a", 0);
+    clock.advance(11 * SECOND);
+    publish(&hub, "a", 1);
+    assert_eq!((hub.stats().events, hub.stats().topics), (1, 1));
+    let seen = read(&mut hub.subscribe(Subscribe::to(["a"]).after(first)).unwrap());
+    assert_eq!((seen.gaps(), seen.data()), (vec![], vec!["1"]));
+}
+
+#[test]
 fn a_topic_that_was_forgotten_and_comes_back_never_hides_a_gap() {
     let clock = Clock::new();
     let builder = Hub::builder(Bounds::events(1).with_age(SECOND)).max_remembered_topics(2);

@@ -9,7 +9,7 @@ use crate::support::nodes::{publish, start, texts};
 use crate::support::relay_client::{first, is_pending, read, read_to_end};
 use futures_util::{FutureExt, StreamExt};
 use ssekit::{
-    Bounds, Event, EventType, Hub, Subscribe,
+    Bounds, Event, EventId, EventType, Hub, Subscribe,
     hub::{self, RefusalReason, Start},
     relay::{InvalidRecord, PublishError, Record, Relay},
 };
@@ -68,7 +68,10 @@ async fn what_the_hub_does_not_hold_comes_from_the_log() {
     log.take_reads();
     publish(&relay, "a", 100..103).await;
     assert_eq!(read(&mut client, 3).await.data(), texts(100..103));
-    assert_eq!((log.take_reads(), relay.stats().paging), (0, 0));
+    let stats = relay.stats();
+    assert_eq!((log.take_reads(), stats.paging), (0, 0));
+    // What came from the log counts as delivered as well.
+    assert!((87..=90).contains(&stats.paged) && stats.hub.delivered == 93, "{stats:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,6 +142,9 @@ async fn an_event_larger_than_the_hub_reaches_subscribers_from_the_log() {
     let large = "x".repeat(5_000);
     let error = relay.publish("a", Event::new(large.clone())).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(hub::PublishError::TooLarge { .. })));
+    // The log gives it an ID, for which there must be room.
+    let error = relay.publish("a", Event::new("x".repeat(2_000 - EventId::MAX_BYTES))).await.unwrap_err();
+    assert!(matches!(error, PublishError::Refused(hub::PublishError::TooLarge { max: 2_000, .. })));
     let mut client = relay.subscribe(["a"]).await.unwrap();
     first(&mut client).await;
     // Another node has greater bounds.

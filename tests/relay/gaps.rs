@@ -113,6 +113,7 @@ async fn a_log_that_is_trimmed_while_a_client_is_let_in_is_told_to_it() {
     log.trim(3);
     let seen = read_to_end(&mut client).await;
     assert_eq!((seen.gaps(), seen.data()), (vec!["evicted"], vec![]));
+    assert_eq!(relay.stats().hub.lagged, 1);
     let mut client = relay.subscribe(Subscribe::to(["a"]).after(seen.last_event_id())).await.unwrap();
     assert_eq!(read(&mut client, 3).await.data(), ["17", "18", "19"]);
 }
