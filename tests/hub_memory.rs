@@ -338,3 +338,16 @@ fn subscribers_that_have_gone_leave_nothing_behind() {
         assert!(left < 3_000);
     }
 }
+
+#[test]
+fn subscriptions_to_several_topics_that_come_and_go_leave_nothing_at_a_quiet_one() {
+    let hub = Hub::new(Bounds::events(10));
+    let mut one = hub.subscribe(["quiet", "other"]).unwrap();
+    while poll(&mut one).is_some() {}
+    let before = held_bytes();
+    for _ in 0..20_000 {
+        let mut pair = [0; 2].map(|_| hub.subscribe(["quiet", "other"]).unwrap());
+        pair.iter_mut().for_each(|client| while poll(client).is_some() {});
+    }
+    assert!(held_bytes() < before + 10_000, "{} bytes", held_bytes() - before);
+}

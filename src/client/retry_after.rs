@@ -21,7 +21,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(until.saturating_sub(sent)))
 }
 
-/// Parses an IMF-fixdate as seconds since the start of the year 0 of the Gregorian calendar.
+/// Parses an IMF-fixdate as seconds since a fixed time, by the Gregorian calendar.
 fn seconds(date: &[u8]) -> Option<u64> {
     let date: &[u8; 29] = date.trim_ascii().try_into().ok()?;
     let separators = [(3, b','), (4, b' '), (7, b' '), (11, b' '), (16, b' '), (19, b':'), (22, b':')];
@@ -37,7 +37,7 @@ fn seconds(date: &[u8]) -> Option<u64> {
     }
     // If the year begins in March, the leap day is its last day and months have 30.6 days on average.
     let (year, month) = if month < 2 { (year.checked_sub(1)?, month + 10) } else { (year, month - 2) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1;
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day;
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 

@@ -159,6 +159,7 @@ fn close_drops_the_response_under_way_and_the_stream_stays_ended() {
     assert!(source.next().now_or_never().is_none());
     assert_eq!(Arc::strong_count(&guard), 3);
     assert!(!source.is_terminated());
+    assert_eq!(source.size_hint(), (0, None));
     source.close();
     assert_eq!(Arc::strong_count(&guard), 2, "at once, not at the next poll");
     assert_eq!(source.ready_state(), ReadyState::Closed);
@@ -166,6 +167,23 @@ fn close_drops_the_response_under_way_and_the_stream_stays_ended() {
         assert!(source.next().now_or_never().unwrap().is_none());
     }
     assert!(source.is_terminated());
+    assert_eq!(source.size_hint(), (0, Some(0)));
+}
+
+#[test]
+fn a_stream_opens_unless_it_is_encoded() {
+    let opens = |coding: &str| {
+        let response = answer(()).unwrap();
+        let (mut parts, ()) = response.into_parts();
+        parts.headers.insert("content-encoding", coding.parse().unwrap());
+        opens_event_stream(&parts)
+    };
+    for coding in ["identity", "Identity", "", "identity, identity", " ,"] {
+        assert!(opens(coding), "{coding:?}");
+    }
+    for coding in ["gzip", "br", "identity, gzip", "gzip,identity"] {
+        assert!(!opens(coding), "{coding:?}");
+    }
 }
 
 #[test]

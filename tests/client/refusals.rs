@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::simulation::{Answer, Simulation};
 use http::Response;
-use ssekit::client::{Command, DisconnectReason, EventSourceError, Policy, Protocol};
+use ssekit::client::{
+    Command, DisconnectReason, EventSourceError, Policy, Protocol, TransportError, Verdict,
+};
 
 fn run(answers: impl IntoIterator<Item = Answer>) -> Simulation {
     let policy = Policy::default().with_backoff(Duration::ZERO, Duration::ZERO).with_jitter(false);
@@ -94,6 +96,14 @@ fn retry_after_is_honoured_in_both_forms() {
     assert_eq!(date("Tue, 29 Feb 2000 23:59:50 GMT", "Wed, 01 Mar 2000 00:00:00 GMT"), 10_000);
     assert_eq!(date("Sun, 28 Feb 2100 23:59:50 GMT", "Mon, 01 Mar 2100 00:00:00 GMT"), 10_000);
     assert_eq!(date("Sun, 31 Dec 2023 23:59:50 GMT", "Mon, 01 Jan 2024 00:01:00 GMT"), 70_000);
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    for (of, next, days) in
+        [(0, 1, 31), (2, 3, 31), (3, 4, 30), (4, 5, 31), (5, 6, 30), (6, 7, 31), (7, 8, 31), (8, 9, 30)]
+    {
+        let last = format!("Sun, {days} {} 2023 23:59:50 GMT", months[of]);
+        let first = format!("Mon, 01 {} 2023 00:00:00 GMT", months[next]);
+        assert_eq!(delay(&[("date", &last), ("retry-after", &first)]), 10_000, "{last}");
+    }
     // In the past.
     assert_eq!(date("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:00:00 GMT"), 3_000);
 }
@@ -121,6 +131,17 @@ fn a_retry_after_that_cannot_be_read_is_ignored() {
     // A date says nothing without the server's own time.
     let seen = run([Answer::head(503, &[("retry-after", "Sun, 06 Nov 2094 09:49:37 GMT")])]);
     assert_eq!(seen.request_times(), [0, 3_000]);
+}
+
+#[test]
+fn a_verdict_may_come_before_it_is_asked_for() {
+    let now = Instant::now();
+    let mut protocol = Protocol::new(1);
+    assert!(matches!(protocol.next_command(now), Command::Connect(_)));
+    protocol.handle_error(TransportError::new("refused"));
+    assert!(matches!(protocol.next_command(now), Command::Disconnect));
+    protocol.handle_verdict(Verdict::Stop, now);
+    assert!(matches!(protocol.next_command(now), Command::Finished));
 }
 
 #[test]

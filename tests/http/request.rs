@@ -246,3 +246,11 @@ fn what_cannot_be_read_is_tolerated() {
     }
     assert!(!accepts(&["nonsense, application/json"]));
 }
+
+#[test]
+fn an_id_that_the_application_knows_is_taken_by_value_and_by_reference() {
+    let known = EventId::from_static("7");
+    assert_eq!(said(Option::from(&known)), id("7"));
+    assert_eq!(said(Option::from(known)), id("7"));
+    assert_eq!(said(Option::from(&EventId::from_static(""))), Said::Unknown);
+}

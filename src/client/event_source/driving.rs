@@ -7,10 +7,7 @@ use std::{
 };
 
 use futures_core::{Stream, stream::FusedStream};
-use http::{
-    HeaderMap,
-    header::{ACCEPT, CACHE_CONTROL, Entry},
-};
+use http::HeaderMap;
 
 use crate::{
     client::{
@@ -139,10 +136,8 @@ impl<B: 'static> FusedStream for EventSource<B> {
 fn apply(client: HeaderMap, request: &mut HeaderMap) {
     request.remove(LAST_EVENT_ID);
     for (name, value) in client {
-        let Some(name) = name else { continue };
-        match request.entry(name) {
-            Entry::Occupied(entry) if [ACCEPT, CACHE_CONTROL].contains(entry.key()) => {}
-            entry => drop(entry.or_insert(value)),
+        if let Some(name) = name {
+            request.entry(name).or_insert(value);
         }
     }
 }
