@@ -32,3 +32,26 @@ pub(super) fn spread(least: Duration, window: Duration) -> Duration {
 
 const FIRST: Duration = Duration::from_millis(50);
 const LAST: Duration = Duration::from_secs(5);
+
+#[cfg(all(test, not(ssekit_loom)))]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    async fn waits(backoff: &mut Backoff) -> Duration {
+        let begun = Instant::now();
+        backoff.wait().await;
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn delays_grow_and_begin_again() {
+        let mut backoff = Backoff::new();
+        for _ in 0..20 {
+            waits(&mut backoff).await;
+        }
+        assert!(waits(&mut backoff).await >= LAST / 2);
+        backoff.reset();
+        assert!(waits(&mut backoff).await <= FIRST + Duration::from_millis(1));
+    }
+}

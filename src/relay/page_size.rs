@@ -46,3 +46,26 @@ pub(super) const MAX_KNOWN_ENTRIES: usize = 512;
 /// The maximum number of entries in a page of a log that counts bytes.
 const MAX_COUNTED_ENTRIES: usize = 4_096;
 const OVERHEAD: usize = 128;
+
+#[cfg(all(test, not(ssekit_loom)))]
+mod tests {
+    use super::*;
+    use crate::{Event, EventId, relay::Record};
+
+    fn entry(topic: &str, data: usize) -> Entry {
+        let record = Record::Event { topic: topic.to_owned(), event: Event::new("x".repeat(data)) };
+        Entry { id: EventId::from_static("1"), record: Ok(record) }
+    }
+
+    #[test]
+    fn a_page_has_as_many_entries_as_fit_and_at_most_twice_as_many_as_the_last_one() {
+        let mut size = PageSize(4);
+        size.learn(&[entry("a", 10), entry("a", 10)]);
+        assert_eq!(size.0, 8);
+        size.learn(&[entry("a", 10), entry("a", PAGE_BYTES / 3)]);
+        assert_eq!(size.0, 2);
+        size.learn(&[entry("a", 2 * PAGE_BYTES)]);
+        assert_eq!(size.0, 1);
+        assert_eq!(weight(&entry("abc", 1_000)) - weight(&entry("a", 1_000)), 2);
+    }
+}
