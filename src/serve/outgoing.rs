@@ -256,4 +256,14 @@ mod tests {
         outgoing.push(Bytes::from(vec![0; MOST_BYTES]));
         assert!(outgoing.is_full());
     }
+
+    #[test]
+    fn the_memory_of_a_burst_goes_once_it_is_written() {
+        let mut outgoing = Outgoing::new(Bytes::new());
+        (0..100).for_each(|_| outgoing.push(Bytes::from_static(b"a")));
+        outgoing.advance(600);
+        outgoing.shrink();
+        assert!(outgoing.is_empty());
+        assert_eq!(outgoing.chunks.capacity(), 0);
+    }
 }
