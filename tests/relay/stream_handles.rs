@@ -110,3 +110,39 @@ async fn topics_come_and_go_while_the_hub_feeds_a_stream_and_while_it_reads_the_
     relay.publish("a", "61").await.unwrap();
     assert_eq!(read(&mut paging, 1).await.data(), ["61"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_while_it_waits_for_the_log_tells_what_it_has_passed() {
+    let log = MemoryLog::default();
+    let relay = start(&log);
+    let begin = relay.publish("a", "0").await.unwrap();
+    for _ in 0..46 {
+        // So long that a page has only some of them.
+        relay.publish("b", "x".repeat(50_000)).await.unwrap();
+    }
+    let one = relay.publish("a", "1").await.unwrap();
+    for _ in 0..50 {
+        relay.publish("b", "x".repeat(50_000)).await.unwrap();
+    }
+    // The hub holds no more than the last two of these.
+    for n in 2..5 {
+        relay.publish("a", n.to_string()).await.unwrap();
+    }
+    let options = || Subscribe::to("a").after(&begin);
+    let mut ended = relay.subscribe(options()).await.unwrap();
+    let lifetime = Duration::from_secs(60);
+    let mut outlived = relay.subscribe(options().lifetime(lifetime..=lifetime)).await.unwrap();
+    for client in [&mut ended, &mut outlived] {
+        assert_eq!(read(client, 1).await.data(), ["1"]);
+    }
+    log.set_unreachable(true);
+    assert!(is_pending(&mut ended) && is_pending(&mut outlived));
+    ended.handle().end();
+    for client in [&mut ended, &mut outlived] {
+        let seen = read_to_end(client).await;
+        assert_eq!((seen.data(), seen.blocks.len()), (vec![], 1));
+        // A client that comes back need not be led past the other topic again.
+        let at = |id: &str| log.ids().iter().position(|held| held == id).unwrap();
+        assert!(at(seen.blocks[0].id.as_deref().unwrap()) > at(one.as_str()));
+    }
+}
