@@ -63,7 +63,7 @@ impl Text {
     }
 
     pub(super) fn append_line_end(&mut self) {
-        // An LF might be taken for the rest of a CR LF.
+        // Not an LF, which might count as the rest of a CR LF.
         self.text.push('\r');
     }
 

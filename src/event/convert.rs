@@ -12,8 +12,8 @@ use crate::{
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        (self.key_bytes(), self.label_bytes(), self.is_removal())
-            == (other.key_bytes(), other.label_bytes(), other.is_removal())
+        (self.key_text(), self.label_text(), self.is_removal())
+            == (other.key_text(), other.label_text(), other.is_removal())
             && self.encode() == other.encode()
     }
 }

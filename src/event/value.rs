@@ -337,16 +337,6 @@ impl Event {
         self.rare.as_ref()?.label.as_ref()
     }
 
-    /// Returns the key, without a check for UTF-8.
-    pub(crate) fn key_bytes(&self) -> Option<&[u8]> {
-        self.key_text().map(IdText::as_bytes)
-    }
-
-    /// Returns the label, without a check for UTF-8.
-    pub(crate) fn label_bytes(&self) -> Option<&[u8]> {
-        self.label_text().map(IdText::as_bytes)
-    }
-
     /// Returns whether the event has a key or a label.
     #[inline]
     pub(crate) fn has_beside(&self) -> bool {
@@ -407,7 +397,8 @@ impl Event {
             Data::Text(text) => text.as_bytes().len(),
             Data::Lines(lines) => lines.len(),
         };
-        let rare = [self.comment_text().map(Text::as_bytes), self.key_bytes(), self.label_bytes()];
+        let [key, label] = [self.key_text(), self.label_text()].map(|text| text.map(IdText::as_bytes));
+        let rare = [self.comment_text().map(Text::as_bytes), key, label];
         data + rare.iter().flatten().map(|text| text.len()).sum::<usize>()
     }
 

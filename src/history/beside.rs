@@ -78,8 +78,8 @@ impl Beside {
 
 #[cold]
 fn cost_of_some(event: &Event) -> usize {
-    let texts = [event.key_bytes(), event.label_bytes()];
-    texts.iter().flatten().map(|text| text.len()).sum::<usize>() + Bounds::KEY_OVERHEAD
+    let texts = [event.key_text(), event.label_text()];
+    texts.iter().flatten().map(|text| text.as_bytes().len()).sum::<usize>() + Bounds::KEY_OVERHEAD
 }
 
 /// The memory of a label: its text or a pointer to it, two reference counts, and a header.

@@ -36,7 +36,7 @@ struct Slot {
     beside: Beside,
 }
 
-/// Where an event lies.
+/// The place of an event in its history.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {
     /// The number of its section.
@@ -87,7 +87,7 @@ impl Keys {
         let beside = Beside::new(event);
         self.memory += SLOT + beside.memory();
         let key = self.slots.insert(Slot { link: Link::new(hash), place: Place::default(), beside });
-        if event.key_bytes().is_some() {
+        if event.key_text().is_some() {
             self.buckets.insert(key, &mut self.slots);
             self.memory += BUCKET;
         }

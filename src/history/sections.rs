@@ -19,8 +19,8 @@ use crate::history::{
 /// joined with a neighbour once it is small. So one event at the front pins nothing behind it, one operation
 /// copies a few sections at most, and each publish pays for less than one copy of an event.
 ///
-/// Superseded events take about as much memory as the others, at most: while they take more, sections of which
-/// they are the majority are rebuilt as well, one with each publish.
+/// Superseded events take about as much memory as the others, at most: while they take more, sections of
+/// which they are the majority are rebuilt as well, one with each publish.
 ///
 /// These hold after each operation:
 ///
@@ -42,7 +42,7 @@ pub(super) struct Sections {
     memory: usize,
     /// The bytes that the events that are not superseded count for, without their keys and labels.
     live: usize,
-    /// The older section that was looked at last for superseded events.
+    /// The older section that was checked last for superseded events.
     swept: usize,
 }
 
@@ -379,10 +379,11 @@ impl Sections {
     }
 }
 
-/// An older section is rebuilt when it has so many times more superseded events than others. With random keys,
-/// a third of an event is copied for each publish, and the superseded events take most of the memory that they may.
+/// An older section is rebuilt when it has so many times more superseded events than others. With random
+/// keys, a third of an event is copied for each publish, and the superseded events take most of the memory
+/// that they may.
 const MOST_WASTE: usize = 3;
-/// The sections that are looked at with each publish, if superseded events take too much memory.
+/// The sections that are checked with each publish, if superseded events take too much memory.
 const SWEPT: usize = 8;
 
 #[cfg(test)]

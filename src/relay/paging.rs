@@ -138,7 +138,8 @@ impl Paging {
 
     /// Returns the last block of a stream: the position, if it has moved.
     ///
-    /// If it is needed, it is sent in any form: otherwise the client would come back to the same end for ever.
+    /// If it is needed, it is sent in any form: otherwise the client would come back to the same end for
+    /// ever.
     fn position_at_end(&mut self, is_needed: bool) -> Option<Bytes> {
         if !is_needed || self.notices.sends_positions() || self.seen <= self.told {
             return self.moved(None);

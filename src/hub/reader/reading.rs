@@ -60,7 +60,7 @@ struct Parked {
     waker: (usize, usize),
 }
 
-/// What a reader parks with.
+/// The waker with which a reader parks, and what it parks after.
 struct Park<'a> {
     current: &'a Waker,
     /// A clone of it. Holds the previous waker afterwards.

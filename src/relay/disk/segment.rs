@@ -57,9 +57,9 @@ impl Segment {
 
     /// Makes the last batch durable, and returns the file, opened for appending.
     ///
-    /// An earlier process may have ended before its sync, or after one that failed. Then the file can be read,
-    /// and further syncs succeed, though the batch never reached the disk. So it is written again. All before
-    /// it was synced before it was written.
+    /// An earlier process may have ended before its sync, or after one that failed. Then the file can be
+    /// read, and further syncs succeed, though the batch never reached the disk. So it is written again. All
+    /// before it was synced before it was written.
     pub(super) fn settle(&self) -> Result<File, DiskLogError> {
         let settled = || -> io::Result<File> {
             let mut file = OpenOptions::new().read(true).write(true).open(&self.path)?;

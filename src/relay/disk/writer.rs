@@ -51,7 +51,7 @@ pub(super) struct Writer {
     pub(super) in_doubt: bool,
     /// The first number of a file that could not be created, but may be there.
     pub(super) stray: Option<u64>,
-    /// Files that the bounds have let go of, oldest first, until they are removed.
+    /// Files that the bounds have evicted, oldest first, until they are removed.
     pub(super) gone: VecDeque<Arc<Path>>,
     pub(super) newest_time: u64,
     /// Released when the thread ends.
