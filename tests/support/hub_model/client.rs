@@ -65,6 +65,8 @@ pub(super) struct Open {
 impl World {
     pub(super) fn connect(&mut self, at: usize, last: Option<LastEventId>) {
         self.clients[at].stream = None;
+        // A stream that ends may leave a record of its topic, which takes memory.
+        self.evict_for_memory();
         self.expire_many();
         let options = self.clients[at].options.clone();
         let topics = options.topics.iter().map(|topic| name(*topic));
